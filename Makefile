@@ -1,0 +1,55 @@
+# Every check that CI makes is a target here; .ci/run calls these and nothing else.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+TOOLS := $(CURDIR)/.tools
+TRITON := $(TOOLS)/triton
+PYTHON := $(TOOLS)/python
+export RECSYS_TRITON ?=
+export RECSYS_PYTHON ?=
+GOLANGCI := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+CONCURRENT := ./client/... ./engine/... ./featurestore/... ./gateway/... ./graph/exec/... ./train/...
+
+.PHONY: build test race lint fuzz bench golden generate docs demo e2e servers full
+
+build:
+	go build ./...
+
+test:
+	go test ./...
+
+race:
+	go test -race -short $(CONCURRENT)
+
+lint:
+	$(GOLANGCI) run ./...
+
+# Every fuzz target for FUZZTIME each.
+FUZZTIME ?= 5s
+fuzz:
+	test/fuzz.sh $(FUZZTIME)
+
+bench:
+	go test -run '^$$' -bench . -benchmem ./...
+
+# Writes the golden files again: review the difference as code.
+golden:
+	go test ./... -run Golden -update
+
+generate:
+	go generate ./...
+	client/tritonpb/generate.sh
+
+demo:
+	go run ./cmd/recsys demo
+
+docs:
+	go test ./docs/... ./internal/docs/...
+
+# A Triton Inference Server and the Python referees, under .tools.
+servers:
+	test/triton/install.sh $(TRITON)
+	test/ort/install.sh $(PYTHON)
+
+# The tests with real Triton, ONNX Runtime, tritonclient and Redis.
+e2e:
+	RECSYS_TRITON=$(TRITON) RECSYS_PYTHON=$(PYTHON)/bin/python test/e2e.sh

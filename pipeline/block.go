@@ -1,0 +1,78 @@
+package pipeline
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+)
+
+// Block is one thing a pipeline uses by name, an operator or a model, with its settings:
+//
+//   - two_tower: {dim: 64}
+type Block struct {
+	Name string
+	// Line is where the block stands in recsys.yaml, 0 when it was made by code.
+	Line     int
+	settings []byte // JSON
+}
+
+// NewBlock makes a block from a settings value that marshals to a JSON object.
+func NewBlock(name string, settings any) (Block, error) {
+	text, err := json.Marshal(settings)
+	return Block{Name: name, settings: text}, err
+}
+
+// UnmarshalYAML reads a map with one key, or a bare name for default settings.
+func (b *Block) UnmarshalYAML(node ast.Node) error {
+	b.Line = node.GetToken().Position.Line
+	var value any
+	if err := yaml.NodeToValue(node, &value); err != nil {
+		return err
+	}
+	switch v := value.(type) {
+	case string:
+		b.Name, b.settings = v, []byte("{}")
+		return nil
+	case map[string]any:
+		if len(v) != 1 {
+			return fmt.Errorf("line %d: one name with its settings is wanted, got %d keys", b.Line, len(v))
+		}
+		for name, settings := range v {
+			if settings == nil {
+				settings = map[string]any{}
+			}
+			text, err := json.Marshal(settings)
+			if err != nil {
+				return fmt.Errorf("line %d: %s: %w", b.Line, name, err)
+			}
+			b.Name, b.settings = name, text
+		}
+		return nil
+	}
+	return fmt.Errorf("line %d: a name with its settings is wanted, got %T", b.Line, value)
+}
+
+// Decode writes the settings into a pointer to a settings struct. A field that the struct lacks is an error that
+// names the block and its line.
+func (b Block) Decode(into any) error {
+	d := json.NewDecoder(bytes.NewReader(b.settings))
+	d.DisallowUnknownFields()
+	if err := d.Decode(into); err != nil {
+		if b.Line > 0 {
+			return fmt.Errorf("line %d: %s: %w", b.Line, b.Name, err)
+		}
+		return fmt.Errorf("%s: %w", b.Name, err)
+	}
+	return nil
+}
+
+// unknown is the error for a block whose name nothing answers to.
+func (b Block) unknown(what string, known []string) error {
+	slices.Sort(known)
+	return fmt.Errorf("line %d: unknown %s %q; there are: %v", b.Line, what, b.Name, known)
+}
+

@@ -1,0 +1,204 @@
+package pipeline
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+)
+
+// Config is recsys.yaml: a pipeline as data. Fields left out have the defaults that their comments state.
+type Config struct {
+	// Name is the ensemble's name and the prefix of its stages: letters, digits, '_' and '-', a letter first.
+	Name string `yaml:"name"`
+	Data Data   `yaml:"data"`
+	// Split says which interactions train, validate and test. Default: by last.
+	Split Split `yaml:"split"`
+	// Features are the operators of the workflow, applied in order. Each is one name with its settings.
+	Features []Block `yaml:"features"`
+	// Retrieval lists the retrieval models. All are trained and evaluated; the first one is served. Popularity is
+	// always evaluated beside them.
+	Retrieval []Block `yaml:"retrieval"`
+	// Candidates is K, the number of candidates that retrieval hands on. Default 300, clamped to the catalogue.
+	Candidates int `yaml:"candidates"`
+	// Filter names what is never recommended. "seen" is the one rule there is.
+	Filter []string `yaml:"filter"`
+	// Ranking is the ranker with its settings and tasks.
+	Ranking  *Block   `yaml:"ranking"`
+	Ordering Ordering `yaml:"ordering"`
+	// Fallback is how many popular items the export carries for answers without a model. Default 200.
+	Fallback int `yaml:"fallback"`
+	// Seed drives every random choice. Default 1.
+	Seed uint64 `yaml:"seed"`
+}
+
+// Data names the tables. Paths are relative to the data folder.
+type Data struct {
+	Interactions Interactions `yaml:"interactions"`
+	Users        *Entities    `yaml:"users"`
+	Items        *Entities    `yaml:"items"`
+}
+
+// Interactions is the table of who did what, one row an event.
+type Interactions struct {
+	Path string `yaml:"path"`
+	User string `yaml:"user"`
+	Item string `yaml:"item"`
+	// Order is the column that orders a user's events, ascending; rows with a negative value take part in ranking
+	// only. Default: Time, else the order of the file.
+	Order string `yaml:"order"`
+	// Time is the column with Unix seconds that becomes the request time in serving. Default none.
+	Time string `yaml:"time"`
+	// Columns gives the element types of further columns that are read: int64, float32 or string.
+	Columns map[string]string `yaml:"columns"`
+}
+
+// Entities is the table of users or items, one row a key.
+type Entities struct {
+	Path    string            `yaml:"path"`
+	Key     string            `yaml:"key"`
+	Columns map[string]string `yaml:"columns"`
+	// Lists gives the separators of columns that hold lists.
+	Lists map[string]string `yaml:"lists"`
+}
+
+// Split says how interactions are divided.
+type Split struct {
+	// By is "last" (a user's last interaction tests, the last but one validates), "time" and "random" (fractions Valid
+	// and Test) or "column" (the values train, valid and test of Column; any other value keeps the row out).
+	By     string  `yaml:"by"`
+	Column string  `yaml:"column"`
+	Valid  float64 `yaml:"valid"`
+	Test   float64 `yaml:"test"`
+}
+
+// Ordering is the last stage.
+type Ordering struct {
+	// Return is N, the most items an answer can have. Default 100, clamped to Candidates.
+	Return int `yaml:"return"`
+	// Blend is the task whose probability orders the answer, or "retrieval" for the retrieval score. Default: the
+	// ranker's first task; without a ranker "retrieval".
+	Blend string `yaml:"blend"`
+}
+
+var namePattern = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]*$`)
+
+// ReadConfig reads and checks a recsys.yaml. Unknown keys are errors with their line.
+func ReadConfig(path string) (*Config, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read pipeline: %w", err)
+	}
+	c, err := ParseConfig(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", filepath.ToSlash(path), err)
+	}
+	return c, nil
+}
+
+// ParseConfig is ReadConfig for the text itself.
+func ParseConfig(text []byte) (*Config, error) {
+	c := &Config{}
+	if err := yaml.UnmarshalWithOptions(text, c, yaml.Strict()); err != nil {
+		return nil, err
+	}
+	c.setDefaults()
+	return c, c.Validate()
+}
+
+func (c *Config) setDefaults() {
+	def(&c.Split.By, "last")
+	def(&c.Candidates, 300)
+	def(&c.Ordering.Return, 100)
+	def(&c.Fallback, 200)
+	def(&c.Seed, 1)
+	if c.Data.Interactions.Order == "" {
+		c.Data.Interactions.Order = c.Data.Interactions.Time
+	}
+}
+
+func def[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+// Validate checks what can be checked without data and reports every fault.
+func (c *Config) Validate() error {
+	var errs []error
+	fail := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	if !namePattern.MatchString(c.Name) {
+		fail("name: %q is no name; use letters, digits, '_' and '-', a letter first", c.Name)
+	}
+	in := c.Data.Interactions
+	for field, value := range map[string]string{"path": in.Path, "user": in.User, "item": in.Item} {
+		if value == "" {
+			fail("data.interactions.%s: is missing", field)
+		}
+	}
+	for table, e := range map[string]*Entities{"users": c.Data.Users, "items": c.Data.Items} {
+		if e != nil && (e.Path == "" || e.Key == "") {
+			fail("data.%s: needs path and key", table)
+		}
+	}
+	errs = append(errs, c.Split.validate(c.Data.Interactions))
+	if len(c.Features) == 0 {
+		fail("features: is empty; name at least a categorify of %q and %q", in.User, in.Item)
+	}
+	if len(c.Retrieval) == 0 && c.Ranking == nil {
+		fail("retrieval, ranking: both are missing; give one model or more")
+	}
+	for _, rule := range c.Filter {
+		if rule != "seen" {
+			fail("filter: unknown rule %q; there is: seen", rule)
+		}
+	}
+	for field, v := range map[string]int{"candidates": c.Candidates, "ordering.return": c.Ordering.Return, "fallback": c.Fallback} {
+		if v < 1 {
+			fail("%s: %d has to be 1 or more", field, v)
+		}
+	}
+	return joinSorted(errs)
+}
+
+func (s Split) validate(in Interactions) error {
+	switch s.By {
+	case "last":
+		return nil
+	case "column":
+		if s.Column == "" {
+			return errors.New("split.column: is missing; name the column with the values train, valid and test")
+		}
+		return nil
+	case "time", "random":
+		if s.Valid < 0 || s.Test <= 0 || s.Valid+s.Test >= 1 {
+			return fmt.Errorf("split: valid %v and test %v have to be fractions with a sum below 1, test above 0", s.Valid, s.Test)
+		}
+		if s.By == "time" && in.Time == "" {
+			return errors.New("split.by: time needs data.interactions.time")
+		}
+		return nil
+	}
+	return fmt.Errorf("split.by: unknown %q; there are: last, time, random, column", s.By)
+}
+
+// joinSorted joins errors in the order of their texts, so that the same faults read the same every time.
+func joinSorted(errs []error) error {
+	texts := make([]string, 0, len(errs))
+	for _, err := range errs {
+		if err != nil {
+			texts = append(texts, err.Error())
+		}
+	}
+	if len(texts) == 0 {
+		return nil
+	}
+	slices.Sort(texts)
+	return errors.New(strings.Join(texts, "\n"))
+}
