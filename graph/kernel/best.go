@@ -1,0 +1,4 @@
+package kernel
+
+// Best returns the fastest set that this processor can run.
+func Best() *Set { return Portable() }

@@ -1,0 +1,35 @@
+package kernel
+
+// Set is one implementation of every kernel. Sets are immutable.
+type Set struct {
+	// Name tells which it is: "portable", "avx2".
+	Name string
+	// Gemm computes C = op(A)·op(B), or C += op(A)·op(B) with g.Accumulate.
+	Gemm func(g Gemm)
+	// Exp, Log, Tanh and Sigmoid compute y[i] = f(x[i]); y may be x.
+	Exp, Log, Tanh, Sigmoid func(y, x []float32)
+	// Add, Sub and Mul compute z[i] = x[i] ∘ y[i]; z may be x or y.
+	Add, Sub, Mul func(z, x, y []float32)
+	// Relu computes y[i] = max(x[i], 0), NaN for NaN; y may be x.
+	Relu func(y, x []float32)
+	// ReluGrad computes z[i] = g[i] where y[i] > 0, else 0; z may be y or g.
+	ReluGrad func(z, y, g []float32)
+	// AddScaled computes y[i] += a·x[i].
+	AddScaled func(y []float32, a float32, x []float32)
+	// Scale computes y[i] = a·x[i]; y may be x.
+	Scale func(y []float32, a float32, x []float32)
+	// Sum returns the sum of x, Dot of x[i]·y[i], in an order that depends on the length alone.
+	Sum func(x []float32) float32
+	Dot func(x, y []float32) float32
+	// Max returns the greatest element of x, which must not be empty; NaN if there is one.
+	Max func(x []float32) float32
+}
+
+// Sets returns every set that this machine can run, [Portable] first and [Best] last. Tests run all of them.
+func Sets() []*Set {
+	sets := []*Set{Portable()}
+	if best := Best(); best.Name != sets[0].Name {
+		sets = append(sets, best)
+	}
+	return sets
+}
