@@ -1,0 +1,64 @@
+package data
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"recsys/tensor"
+)
+
+// Spec describes one file. Only Path is needed.
+type Spec struct {
+	// Path is the file: .csv or .csv.gz with a header line, or a .dat file of MovieLens. See Resolve for folders.
+	Path string
+	// Key names a column whose values Read requires to be unique and not null. "" is none.
+	Key string
+	// Columns gives columns their type: Int64, Float32 or String. Others are inferred from all of their cells: Int64
+	// where every one is an integer, else Float32 where every one is a number, else String. Numbers with leading zeros
+	// (zip codes) are text, and so are columns without any value.
+	Columns map[string]tensor.DType
+	// Lists gives list columns the separator of their elements, such as {"genres": "|"}.
+	Lists map[string]string
+}
+
+// Validate checks the spec by itself; it reports all faults.
+func (s Spec) Validate() error {
+	var errs []error
+	if s.Path == "" {
+		errs = append(errs, errors.New("no path: name a .csv, .csv.gz or .dat file"))
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.Columns)) {
+		switch d := s.Columns[name]; d {
+		case tensor.Int64, tensor.Float32, tensor.String:
+		default:
+			errs = append(errs, fmt.Errorf("column %q cannot be %s: columns are int64, float32 or string", name, d))
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.Lists)) {
+		if s.Lists[name] == "" {
+			errs = append(errs, fmt.Errorf("list column %q has an empty separator: name the text between elements, such as \"|\"", name))
+		}
+	}
+	if _, ok := s.Lists[s.Key]; ok && s.Key != "" {
+		errs = append(errs, fmt.Errorf("key column %q cannot be a list", s.Key))
+	}
+	return errors.Join(errs...)
+}
+
+// check looks up the columns that the spec names in a file's header.
+func (s Spec) check(header []string) error {
+	var errs []error
+	named := slices.Concat(slices.Sorted(maps.Keys(s.Columns)), slices.Sorted(maps.Keys(s.Lists)))
+	if s.Key != "" {
+		named = append(named, s.Key)
+	}
+	slices.Sort(named)
+	for _, name := range slices.Compact(named) {
+		if !slices.Contains(header, name) {
+			errs = append(errs, missing(name, header))
+		}
+	}
+	return errors.Join(errs...)
+}

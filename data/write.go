@@ -1,0 +1,139 @@
+package data
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"recsys/tensor"
+)
+
+// WriteCSV writes a table with a header line to path, packed where it ends in .gz. Null is an empty cell. Lists gives
+// list columns the separator of their elements. The same table gives the same bytes; the file appears whole or not at
+// all.
+func WriteCSV(path string, t *Table, lists map[string]string) (err error) {
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.Remove(f.Name()))
+		}
+	}()
+	err = encode(f, t, lists, strings.HasSuffix(path, ".gz"))
+	if err == nil {
+		err = f.Chmod(0o644)
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return os.Rename(f.Name(), path)
+}
+
+func encode(w io.Writer, t *Table, lists map[string]string, pack bool) error {
+	if !pack {
+		return EncodeCSV(w, t, lists)
+	}
+	z := gzip.NewWriter(w)
+	return errors.Join(EncodeCSV(z, t, lists), z.Close())
+}
+
+// EncodeCSV writes what WriteCSV writes, not packed, to w.
+func EncodeCSV(w io.Writer, t *Table, lists map[string]string) error {
+	out := bufio.NewWriterSize(w, 1<<16)
+	var line, cell []byte
+	for i, name := range t.Names() {
+		if i > 0 {
+			line = append(line, ',')
+		}
+		line = quote(line, []byte(name))
+	}
+	line = append(line, '\n')
+	for row := range t.rows {
+		for i, c := range t.columns {
+			var err error
+			if cell, err = c.appendCell(cell[:0], row, lists[c.name]); err != nil {
+				return fmt.Errorf("row %d: %w", row+1, err)
+			}
+			if i > 0 {
+				line = append(line, ',')
+			}
+			if len(cell) == 0 && len(t.columns) == 1 {
+				line = append(line, '"', '"') // an empty line would be skipped
+			}
+			line = quote(line, cell)
+		}
+		line = append(line, '\n')
+		if _, err := out.Write(line); err != nil {
+			return err
+		}
+		line = line[:0]
+	}
+	if _, err := out.Write(line); err != nil {
+		return err
+	}
+	return out.Flush()
+}
+
+// appendCell writes the value or list of a row.
+func (c *Column) appendCell(cell []byte, row int, sep string) ([]byte, error) {
+	if !c.IsList() {
+		return c.appendValue(cell, row), nil
+	}
+	if sep == "" {
+		return nil, fmt.Errorf("list column %q has no separator", c.name)
+	}
+	for i := c.offsets[row]; i < c.offsets[row+1]; i++ {
+		if i > c.offsets[row] {
+			cell = append(cell, sep...)
+		}
+		from := len(cell)
+		cell = c.appendValue(cell, i)
+		if bytes.Contains(cell[from:], []byte(sep)) {
+			return nil, fmt.Errorf("list column %q: element %q holds the separator %q", c.name, cell[from:], sep)
+		}
+	}
+	return cell, nil
+}
+
+func (c *Column) appendValue(cell []byte, i int) []byte {
+	switch values := c.values.Any().(type) {
+	case []int64:
+		if values[i] != tensor.NullInt64 {
+			cell = strconv.AppendInt(cell, values[i], 10)
+		}
+	case []float32:
+		if values[i] == values[i] {
+			cell = strconv.AppendFloat(cell, float64(values[i]), 'g', -1, 32)
+		}
+	case []string:
+		cell = append(cell, values[i]...)
+	}
+	return cell
+}
+
+// quote appends a field, quoted as in RFC 4180 where it has to be.
+func quote(line, field []byte) []byte {
+	if !bytes.ContainsAny(field, ",\"\r\n") {
+		return append(line, field...)
+	}
+	line = append(line, '"')
+	for _, c := range field {
+		if c == '"' {
+			line = append(line, '"')
+		}
+		line = append(line, c)
+	}
+	return append(line, '"')
+}
