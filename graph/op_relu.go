@@ -1,0 +1,22 @@
+package graph
+
+import "recsys/tensor"
+
+// Relu returns max(0, x) elementwise (float32).
+func (b *Builder) Relu(x *Value) *Value { return b.op("Relu", nil, x) }
+
+func opRelu() *Op {
+	return &Op{
+		Type: "Relu", Since: 14,
+		Infer: inferSame(tensor.Float32),
+		Kernel: func(_ *Run, _ *Node, in, out []*tensor.Tensor) error {
+			x, y := tensor.MustData[float32](in[0]), tensor.MustData[float32](out[0])
+			for i, v := range x {
+				y[i] = max(v, 0)
+			}
+			return nil
+		},
+		// The gradient at 0 is 0.
+		Grad: func(c *GradContext) { c.Set(0, c.B.reluGrad(c.Upstream(0), c.Out(0))) },
+	}
+}

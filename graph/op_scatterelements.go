@@ -1,0 +1,112 @@
+package graph
+
+import (
+	"fmt"
+
+	"recsys/tensor"
+)
+
+// ScatterElements returns x with updates written at the places that indices (int64, int32, of updates' shape) name:
+// an update's own place but for the index along axis, which is the given one (float32, int64, int32, bool, string).
+// Reduction "none" writes, later updates last; "add" adds (numbers only). Negative indices count from the end;
+// others outside fail the run.
+func (b *Builder) ScatterElements(x, indices, updates *Value, axis int64, reduction string) *Value {
+	return b.op("ScatterElements", Attrs{"axis": axis, "reduction": reduction}, x, indices, updates)
+}
+
+func opScatterElements() *Op {
+	return &Op{
+		Type: "ScatterElements", Since: 16,
+		Infer: func(c *InferContext) error {
+			if err := inferScatter(c); err != nil {
+				return err
+			}
+			axis, err := Axis(c.Node.Attrs.Int("axis", 0), len(c.In[0].Shape))
+			if err != nil {
+				return err
+			}
+			if !c.In[1].Shape.Same(c.In[2].Shape) {
+				return fmt.Errorf("indices %s and updates %s differ in shape", c.In[1].Shape, c.In[2].Shape)
+			}
+			return checkElementIndices(c.In[0].Shape, c.In[1].Shape, axis)
+		},
+		Kernel: func(_ *Run, n *Node, in, out []*tensor.Tensor) error {
+			axis, err := Axis(n.Attrs.Int("axis", 0), in[0].Rank())
+			if err != nil {
+				return err
+			}
+			if err := tensor.Copy(out[0], in[0]); err != nil {
+				return err
+			}
+			add := n.Attrs.Str("reduction", "none") == "add"
+			e := elements{axis: axis, data: in[0].Shape(), indices: in[1].Shape()}
+			switch in[0].DType() {
+			case tensor.Float32:
+				return scatterElements(e, in, out[0], addOrSet[float32](add))
+			case tensor.Int64:
+				return scatterElements(e, in, out[0], addOrSet[int64](add))
+			case tensor.Int32:
+				return scatterElements(e, in, out[0], addOrSet[int32](add))
+			case tensor.Bool:
+				return scatterElements(e, in, out[0], set[bool])
+			case tensor.String:
+				return scatterElements(e, in, out[0], set[string])
+			default:
+				return fmt.Errorf("no kernel for %s", in[0].DType())
+			}
+		},
+		Grad: func(c *GradContext) {
+			b, g, axis := c.B, c.Upstream(0), c.Node.Attrs.Int("axis", 0)
+			c.Set(2, b.GatherElements(g, c.In(1), axis))
+			if c.Node.Attrs.Str("reduction", "none") == "add" {
+				c.Set(0, g)
+				return
+			}
+			// Rows that are written lose their gradient. An update that a later one overwrites gets a gradient all
+			// the same: indices have to be distinct, as ONNX asks for.
+			zeros := b.Expand(b.Float32(0), b.ShapeOf(c.In(2)))
+			c.Set(0, b.ScatterElements(g, c.In(1), zeros, axis, "none"))
+		},
+	}
+}
+
+// inferScatter is what the shape rules of ScatterElements and ScatterND share.
+func inferScatter(c *InferContext) error {
+	if err := c.Want(3, 3); err != nil {
+		return err
+	}
+	if c.In[0].DType != c.In[2].DType {
+		return fmt.Errorf("data is %s, updates are %s", c.In[0].DType, c.In[2].DType)
+	}
+	switch reduction := c.Node.Attrs.Str("reduction", "none"); reduction {
+	case "none":
+	case "add":
+		if err := c.WantDType(0, tensor.Float32, tensor.Int64, tensor.Int32); err != nil {
+			return fmt.Errorf("reduction add: %w", err)
+		}
+	default:
+		return fmt.Errorf("reduction %q is not supported; use none or add", reduction)
+	}
+	c.Out(0, c.In[0].DType, c.In[0].Shape)
+	return c.WantDType(1, tensor.Int64, tensor.Int32)
+}
+
+func addOrSet[T float32 | int64 | int32](add bool) func(y *T, v T) {
+	if add {
+		return func(y *T, v T) { *y += v }
+	}
+	return set[T]
+}
+
+func set[T any](y *T, v T) { *y = v }
+
+func scatterElements[T tensor.Element](e elements, in []*tensor.Tensor, out *tensor.Tensor, put func(y *T, v T)) error {
+	y, updates := tensor.MustData[T](out), tensor.MustData[T](in[2])
+	switch ids := in[1].Any().(type) {
+	case []int64:
+		return visitElements(e, ids, func(at, to int) { put(&y[to], updates[at]) })
+	case []int32:
+		return visitElements(e, ids, func(at, to int) { put(&y[to], updates[at]) })
+	}
+	return fmt.Errorf("indices are %s", in[1].DType())
+}

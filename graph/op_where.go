@@ -1,0 +1,86 @@
+package graph
+
+import (
+	"fmt"
+
+	"recsys/tensor"
+)
+
+// Where returns x where the bool condition holds, else y, all three broadcast (float32, int64, int32, bool, uint8,
+// string).
+func (b *Builder) Where(condition, x, y *Value) *Value { return b.op("Where", nil, condition, x, y) }
+
+func opWhere() *Op {
+	return &Op{
+		Type: "Where", Since: 16,
+		Infer: func(c *InferContext) error {
+			if err := c.Want(3, 3); err != nil {
+				return err
+			}
+			if err := c.WantDType(0, tensor.Bool); err != nil {
+				return err
+			}
+			if c.In[1].DType != c.In[2].DType {
+				return fmt.Errorf("choices are %s and %s; cast one", c.In[1].DType, c.In[2].DType)
+			}
+			shape, err := Broadcast(c.In[1].Shape, c.In[2].Shape)
+			if err != nil {
+				return err
+			}
+			if shape, err = Broadcast(c.In[0].Shape, shape); err != nil {
+				return err
+			}
+			c.Out(0, c.In[1].DType, shape)
+			return nil
+		},
+		Kernel: func(_ *Run, _ *Node, in, out []*tensor.Tensor) error {
+			switch in[1].DType() {
+			case tensor.Float32:
+				where[float32](in, out)
+			case tensor.Int64:
+				where[int64](in, out)
+			case tensor.Int32:
+				where[int32](in, out)
+			case tensor.Bool:
+				where[bool](in, out)
+			case tensor.Uint8:
+				where[uint8](in, out)
+			case tensor.String:
+				where[string](in, out)
+			default:
+				return fmt.Errorf("no kernel for %s", in[1].DType())
+			}
+			return nil
+		},
+		Grad: func(c *GradContext) {
+			b, g, zero := c.B, c.Upstream(0), c.B.Float32(0)
+			c.SetBroadcast(1, b.Where(c.In(0), g, zero))
+			c.SetBroadcast(2, b.Where(c.In(0), zero, g))
+		},
+	}
+}
+
+func where[T tensor.Element](in, out []*tensor.Tensor) {
+	condition, z := tensor.MustData[bool](in[0]), tensor.MustData[T](out[0])
+	x, y := tensor.MustData[T](in[1]), tensor.MustData[T](in[2])
+	w := broadcastWalk(out[0].Shape(), in[0].Shape(), in[1].Shape(), in[2].Shape())
+	for w.next() {
+		at, i, j, k := w.off[0], w.off[1], w.off[2], w.off[3]
+		for range w.n {
+			if condition[i] {
+				z[at] = x[j]
+			} else {
+				z[at] = y[k]
+			}
+			at++
+			i += w.step[1]
+			j += w.step[2]
+			k += w.step[3]
+		}
+	}
+}
+
+// reluGrad returns g where y > 0, else 0: the gradient of Relu, whose output is y.
+func (b *Builder) reluGrad(g, y *Value) *Value {
+	return b.Where(b.Greater(y, b.Float32(0)), g, b.Float32(0))
+}

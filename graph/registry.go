@@ -1,0 +1,19 @@
+package graph
+
+// Standard returns ONNX's operators that this package knows, by type. Types are unique across domains.
+func Standard() map[string]*Op {
+	list := []*Op{
+		opAbs(), opAdd(), opAnd(), opCast(), opClip(), opConcat(), opConstantOfShape(), opDiv(), opEqual(),
+		opExp(), opExpand(), opFloor(), opGather(), opGatherElements(), opGreater(), opGreaterOrEqual(),
+		opIdentity(), opIsInf(), opIsNaN(), opLabelEncoder(), opLess(), opLessOrEqual(), opLog(), opLogSoftmax(),
+		opMatMul(), opMax(), opMin(), opMod(), opMul(), opMurmurHash3(), opNeg(), opNot(), opOr(), opPow(),
+		opReduceMax(), opReduceMean(), opReduceSum(), opRelu(), opReshape(), opScatterElements(), opScatterND(),
+		opShape(), opSigmoid(), opSlice(), opSoftmax(), opSoftplus(), opSplit(), opSqrt(), opSqueeze(), opSub(),
+		opTanh(), opTopK(), opTranspose(), opUnsqueeze(), opWhere(),
+	}
+	ops := make(map[string]*Op, len(list))
+	for _, op := range list {
+		ops[op.Type] = op
+	}
+	return ops
+}
