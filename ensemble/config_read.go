@@ -17,7 +17,7 @@ const maxConfigBytes = 4 << 20
 
 // ReadConfig reads a config.pbtxt. A missing file gives fs.ErrNotExist.
 func ReadConfig(path string) (*Config, error) {
-	f, err := os.Open(path) //nolint:gosec // The caller chooses the repository.
+	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("read configuration: %w", err)
 	}

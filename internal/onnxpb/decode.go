@@ -27,7 +27,7 @@ type value struct {
 var errWire = errors.New("unexpected wire type")
 
 // decode calls take for every field of a message in order.
-func decode(data []byte, take func(num protowire.Number, v value) error) error {
+func decode(data []byte, take func(num int, v value) error) error {
 	for len(data) > 0 {
 		num, wire, n := protowire.ConsumeTag(data)
 		if n < 0 {
@@ -55,7 +55,7 @@ func decode(data []byte, take func(num protowire.Number, v value) error) error {
 			return fmt.Errorf("field %d: %w", num, protowire.ParseError(n))
 		}
 		data = data[n:]
-		if err := take(num, v); err != nil {
+		if err := take(int(num), v); err != nil {
 			return fmt.Errorf("field %d: %w", num, err)
 		}
 	}
@@ -101,8 +101,8 @@ func add[M any, P interface {
 	return v.message(m)
 }
 
-// varints reads a repeated varint field, packed or not.
-func varints[T int32 | int64 | uint64](to *[]T, v value) error {
+// ints reads a repeated varint field, packed or not.
+func ints[T int32 | int64 | uint64](to *[]T, v value) error {
 	switch v.wire {
 	case protowire.VarintType:
 		*to = append(*to, T(v.number))

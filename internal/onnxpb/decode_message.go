@@ -7,7 +7,7 @@ import (
 )
 
 func (m *Model) decode(data []byte) error {
-	return decode(data, func(num protowire.Number, v value) error {
+	return decode(data, func(num int, v value) error {
 		switch num {
 		case 1:
 			return v.int(&m.IRVersion)
@@ -38,7 +38,7 @@ func (m *Model) decode(data []byte) error {
 }
 
 func (m *OperatorSetID) decode(data []byte) error {
-	return decode(data, func(num protowire.Number, v value) error {
+	return decode(data, func(num int, v value) error {
 		switch num {
 		case 1:
 			return v.string(&m.Domain)
@@ -50,7 +50,7 @@ func (m *OperatorSetID) decode(data []byte) error {
 }
 
 func (m *StringPair) decode(data []byte) error {
-	return decode(data, func(num protowire.Number, v value) error {
+	return decode(data, func(num int, v value) error {
 		switch num {
 		case 1:
 			return v.string(&m.Key)
@@ -62,7 +62,7 @@ func (m *StringPair) decode(data []byte) error {
 }
 
 func (m *Graph) decode(data []byte) error {
-	return decode(data, func(num protowire.Number, v value) error {
+	return decode(data, func(num int, v value) error {
 		switch num {
 		case 1:
 			return add(&m.Nodes, v)
@@ -84,7 +84,7 @@ func (m *Graph) decode(data []byte) error {
 }
 
 func (m *Node) decode(data []byte) error {
-	return decode(data, func(num protowire.Number, v value) error {
+	return decode(data, func(num int, v value) error {
 		switch num {
 		case 1:
 			return v.strings(&m.Inputs)
@@ -106,7 +106,7 @@ func (m *Node) decode(data []byte) error {
 }
 
 func (m *Attribute) decode(data []byte) error {
-	return decode(data, func(num protowire.Number, v value) error {
+	return decode(data, func(num int, v value) error {
 		switch num {
 		case 1:
 			return v.string(&m.Name)
@@ -125,7 +125,7 @@ func (m *Attribute) decode(data []byte) error {
 		case 7:
 			return floats(&m.Floats, v)
 		case 8:
-			return varints(&m.Ints, v)
+			return ints(&m.Ints, v)
 		case 9:
 			return v.strings(&m.Strings)
 		case 20:
@@ -141,10 +141,10 @@ func (m *Attribute) decode(data []byte) error {
 }
 
 func (m *Tensor) decode(data []byte) error {
-	return decode(data, func(num protowire.Number, v value) error {
+	return decode(data, func(num int, v value) error {
 		switch num {
 		case 1:
-			return varints(&m.Dims, v)
+			return ints(&m.Dims, v)
 		case 2:
 			var t int64
 			err := v.int(&t)
@@ -155,11 +155,11 @@ func (m *Tensor) decode(data []byte) error {
 		case 4:
 			return floats(&m.FloatData, v)
 		case 5:
-			return varints(&m.Int32Data, v)
+			return ints(&m.Int32Data, v)
 		case 6:
 			return v.strings(&m.StringData)
 		case 7:
-			return varints(&m.Int64Data, v)
+			return ints(&m.Int64Data, v)
 		case 8:
 			return v.string(&m.Name)
 		case 9:
@@ -170,7 +170,7 @@ func (m *Tensor) decode(data []byte) error {
 		case 10:
 			return doubles(&m.DoubleData, v)
 		case 11:
-			return varints(&m.Uint64Data, v)
+			return ints(&m.Uint64Data, v)
 		case 12:
 			return v.string(&m.Doc)
 		case 13:
@@ -183,7 +183,7 @@ func (m *Tensor) decode(data []byte) error {
 }
 
 func (m *ValueInfo) decode(data []byte) error {
-	return decode(data, func(num protowire.Number, v value) error {
+	return decode(data, func(num int, v value) error {
 		switch num {
 		case 1:
 			return v.string(&m.Name)
@@ -198,7 +198,7 @@ func (m *ValueInfo) decode(data []byte) error {
 }
 
 func (m *Type) decode(data []byte) error {
-	return decode(data, func(num protowire.Number, v value) error {
+	return decode(data, func(num int, v value) error {
 		switch num {
 		case 1:
 			m.Tensor = &TensorType{}
@@ -211,7 +211,7 @@ func (m *Type) decode(data []byte) error {
 }
 
 func (m *TensorType) decode(data []byte) error {
-	return decode(data, func(num protowire.Number, v value) error {
+	return decode(data, func(num int, v value) error {
 		switch num {
 		case 1:
 			var t int64
@@ -227,7 +227,7 @@ func (m *TensorType) decode(data []byte) error {
 }
 
 func (m *Shape) decode(data []byte) error {
-	return decode(data, func(num protowire.Number, v value) error {
+	return decode(data, func(num int, v value) error {
 		if num == 1 {
 			return add(&m.Dims, v)
 		}
@@ -236,7 +236,7 @@ func (m *Shape) decode(data []byte) error {
 }
 
 func (m *Dim) decode(data []byte) error {
-	return decode(data, func(num protowire.Number, v value) error {
+	return decode(data, func(num int, v value) error {
 		switch num {
 		case 1:
 			m.HasValue = true

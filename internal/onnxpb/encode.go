@@ -92,7 +92,22 @@ func (e *encoder) bytes(num protowire.Number, b []byte) {
 	e.buf = append(e.buf, b...)
 }
 
-func (e *encoder) ints(num protowire.Number, list []int64) {
+func (e *encoder) doubles(num protowire.Number, list []float64) {
+	if len(list) == 0 {
+		return
+	}
+	e.tag(num, protowire.BytesType)
+	e.varint(uint64(8 * len(list)))
+	if e.counting {
+		e.n += 8 * len(list)
+		return
+	}
+	for _, v := range list {
+		e.buf = protowire.AppendFixed64(e.buf, math.Float64bits(v))
+	}
+}
+
+func varints[T int32 | int64 | uint64](e *encoder, num protowire.Number, list []T) {
 	if len(list) == 0 {
 		return
 	}
@@ -195,7 +210,7 @@ func (m *Attribute) encode(e *encoder) {
 	case AttributeFloats:
 		e.floats(7, m.Floats)
 	case AttributeInts:
-		e.ints(8, m.Ints)
+		varints(e, 8, m.Ints)
 	case AttributeStrings:
 		e.elements(9, m.Strings)
 	}
@@ -203,13 +218,18 @@ func (m *Attribute) encode(e *encoder) {
 	e.string(21, m.RefName)
 }
 
-// encode writes elements as RawData or StringData only.
+// encode leaves out segments and external data, which are read to be refused.
 func (m *Tensor) encode(e *encoder) {
-	e.ints(1, m.Dims)
+	varints(e, 1, m.Dims)
 	e.int(2, int64(m.DataType))
+	e.floats(4, m.FloatData)
+	varints(e, 5, m.Int32Data)
 	e.elements(6, m.StringData)
+	varints(e, 7, m.Int64Data)
 	e.string(8, m.Name)
 	e.bytes(9, m.RawData)
+	e.doubles(10, m.DoubleData)
+	varints(e, 11, m.Uint64Data)
 	e.string(12, m.Doc)
 }
 

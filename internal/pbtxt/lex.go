@@ -46,14 +46,14 @@ func (l *lexer) pos() Pos { return Pos{l.line, l.at - l.lineStart + 1} }
 
 func (l *lexer) skip() {
 	for l.at < len(l.src) {
-		switch c := l.src[l.at]; {
-		case c == '\n':
+		switch l.src[l.at] {
+		case '\n':
 			l.line++
 			l.at++
 			l.lineStart = l.at
-		case c == ' ' || c == '\t' || c == '\r' || c == '\f' || c == '\v':
+		case ' ', '\t', '\r', '\f', '\v':
 			l.at++
-		case c == '#':
+		case '#':
 			for l.at < len(l.src) && l.src[l.at] != '\n' {
 				l.at++
 			}
@@ -103,8 +103,8 @@ func (l *lexer) number() string {
 	hex := strings.HasPrefix(l.src[from:], "0x") || strings.HasPrefix(l.src[from:], "0X")
 	for l.at < len(l.src) {
 		c := l.src[l.at]
-		exponent := !hex && l.at > from && l.src[l.at-1]|0x20 == 'e'
-		if !isDigit(c) && !isLetter(c) && c != '.' && !(exponent && (c == '+' || c == '-')) {
+		sign := (c == '+' || c == '-') && !hex && l.at > from && l.src[l.at-1]|0x20 == 'e'
+		if !isDigit(c) && !isLetter(c) && c != '.' && !sign {
 			break
 		}
 		l.at++

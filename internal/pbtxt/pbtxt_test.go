@@ -71,8 +71,7 @@ func TestParseErrors(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			_, err := pbtxt.Parse([]byte(tt.in))
-			var perr *pbtxt.Error
-			if !errors.As(err, &perr) {
+			if _, ok := errors.AsType[*pbtxt.Error](err); !ok {
 				t.Fatalf("got error %v, want a *pbtxt.Error", err)
 			}
 			if diff := cmp.Diff(tt.want, err.Error()); diff != "" {

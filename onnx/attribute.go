@@ -1,0 +1,77 @@
+package onnx
+
+import (
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+
+	"recsys/graph"
+)
+
+// honoured is the mark of an attribute that the operator's kernel reads. Any other entry of the table is the default that
+// ONNX gives the attribute: we compute as with it, so that only this value is taken, and left out.
+type honoured struct{}
+
+// attributeTable lists the attributes of the operators that have any.
+func attributeTable() map[string]map[string]any {
+	h := honoured{}
+	reduce := map[string]any{"axes": h, "keepdims": h}
+	axis := map[string]any{"axis": h}
+	return map[string]map[string]any{
+		"ArgMax":          {"axis": h, "keepdims": h, "select_last_index": int64(0)},
+		"ArgMin":          {"axis": h, "keepdims": h, "select_last_index": int64(0)},
+		"Cast":            {"to": h},
+		"Concat":          axis,
+		"ConstantOfShape": {"value": h},
+		"CumSum":          {"exclusive": h, "reverse": h},
+		"Gather":          axis,
+		"GatherElements":  axis,
+		"GatherND":        {"batch_dims": int64(0)},
+		"Gemm":            {"alpha": h, "beta": h, "transA": h, "transB": h},
+		"IsInf":           {"detect_negative": h, "detect_positive": h},
+		"LabelEncoder": {
+			"keys_int64s": h, "keys_strings": h, "keys_floats": h, "values_int64s": h, "values_strings": h,
+			"values_floats": h, "default_int64": h, "default_string": h, "default_float": h,
+		},
+		"LayerNormalization": {"axis": h, "epsilon": h, "stash_type": int64(1)},
+		"LeakyRelu":          {"alpha": h},
+		"LogSoftmax":         axis,
+		"Mod":                {"fmod": h},
+		"MurmurHash3":        {"positive": h, "seed": h},
+		"OneHot":             axis,
+		"ReduceMax":          reduce,
+		"ReduceMean":         reduce,
+		"ReduceMin":          reduce,
+		"ReduceSum":          {"keepdims": h, "noop_with_empty_axes": int64(0)},
+		"Reshape":            {"allowzero": int64(0)},
+		"ScatterElements":    {"axis": h, "reduction": h},
+		"ScatterND":          {"reduction": h},
+		"Softmax":            axis,
+		"Split":              axis,
+		"TopK":               {"axis": h, "largest": h, "sorted": h},
+		"Transpose":          {"perm": h},
+		"Trilu":              {"upper": h},
+	}
+}
+
+// supported says whether an attribute is kept, dropped because it says what holds anyway, or not supported.
+func supported(op *graph.Op, name string, value any) (keep bool, err error) {
+	table := attributeTable()[op.Type]
+	entry, ok := table[name]
+	if !ok {
+		known := strings.Join(slices.Sorted(maps.Keys(table)), ", ")
+		if known == "" {
+			known = "none"
+		}
+		return false, fmt.Errorf("attribute %q is not supported; supported are: %s", name, known)
+	}
+	if _, ok := entry.(honoured); ok {
+		return true, nil
+	}
+	if !reflect.DeepEqual(entry, value) {
+		return false, fmt.Errorf("attribute %q is %v; supported is %v only", name, value, entry)
+	}
+	return false, nil
+}

@@ -1,0 +1,21 @@
+// Package onnx writes graphs as ONNX models and reads ONNX models as graphs.
+//
+// [Marshal] and [Write] make a ModelProto of IR version 8 with opset 17, and ai.onnx.ml 3 or com.microsoft 1 only
+// where a node needs them: every ONNX Runtime that a Triton release of the last years carries reads that. The same
+// graph is the same bytes on every machine. [Unmarshal] and [Read] take our files and those of other exporters, as
+// far as package graph has their operators; anything else is an error that names the node, what it wants and what
+// is supported.
+//
+//	err := onnx.Write("model.onnx", g, onnx.Meta{})
+//	g, err := onnx.Read("model.onnx")
+//
+// A tensor that is a graph's output carries the output's name; any other carries its value's. Parameters and
+// constants both become initialisers; those of parameters have the doc string "parameter", so that reading with
+// [AsParams] makes the same ones trainable again. Reading what was written gives a graph that is written as the
+// same bytes.
+//
+// Models are bounded by protobuf's 2 GiB. External data, by which larger ones would be written, is not supported
+// yet: writing more is an error that names the largest tensor, and so is reading a model that has it.
+//
+// The messages and their codec are those of internal/onnxpb.
+package onnx

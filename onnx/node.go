@@ -1,0 +1,151 @@
+package onnx
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"recsys/graph"
+	"recsys/internal/onnxpb"
+	"recsys/tensor"
+)
+
+// node adds one node. Nodes stand behind the producers of their inputs, as ONNX demands, so that a cycle shows as an
+// input that nothing made.
+func (im *importer) node(n *onnxpb.Node) error {
+	if n.OpType == "Constant" && plainDomain(n.Domain) == "" {
+		return im.constant(n)
+	}
+	op, err := im.ops.find(n)
+	if err != nil {
+		return err
+	}
+	attrs, err := readAttributes(op, n.Attributes)
+	if err != nil {
+		return fmt.Errorf("operator %s: %w", op, err)
+	}
+	inputs := make([]*graph.Value, len(n.Inputs))
+	for i, name := range n.Inputs {
+		if name == "" {
+			continue
+		}
+		if inputs[i] = im.values[name]; inputs[i] == nil {
+			return fmt.Errorf("operator %s: input %d, %q, is made by no input, initialiser or earlier node", op, i, name)
+		}
+	}
+	outs := im.b.ApplyNamed(nodeName(n), op, attrs, inputs...)
+	if err := im.b.Err(); err != nil {
+		return err
+	}
+	if len(n.Outputs) > len(outs) {
+		return fmt.Errorf("operator %s has %d outputs, %d are named", op, len(outs), len(n.Outputs))
+	}
+	for i, name := range n.Outputs {
+		if name == "" {
+			continue
+		}
+		if err := im.define(name, outs[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func nodeName(n *onnxpb.Node) string {
+	if n.Name != "" {
+		return n.Name
+	}
+	for _, out := range n.Outputs {
+		if out != "" {
+			return out
+		}
+	}
+	return strings.ToLower(n.OpType)
+}
+
+// constant turns a Constant node into a constant of the graph.
+func (im *importer) constant(n *onnxpb.Node) error {
+	if len(n.Attributes) != 1 || len(n.Outputs) != 1 {
+		return errors.New("operator Constant has one attribute and one output")
+	}
+	value, err := readAttribute(n.Attributes[0])
+	if err != nil {
+		return fmt.Errorf("operator Constant: %w", err)
+	}
+	var t *tensor.Tensor
+	switch v := value.(type) {
+	case *tensor.Tensor:
+		t = v
+	case float32:
+		t = tensor.Scalar(v)
+	case int64:
+		t = tensor.Scalar(v)
+	case string:
+		t = tensor.Scalar(v)
+	case []float32:
+		t = tensor.Of(v, len(v))
+	case []int64:
+		t = tensor.Of(v, len(v))
+	case []string:
+		t = tensor.Of(v, len(v))
+	}
+	return im.define(n.Outputs[0], im.b.Const(n.Outputs[0], t))
+}
+
+// readAttributes checks the attributes against those that the operator's kernel honours: one that it would pass over
+// would give wrong answers.
+func readAttributes(op *graph.Op, list []*onnxpb.Attribute) (graph.Attrs, error) {
+	if len(list) == 0 {
+		return nil, nil
+	}
+	attrs := graph.Attrs{}
+	for _, a := range list {
+		value, err := readAttribute(a)
+		if err != nil {
+			return nil, err
+		}
+		if _, ok := attrs[a.Name]; ok {
+			return nil, fmt.Errorf("attribute %q is given twice", a.Name)
+		}
+		keep, err := supported(op, a.Name, value)
+		if err != nil {
+			return nil, err
+		}
+		if keep {
+			attrs[a.Name] = value
+		}
+	}
+	return attrs, nil
+}
+
+// readAttribute returns one of the types that graph.Attrs holds.
+func readAttribute(a *onnxpb.Attribute) (any, error) {
+	if a.RefName != "" {
+		return nil, fmt.Errorf("attribute %q refers to a function's attribute, which is not supported", a.Name)
+	}
+	switch a.Type {
+	case onnxpb.AttributeFloat:
+		return a.F, nil
+	case onnxpb.AttributeInt:
+		return a.I, nil
+	case onnxpb.AttributeString:
+		return a.S, nil
+	case onnxpb.AttributeFloats:
+		return slices.Clone(a.Floats), nil
+	case onnxpb.AttributeInts:
+		return slices.Clone(a.Ints), nil
+	case onnxpb.AttributeStrings:
+		return slices.Clone(a.Strings), nil
+	case onnxpb.AttributeTensor:
+		if a.T == nil {
+			return nil, fmt.Errorf("attribute %q has no tensor", a.Name)
+		}
+		t, err := readTensor(a.T)
+		if err != nil {
+			return nil, fmt.Errorf("attribute %q: %w", a.Name, err)
+		}
+		return t, nil
+	}
+	return nil, fmt.Errorf("attribute %q has type %d of ONNX; supported are numbers, strings, lists of them and tensors", a.Name, a.Type)
+}
