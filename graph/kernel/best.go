@@ -1,3 +1,5 @@
+//go:build !amd64
+
 package kernel
 
 // Best returns the fastest set that this processor can run.

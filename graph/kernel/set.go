@@ -1,12 +1,14 @@
 package kernel
 
+//go:generate go run gen.go
+
 // Set is one implementation of every kernel. Sets are immutable.
 type Set struct {
 	// Name tells which it is: "portable", "avx2".
 	Name string
 	// Gemm computes C = op(A)·op(B), or C += op(A)·op(B) with g.Accumulate.
 	Gemm func(g Gemm)
-	// Exp, Log, Tanh and Sigmoid compute y[i] = f(x[i]); y may be x.
+	// Exp, Log, Tanh and Sigmoid compute y[i] = f(x[i]) within 2.5 ulp; y may be x.
 	Exp, Log, Tanh, Sigmoid func(y, x []float32)
 	// Add, Sub and Mul compute z[i] = x[i] ∘ y[i]; z may be x or y.
 	Add, Sub, Mul func(z, x, y []float32)

@@ -1,0 +1,278 @@
+package kernel
+
+import "unsafe"
+
+const (
+	tileRows  = 6
+	tileCols  = 16
+	blockK    = 256 // a panel of B, 256x16 floats, fills half of a first-level cache of 32 KiB
+	blockRows = 120 // a block of A, 120x256 floats, stays in the second-level cache
+	blockCols = 512 // packed columns of B: 512 KiB at most
+)
+
+type tile func(kc int, a *float32, ars, aks int, b *float32, bks int, c *float32, ldc int, add bool)
+
+// avx2Gemm computes every element of C as one chain of fused multiply-adds over k, broken only between blocks of
+// blockK, whose results are added in order: the same bits whatever the tile that the element falls into.
+func avx2Gemm(buffers *pool, g Gemm) {
+	g.check()
+	switch {
+	case g.M == 0 || g.N == 0:
+		return
+	case g.K == 0:
+		g.clearC()
+		return
+	case g.N == 1:
+		avx2Column(buffers, g)
+		return
+	}
+	// B is read in place when it is so few times that packing does not pay.
+	direct := !g.TransB && g.M <= 2*tileRows
+	sizeB := blockK * tileCols
+	if !direct {
+		sizeB = min(blockK, g.K) * min(blockCols, ceil(g.N, tileCols)*tileCols)
+	}
+	sizeA := 0
+	if g.TransA && g.N > 2*tileCols {
+		sizeA = min(blockK, g.K) * min(blockRows, ceil(g.M, tileRows)*tileRows)
+	}
+	buf := buffers.get(sizeB + sizeA + tileRows*tileCols)
+	w := avx2Work{Gemm: g, direct: direct, packB: buf.data[:sizeB], packA: buf.data[sizeB : sizeB+sizeA]}
+	w.scratch = (*[tileRows * tileCols]float32)(buf.data[sizeB+sizeA:])
+	for k := 0; k < g.K; k += blockK {
+		w.k, w.kc, w.add = k, min(blockK, g.K-k), g.Accumulate || k > 0
+		for j := 0; j < g.N; j += blockCols {
+			w.columns(j, min(blockCols, g.N-j))
+		}
+	}
+	buffers.put(buf)
+}
+
+// avx2Work is one product under way: the block of k that is being added.
+type avx2Work struct {
+	Gemm
+	direct       bool
+	packB, packA []float32
+	scratch      *[tileRows * tileCols]float32
+	k, kc        int
+	add          bool
+}
+
+// columns computes n columns of C from column j on.
+func (w *avx2Work) columns(j, n int) {
+	if !w.direct {
+		for p := 0; p < n; p += tileCols {
+			w.packPanel(w.packB[p*w.kc:], j+p, min(tileCols, n-p))
+		}
+	} else if rest := n % tileCols; rest > 0 {
+		w.packPanel(w.packB, j+n-rest, rest)
+	}
+	for i := 0; i < w.M; i += blockRows {
+		w.block(i, min(blockRows, w.M-i), j, n)
+	}
+}
+
+// block computes m rows by n columns of C from (i,j) on.
+func (w *avx2Work) block(i, m, j, n int) {
+	if len(w.packA) > 0 {
+		w.packBlock(i, m)
+	}
+	for p := 0; p < n; {
+		width := min(tileCols, n-p)
+		b, bks := unsafe.SliceData(w.packB[p*w.kc*b2i(!w.direct):]), 4*panelCols(width)
+		if w.direct && width == tileCols {
+			b, bks = &w.B[w.k*w.LDB+j+p], 4*w.LDB
+			if wide := wideCols(m); m <= 2 && n-p >= wide {
+				width = wide
+			}
+		}
+		for r := 0; r < m; {
+			h := height(m - r)
+			w.tile(i+r, h, r, j+p, width, b, bks)
+			r += h
+		}
+		p += width
+	}
+}
+
+func b2i(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// wideCols is the width of the tile for one or two rows.
+func wideCols(m int) int { return 64 / m }
+
+// panelCols is the width of the tile that covers width columns.
+func panelCols(width int) int {
+	if width <= tileCols/2 {
+		return tileCols / 2
+	}
+	return max(width, tileCols)
+}
+
+// height cuts rows into tiles: the last two of about the same height.
+func height(rest int) int {
+	if rest > tileRows && rest < 2*tileRows {
+		return (rest + 1) / 2
+	}
+	return min(rest, tileRows)
+}
+
+// tile computes h rows by width columns of C at (i,j). The block's packed rows begin at packed row r.
+func (w *avx2Work) tile(i, h, r, j, width int, b *float32, bks int) {
+	var a *float32
+	var ars, aks int
+	switch {
+	case len(w.packA) > 0:
+		a, ars, aks = &w.packA[r*w.kc], 4, 4*h
+	case w.TransA:
+		a, ars, aks = &w.A[w.k*w.LDA+i], 4, 4*w.LDA
+	default:
+		a, ars, aks = &w.A[i*w.LDA+w.k], 4*w.LDA, 4
+	}
+	cols := panelCols(width)
+	f := avx2Tile(h, cols)
+	if width == cols {
+		f(w.kc, a, ars, aks, b, bks, &w.C[i*w.LDC+j], 4*w.LDC, w.add)
+		return
+	}
+	f(w.kc, a, ars, aks, b, bks, &w.scratch[0], 4*cols, false)
+	for x := range h {
+		from, to := w.scratch[x*cols:x*cols+width], w.C[(i+x)*w.LDC+j:][:width]
+		if !w.add {
+			copy(to, from)
+			continue
+		}
+		for c, v := range from {
+			to[c] += v
+		}
+	}
+}
+
+func avx2Tile(rows, cols int) tile {
+	switch cols {
+	case 64:
+		return avx2Tile1x64
+	case 32:
+		return avx2Tile2x32
+	case 8:
+		return [...]tile{avx2Tile1x8, avx2Tile2x8, avx2Tile3x8, avx2Tile4x8, avx2Tile5x8, avx2Tile6x8}[rows-1]
+	}
+	return [...]tile{avx2Tile1x16, avx2Tile2x16, avx2Tile3x16, avx2Tile4x16, avx2Tile5x16, avx2Tile6x16}[rows-1]
+}
+
+// packPanel writes columns j to j+width of B as [kc][8 or 16], zeros beyond the width.
+func (w *avx2Work) packPanel(dst []float32, j, width int) {
+	cols := panelCols(width)
+	switch {
+	case w.TransB:
+		w.packTransposed(dst, j, width, cols)
+	case width == tileCols:
+		avx2Pack16(w.kc, &dst[0], &w.B[w.k*w.LDB+j], 4*w.LDB)
+	case width == tileCols/2:
+		avx2Pack8(w.kc, &dst[0], &w.B[w.k*w.LDB+j], 4*w.LDB)
+	default:
+		for k := range w.kc {
+			d := dst[k*cols : (k+1)*cols]
+			clear(d[copy(d, w.B[(w.k+k)*w.LDB+j:][:width]):])
+		}
+	}
+}
+
+// packTransposed is packPanel for B stored as [N,K].
+func (w *avx2Work) packTransposed(dst []float32, j, width, cols int) {
+	c := 0
+	for ; c+8 <= width; c += 8 {
+		src := w.B[(j+c)*w.LDB+w.k:]
+		whole := w.kc / 8
+		if whole > 0 {
+			avx2PackTransposed(whole, &dst[c], 4*cols, &src[0], 4*w.LDB)
+		}
+		for k := 8 * whole; k < w.kc; k++ {
+			for x := range 8 {
+				dst[k*cols+c+x] = src[x*w.LDB+k]
+			}
+		}
+	}
+	for ; c < cols; c++ {
+		if c >= width {
+			for k := range w.kc {
+				dst[k*cols+c] = 0
+			}
+			continue
+		}
+		for k, v := range w.B[(j+c)*w.LDB+w.k:][:w.kc] {
+			dst[k*cols+c] = v
+		}
+	}
+}
+
+// packBlock writes m rows of the transposed A from row i on as panels of [kc][height].
+func (w *avx2Work) packBlock(i, m int) {
+	for r := 0; r < m; {
+		h := height(m - r)
+		dst := w.packA[r*w.kc : (r+h)*w.kc]
+		if h == tileRows {
+			avx2Pack6(w.kc, &dst[0], &w.A[w.k*w.LDA+i+r], 4*w.LDA)
+		} else {
+			for k := range w.kc {
+				copy(dst[k*h:(k+1)*h], w.A[(w.k+k)*w.LDA+i+r:])
+			}
+		}
+		r += h
+	}
+}
+
+// avx2Column computes a product with one column: rows of A times a vector, or its rows added up when A is
+// transposed.
+func avx2Column(buffers *pool, g Gemm) {
+	if g.TransA && g.M > 1 {
+		avx2Gathered(buffers, g)
+		return
+	}
+	buf := buffers.get(2 * g.K)
+	y := g.B
+	if !g.TransB && g.LDB > 1 {
+		y = strided(buf.data[:g.K], g.B, g.LDB)
+	}
+	for i := range g.M {
+		x := g.A[i*g.LDA:]
+		if g.TransA && g.LDA > 1 {
+			x = strided(buf.data[g.K:2*g.K], g.A, g.LDA)
+		}
+		v := avx2DotOf(x[:g.K], y)
+		if g.Accumulate {
+			v += g.C[i*g.LDC]
+		}
+		g.C[i*g.LDC] = v
+	}
+	buffers.put(buf)
+}
+
+// strided copies every step-th element of src.
+func strided(dst, src []float32, step int) []float32 {
+	for k := range dst {
+		dst[k] = src[k*step]
+	}
+	return dst
+}
+
+// avx2Gathered computes the column C = Aᵀ·B as the row Cᵀ = Bᵀ·A.
+func avx2Gathered(buffers *pool, g Gemm) {
+	buf := buffers.get(g.M)
+	row := Gemm{
+		TransA: !g.TransB, M: 1, N: g.M, K: g.K,
+		A: g.B, LDA: g.LDB, B: g.A, LDB: g.LDA, C: buf.data[:g.M], LDC: g.M,
+	}
+	avx2Gemm(buffers, row)
+	for i, v := range row.C {
+		if g.Accumulate {
+			v += g.C[i*g.LDC]
+		}
+		g.C[i*g.LDC] = v
+	}
+	buffers.put(buf)
+}

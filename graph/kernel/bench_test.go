@@ -1,0 +1,89 @@
+package kernel_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"recsys/graph/kernel"
+)
+
+// BenchmarkGemm reports GFLOPS of products as models have them: forward, gradient of the input (NT), gradient of
+// the weight (TN), one row, one column.
+func BenchmarkGemm(b *testing.B) {
+	shapes := []struct {
+		name           string
+		transA, transB bool
+		m, n, k        int
+	}{
+		{"NN-1024x1024x1024", false, false, 1024, 1024, 1024},
+		{"NN-4096x256x383", false, false, 4096, 256, 383},
+		{"NN-4096x128x256", false, false, 4096, 128, 256},
+		{"NN-512x256x256", false, false, 512, 256, 256},
+		{"NT-512x256x256", false, true, 512, 256, 256},
+		{"TN-256x256x512", true, false, 256, 256, 512},
+		{"NT-512x512x64", false, true, 512, 512, 64},
+		{"NN-64x64x64", false, false, 64, 64, 64},
+		{"NN-16x16x16", false, false, 16, 16, 16},
+		{"NN-1x256x256", false, false, 1, 256, 256},
+		{"NN-1x100000x64", false, false, 1, 100000, 64},
+		{"NN-512x1x128", false, false, 512, 1, 128},
+		{"TN-128x1x512", true, false, 128, 1, 512},
+		{"NN-512x128x1", false, false, 512, 128, 1},
+	}
+	for _, s := range shapes {
+		for _, set := range kernel.Sets() {
+			b.Run(s.name+"/"+set.Name, func(b *testing.B) {
+				g := kernel.Gemm{
+					TransA: s.transA, TransB: s.transB, M: s.m, N: s.n, K: s.k,
+					A: random(s.m * s.k), B: random(s.k * s.n), C: make([]float32, s.m*s.n),
+					LDA: s.k, LDB: s.n, LDC: s.n,
+				}
+				if s.transA {
+					g.LDA = s.m
+				}
+				if s.transB {
+					g.LDB = s.k
+				}
+				b.ReportAllocs()
+				for b.Loop() {
+					set.Gemm(g)
+				}
+				flops := 2 * float64(s.m) * float64(s.n) * float64(s.k) * float64(b.N)
+				b.ReportMetric(flops/b.Elapsed().Seconds()/1e9, "GFLOPS")
+			})
+		}
+	}
+}
+
+// BenchmarkVector reports the bytes of the destination per second.
+func BenchmarkVector(b *testing.B) {
+	for _, n := range []int{32, 4096} {
+		x, y, z := random(n), random(n), make([]float32, n)
+		for _, set := range kernel.Sets() {
+			kernels := map[string]func(){
+				"Add": func() { set.Add(z, x, y) }, "AddScaled": func() { set.AddScaled(z, 0.5, x) },
+				"Sum": func() { set.Sum(x) }, "Dot": func() { set.Dot(x, y) }, "Max": func() { set.Max(x) },
+				"Exp": func() { set.Exp(z, x) }, "Log": func() { set.Log(z, x) }, "Tanh": func() { set.Tanh(z, x) },
+				"Sigmoid": func() { set.Sigmoid(z, x) }, "Relu": func() { set.Relu(z, x) },
+			}
+			for name, f := range kernels {
+				b.Run(fmt.Sprintf("%s/%d/%s", name, n, set.Name), func(b *testing.B) {
+					b.SetBytes(int64(4 * n))
+					for b.Loop() {
+						f()
+					}
+				})
+			}
+		}
+	}
+}
+
+func random(n int) []float32 {
+	rng := rand.New(rand.NewPCG(1, uint64(n)))
+	x := make([]float32, n)
+	for i := range x {
+		x[i] = rng.Float32() + 0.01
+	}
+	return x
+}
