@@ -1,0 +1,143 @@
+package op
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"recsys/feature"
+	"recsys/schema"
+	"recsys/tensor"
+)
+
+// Categorify encodes int64 and string columns, scalar or lists, as ids of a vocabulary that is learned from the data:
+// 0 padding, 1 null, then out-of-vocabulary buckets from 2 on, then the values by falling frequency, the smaller
+// key first where frequencies are equal. Null is padding in lists. Frequencies count rows, in lists elements.
+type Categorify struct {
+	// Columns are encoded in place.
+	Columns []string `json:"columns"`
+	// MinFrequency is the number of times that a value has to be seen; rarer ones are out of vocabulary. 0 means 1.
+	MinFrequency int `json:"min_frequency,omitempty"`
+	// MaxSize limits the vocabulary to the most frequent values; 0 means no limit.
+	MaxSize int `json:"max_size,omitempty"`
+	// OOVBuckets is the number of ids for values that are not in the vocabulary. 0 means 1; with more, values are
+	// spread by their MurmurHash3, see feature.Vocabulary.
+	OOVBuckets int `json:"oov_buckets,omitempty"`
+	// Share names a column whose vocabulary all Columns use instead of one each. It is one of Columns, from which
+	// alone the vocabulary is learned, or a column that an operator before has encoded: then MinFrequency, MaxSize
+	// and OOVBuckets are that operator's and must not be set here.
+	Share string `json:"share,omitempty"`
+}
+
+// Name returns "categorify".
+func (o *Categorify) Name() string { return "categorify" }
+
+// Validate checks the settings.
+func (o *Categorify) Validate() error {
+	errs := []error{checkNames(o.Columns)}
+	if o.MinFrequency < 0 || o.MaxSize < 0 || o.OOVBuckets < 0 {
+		errs = append(errs, fmt.Errorf("min_frequency %d, max_size %d and oov_buckets %d must not be negative",
+			o.MinFrequency, o.MaxSize, o.OOVBuckets))
+	}
+	if o.borrows() && (o.MinFrequency != 0 || o.MaxSize != 0 || o.OOVBuckets != 0) {
+		errs = append(errs, fmt.Errorf("the vocabulary of %q is learned by the operator that encodes it; "+
+			"set min_frequency, max_size and oov_buckets there", o.Share))
+	}
+	return errors.Join(errs...)
+}
+
+// borrows reports whether the vocabulary is that of an operator before.
+func (o *Categorify) borrows() bool { return o.Share != "" && !slices.Contains(o.Columns, o.Share) }
+
+// Plan is the schema rule: each column becomes int64 ids, tagged categorical.
+func (o *Categorify) Plan(in feature.Columns) (feature.Plan, error) {
+	p, err := eachColumn(in, o.Columns, []tensor.DType{tensor.Int64, tensor.String},
+		func(c schema.Column) (schema.Schema, error) {
+			if c.Has(schema.Continuous) {
+				return nil, errors.New("it holds continuous numbers here; bucketize it or put categorify first")
+			}
+			return schema.Schema{ids(c, 0)}, o.checkShared(in, c)
+		})
+	return p, err
+}
+
+// checkShared verifies that c can use the vocabulary of the shared column.
+func (o *Categorify) checkShared(in feature.Columns, c schema.Column) error {
+	if o.Share == "" {
+		return nil
+	}
+	from := in.Now
+	if o.borrows() {
+		if now, ok := in.Now.Column(o.Share); !ok || !now.Has(schema.Categorical) {
+			return fmt.Errorf("it shares the vocabulary of %q, which no operator before encodes; "+
+				"put categorify of %q first or among these columns", o.Share, o.Share)
+		}
+		from = in.Raw
+	}
+	if shared, ok := from.Column(o.Share); ok && shared.DType != c.DType {
+		return fmt.Errorf("it is %s and shares the vocabulary of %q, which is %s", c.DType, o.Share, shared.DType)
+	}
+	return nil
+}
+
+// Fit counts the values in one pass.
+func (o *Categorify) Fit(ctx context.Context, in feature.Columns, src feature.Source) (feature.Fitted, error) {
+	plan, err := o.Plan(in)
+	if err != nil {
+		return nil, err
+	}
+	vocabularies, err := o.learn(ctx, in, src)
+	if err != nil {
+		return nil, err
+	}
+	entries := make([]entry[lookup], len(o.Columns))
+	for i, c := range plan.Writes {
+		name := c.Name
+		if o.Share != "" {
+			name = o.Share
+		}
+		v := vocabularies[name]
+		before, _ := in.Now.Column(c.Name)
+		if v.DType() != before.DType.DType {
+			return nil, fmt.Errorf("column %q is %s and %s does not fit", c.Name, before.DType, v)
+		}
+		c.Cardinality = v.Cardinality()
+		entries[i] = entry[lookup]{
+			From: c.Name, Writes: schema.Schema{c}, Learned: lookup{Name: v.Name(), vocabulary: v},
+		}
+	}
+	return newEncoder(categorifyRule(), entries)
+}
+
+// learn returns the vocabularies by the column that they are learned from.
+func (o *Categorify) learn(
+	ctx context.Context, in feature.Columns, src feature.Source,
+) (map[string]*feature.Vocabulary, error) {
+	columns := o.Columns
+	if o.borrows() {
+		v, ok := in.Vocabulary(o.Share)
+		if !ok {
+			return nil, fmt.Errorf("column %q has no vocabulary; only a column that categorify encodes has one", o.Share)
+		}
+		return map[string]*feature.Vocabulary{o.Share: v}, nil
+	}
+	if o.Share != "" {
+		columns = []string{o.Share}
+	}
+	counts, err := countValues(ctx, src, columns)
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[string]*feature.Vocabulary, len(columns))
+	for i, name := range columns {
+		if out[name], err = counts[i].vocabulary(o, name); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+func categorifyRule() rule[lookup] {
+	return rule[lookup]{name: "categorify", version: 1, check: checkLookup, apply: encodeColumn}
+}

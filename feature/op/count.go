@@ -1,0 +1,97 @@
+package op
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	"recsys/feature"
+	"recsys/tensor"
+)
+
+// counter counts the values of one column; one of the maps is used.
+type counter struct {
+	ints    map[int64]int
+	strings map[string]int
+	isText  bool
+	rows    int
+}
+
+// countValues counts the values of columns in one pass over src. Nulls do not count.
+func countValues(ctx context.Context, src feature.Source, columns []string) ([]*counter, error) {
+	counts := make([]*counter, len(columns))
+	for i := range counts {
+		counts[i] = &counter{ints: map[int64]int{}, strings: map[string]int{}}
+	}
+	for batch, err := range src.Batches(ctx, columns) {
+		if err != nil {
+			return nil, err
+		}
+		for i, name := range columns {
+			if t := batch[name]; t != nil {
+				counts[i].add(t)
+			}
+		}
+	}
+	for i, name := range columns {
+		if counts[i].rows == 0 {
+			return nil, noRows(name)
+		}
+	}
+	return counts, nil
+}
+
+func noRows(column string) error {
+	return fmt.Errorf("column %q: the training data has no rows of it; check the split and the file", column)
+}
+
+func (c *counter) add(t *tensor.Tensor) {
+	c.rows += t.Dim(0)
+	switch values := t.Any().(type) {
+	case []int64:
+		for _, v := range values {
+			c.ints[v]++
+		}
+	case []string:
+		c.isText = true
+		for _, v := range values {
+			c.strings[v]++
+		}
+	}
+}
+
+// vocabulary keeps the values that o wants, most frequent first.
+func (c *counter) vocabulary(o *Categorify, name string) (*feature.Vocabulary, error) {
+	buckets := max(o.OOVBuckets, 1)
+	if c.isText {
+		return feature.NewStringVocabulary(name, buckets, frequent(c.strings, "", o.MinFrequency, o.MaxSize))
+	}
+	return feature.NewIntVocabulary(name, buckets, frequent(c.ints, tensor.NullInt64, o.MinFrequency, o.MaxSize))
+}
+
+// frequent returns the keys but null that were counted at least least times, by falling count and rising key, at most
+// most of them if most is not 0.
+func frequent[K cmp.Ordered](counts map[K]int, null K, least, most int) []K {
+	type counted struct {
+		key   K
+		count int
+	}
+	all := make([]counted, 0, len(counts))
+	for k, n := range counts {
+		if k != null && n >= least {
+			all = append(all, counted{k, n})
+		}
+	}
+	slices.SortFunc(all, func(a, b counted) int {
+		return cmp.Or(cmp.Compare(b.count, a.count), cmp.Compare(a.key, b.key))
+	})
+	if most > 0 && len(all) > most {
+		all = all[:most]
+	}
+	keys := make([]K, len(all))
+	for i, c := range all {
+		keys[i] = c.key
+	}
+	return keys
+}

@@ -1,0 +1,16 @@
+// Package op holds the built-in feature operators, one a file:
+//
+//   - [Categorify]: keys to ids by a vocabulary in order of falling frequency
+//   - [Normalize]: numbers to mean 0 and standard deviation 1
+//   - [FillMissing]: nulls to a constant or the median
+//   - [Bucketize]: numbers to ids of bins with given boundaries
+//   - [Log]: log(1+x)
+//   - [Sequence]: a user's history, encoded with the vocabulary of another column
+//   - [DateParts]: hour and weekday of a time
+//
+// An operator is a struct of settings; the zero value of a field means its default. [Kinds] lists all of them for a
+// feature.Registry, which reads settings and saved states; [Registry] is one with nothing else.
+//
+// Every operator works on whole columns, [B] or [B,L], and every column apart from the others. See the reference of
+// operators for what each does to nulls, unknown values and extremes.
+package op

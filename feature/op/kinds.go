@@ -1,0 +1,61 @@
+package op
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"recsys/feature"
+)
+
+// Kinds lists the built-in operators.
+func Kinds() []feature.Kind {
+	return []feature.Kind{
+		kindOf(bucketizeRule(), func() feature.Operator { return &Bucketize{} }),
+		encoderKind(categorifyRule(), func() feature.Operator { return &Categorify{} }),
+		kindOf(datePartsRule(), func() feature.Operator { return &DateParts{} }),
+		kindOf(fillMissingRule(), func() feature.Operator { return &FillMissing{} }),
+		kindOf(logRule(), func() feature.Operator { return &Log{} }),
+		kindOf(normalizeRule(), func() feature.Operator { return &Normalize{} }),
+		encoderKind(sequenceRule(), func() feature.Operator { return &Sequence{} }),
+	}
+}
+
+// Registry returns a registry of the built-in operators.
+func Registry() *feature.Registry {
+	r, err := feature.NewRegistry(Kinds()...)
+	if err != nil {
+		panic("op.Registry: " + err.Error())
+	}
+	return r
+}
+
+func kindOf[P any](r rule[P], settings func() feature.Operator) feature.Kind {
+	return feature.Kind{
+		Name: r.name, Version: r.version, New: settings,
+		Load: func(state json.RawMessage, _ feature.Vocabularies) (feature.Fitted, error) {
+			entries, err := r.read(state)
+			if err != nil {
+				return nil, err
+			}
+			return r.fitted(entries)
+		},
+	}
+}
+
+func encoderKind(r rule[lookup], settings func() feature.Operator) feature.Kind {
+	return feature.Kind{
+		Name: r.name, Version: r.version, New: settings,
+		Load: func(state json.RawMessage, vocabularies feature.Vocabularies) (feature.Fitted, error) {
+			entries, err := r.read(state)
+			if err != nil {
+				return nil, err
+			}
+			for i, e := range entries {
+				if entries[i].Learned.vocabulary, err = vocabularies(e.Learned.Name); err != nil {
+					return nil, fmt.Errorf("column %q: %w", e.From, err)
+				}
+			}
+			return newEncoder(r, entries)
+		},
+	}
+}

@@ -1,0 +1,125 @@
+package op_test
+
+import (
+	"testing"
+
+	"recsys/feature"
+	"recsys/feature/featuretest"
+	"recsys/feature/op"
+	"recsys/schema"
+	"recsys/tensor"
+)
+
+func column(name string, d tensor.DType, length int, tags ...schema.Tag) schema.Column {
+	return schema.Column{Name: name, DType: schema.DType{DType: d}, Length: length, Tags: tags}
+}
+
+func rawColumns() schema.Schema {
+	return schema.Schema{
+		column("user_id", tensor.Int64, 0, schema.User, schema.ID),
+		column("item_id", tensor.String, 0, schema.Item, schema.ID),
+		column("genres", tensor.String, 4, schema.Item),
+		column("votes", tensor.Int64, 3, schema.Item),
+		column("age", tensor.Float32, 0, schema.User),
+		column("year", tensor.Int64, 0, schema.Item),
+		column("city", tensor.String, 0, schema.User),
+		column("scores", tensor.Float32, 3, schema.Item),
+		column("time", tensor.Int64, 0, schema.Context, schema.Time),
+	}
+}
+
+func pick(names ...string) schema.Schema {
+	var out schema.Schema
+	for _, c := range rawColumns() {
+		for _, name := range names {
+			if c.Name == name {
+				out = append(out, c)
+			}
+		}
+	}
+	return out
+}
+
+// logTolerance: our Log is within 1 ulp of the exact value and ONNX Runtime's within 2, 2^-23 each.
+const logTolerance = 1e-6
+
+func TestConformance(t *testing.T) {
+	categorify := &op.Categorify{Columns: []string{"user_id", "item_id"}}
+	cases := []struct {
+		name string
+		featuretest.Case
+	}{
+		{"categorify", featuretest.Case{
+			Operator: &op.Categorify{Columns: []string{"user_id", "item_id", "genres", "votes"}},
+			Raw:      pick("user_id", "item_id", "genres", "votes"),
+		}},
+		{"categorify limits", featuretest.Case{
+			Operator: &op.Categorify{Columns: []string{"user_id", "genres"}, MinFrequency: 5, MaxSize: 3, OOVBuckets: 4},
+			Raw:      pick("user_id", "genres"),
+		}},
+		{"categorify share own", featuretest.Case{
+			Operator: &op.Categorify{Columns: []string{"item_id", "genres"}, Share: "genres"},
+			Raw:      pick("item_id", "genres"),
+		}},
+		{"categorify share before", featuretest.Case{
+			Before:   []feature.Operator{&op.Categorify{Columns: []string{"item_id"}, OOVBuckets: 2}},
+			Operator: &op.Categorify{Columns: []string{"city", "genres"}, Share: "item_id"},
+			Raw:      pick("item_id", "city", "genres"),
+		}},
+		{"categorify filled", featuretest.Case{
+			Before:   []feature.Operator{&op.FillMissing{Columns: []string{"city"}, Value: "nowhere"}},
+			Operator: &op.Categorify{Columns: []string{"city"}},
+			Raw:      pick("city"),
+		}},
+		{"normalize", featuretest.Case{
+			Operator: &op.Normalize{Columns: []string{"age", "year", "scores", "votes"}},
+			Raw:      pick("age", "year", "scores", "votes"),
+		}},
+		{"normalize logs", featuretest.Case{
+			Before:   []feature.Operator{&op.Log{Columns: []string{"age", "scores"}}},
+			Operator: &op.Normalize{Columns: []string{"age", "scores"}},
+			Raw:      pick("age", "scores"), Tolerance: logTolerance,
+		}},
+		{"fill_missing", featuretest.Case{
+			Operator: &op.FillMissing{Columns: []string{"age", "year"}, Value: -7, Indicator: true},
+			Raw:      pick("age", "year"),
+		}},
+		{"fill_missing median", featuretest.Case{
+			Operator: &op.FillMissing{Columns: []string{"age", "year"}, Median: true},
+			Raw:      pick("age", "year"),
+		}},
+		{"bucketize", featuretest.Case{
+			Operator: &op.Bucketize{Columns: []string{"age", "year", "scores", "votes"}, Boundaries: []float64{-1, 0.1, 17, 1990.5}},
+			Raw:      pick("age", "year", "scores", "votes"),
+		}},
+		{"log", featuretest.Case{
+			Operator: &op.Log{Columns: []string{"age", "year", "scores", "votes"}},
+			Raw:      pick("age", "year", "scores", "votes"), Tolerance: logTolerance,
+		}},
+		{"log filled", featuretest.Case{
+			Before:   []feature.Operator{&op.FillMissing{Columns: []string{"age"}, Median: true}},
+			Operator: &op.Log{Columns: []string{"age"}},
+			Raw:      pick("age"), Tolerance: logTolerance,
+		}},
+		{"sequence", featuretest.Case{
+			Before:   []feature.Operator{categorify},
+			Operator: &op.Sequence{Column: "history", Of: "item_id", Length: 5},
+			Raw:      pick("user_id", "item_id"),
+		}},
+		{"sequence of numbers", featuretest.Case{
+			Before:   []feature.Operator{&op.Categorify{Columns: []string{"user_id"}, OOVBuckets: 3}},
+			Operator: &op.Sequence{Column: "history", Of: "user_id", Length: 1},
+			Raw:      pick("user_id"),
+		}},
+		{"date_parts", featuretest.Case{Operator: &op.DateParts{Column: "time"}, Raw: pick("time")}},
+		{"date_parts weekday", featuretest.Case{
+			Operator: &op.DateParts{Column: "time", Parts: []string{"weekday"}}, Raw: pick("time"),
+		}},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			c.Registry = op.Registry()
+			featuretest.Run(t, c.Case)
+		})
+	}
+}

@@ -1,0 +1,148 @@
+package feature
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"recsys/graph"
+	"recsys/schema"
+	"recsys/tensor"
+)
+
+// Operator is the settings of one kind of feature engineering, usually a pointer to a struct with documented
+// defaults. Its methods do not change it; fitting returns a new value.
+type Operator interface {
+	// Name is the kind as pipelines and saved states name it, such as "categorify".
+	Name() string
+	// Validate checks the settings by themselves and reports all faults.
+	Validate() error
+	// Plan is the schema rule: which columns the operator reads, declares and writes, given those before it. It
+	// reports all faults of columns; [Columns.Find] words them.
+	Plan(in Columns) (Plan, error)
+	// Fit learns from src, which streams the columns as the operators before this one leave them. Plan has
+	// succeeded on the same columns. The result writes what Plan said, with cardinalities.
+	Fit(ctx context.Context, in Columns, src Source) (Fitted, error)
+}
+
+// Plan says what an operator does to columns.
+type Plan struct {
+	// Reads names the columns that the operator reads.
+	Reads []string
+	// Declares lists raw columns that the operator adds to the workflow's inputs, such as the history of a sequence.
+	// It may read them.
+	Declares schema.Schema
+	// Writes lists the columns that the operator replaces or adds. A learned cardinality is 0 here.
+	Writes schema.Schema
+}
+
+// Fitted is an operator's learned state. It is immutable and safe for concurrent use.
+type Fitted interface {
+	// Name is the operator's name; a [Registry] finds the reader of State by it.
+	Name() string
+	// Reads names the columns that Apply may use, Writes the columns it makes, with cardinalities.
+	Reads() []string
+	Writes() schema.Schema
+	// Apply adds nodes. It is given any part of the columns that it reads and returns every column that it can make
+	// of them: a sub-graph of one entity has only that entity's columns. Columns are [B] or [B,L].
+	Apply(b *graph.Builder, in map[string]*graph.Value) map[string]*graph.Value
+	// State returns what has to be saved, as a value for encoding/json, and the version of its form. Vocabularies
+	// are saved apart: see [Encoder].
+	State() (version int, state any)
+}
+
+// Encoder is a Fitted that encodes columns by vocabularies. The workflow saves each vocabulary once, under its
+// name, however many columns use it; State refers to it by that name.
+type Encoder interface {
+	// Vocabularies returns the vocabulary of every column that the operator encodes.
+	Vocabularies() map[string]*Vocabulary
+}
+
+// Columns is what an operator finds: the columns before it.
+type Columns struct {
+	// Raw lists the raw columns of the data and those that operators before declared.
+	Raw schema.Schema
+	// Now lists all columns as the operators before leave them.
+	Now schema.Schema
+
+	vocabularies map[string]*Vocabulary
+}
+
+// Find returns the column of that name as it is now. It fails, naming the remedy, when there is none, when its type
+// is not one of dtypes (none means any), when it is a target, or when it has no entity.
+func (c Columns) Find(name string, dtypes ...tensor.DType) (schema.Column, error) {
+	col, ok := c.Now.Column(name)
+	switch {
+	case !ok:
+		return col, fmt.Errorf("column %q: there is none; the columns here are %s", name, strings.Join(c.Now.Names(), ", "))
+	case col.Has(schema.Target):
+		return col, fmt.Errorf("column %q is a target, which is not known when a model is asked; leave it out", name)
+	case entity(col) == "":
+		return col, fmt.Errorf("column %q belongs to no entity; give it the tag user, item or context", name)
+	case len(dtypes) > 0 && !slices.Contains(dtypes, col.DType.DType):
+		return col, fmt.Errorf("column %q is %s here; this operator takes %s", name, col.DType, typeNames(dtypes))
+	}
+	return col, nil
+}
+
+// FindRaw is Find for operators that take values which are not encoded yet.
+func (c Columns) FindRaw(name string, dtypes ...tensor.DType) (schema.Column, error) {
+	col, err := c.Find(name, dtypes...)
+	if err == nil && col.Has(schema.Categorical) {
+		return col, fmt.Errorf("column %q holds ids here: an operator before this one has encoded it; "+
+			"put this operator first or name another column", name)
+	}
+	return col, err
+}
+
+// Vocabulary returns the vocabulary that an operator before fitted for a column. There is none while planning.
+func (c Columns) Vocabulary(column string) (*Vocabulary, bool) {
+	v, ok := c.vocabularies[column]
+	return v, ok
+}
+
+// entity returns the entity that the column belongs to: schema.User, schema.Item or schema.Context, "" for none.
+func entity(c schema.Column) schema.Tag {
+	for _, t := range entities() {
+		if c.Has(t) {
+			return t
+		}
+	}
+	return ""
+}
+
+func entities() []schema.Tag { return []schema.Tag{schema.User, schema.Item, schema.Context} }
+
+func typeNames(dtypes []tensor.DType) string {
+	names := make([]string, len(dtypes))
+	for i, d := range dtypes {
+		names[i] = d.String()
+	}
+	return strings.Join(names, " or ")
+}
+
+// WithTags returns the column with tags added and others removed.
+func WithTags(c schema.Column, add, remove []schema.Tag) schema.Column {
+	tags := make([]schema.Tag, 0, len(c.Tags)+len(add))
+	for _, t := range c.Tags {
+		if !slices.Contains(remove, t) && !slices.Contains(add, t) {
+			tags = append(tags, t)
+		}
+	}
+	c.Tags = append(tags, add...)
+	return c
+}
+
+// overlay returns base with the columns of over replacing those of the same name, and new ones at the end.
+func overlay(base, over schema.Schema) schema.Schema {
+	out := slices.Clone(base)
+	for _, c := range over {
+		if i := slices.IndexFunc(out, func(o schema.Column) bool { return o.Name == c.Name }); i >= 0 {
+			out[i] = c
+		} else {
+			out = append(out, c)
+		}
+	}
+	return out
+}

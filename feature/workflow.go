@@ -1,0 +1,187 @@
+package feature
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"recsys/schema"
+	"recsys/tensor"
+)
+
+// Workflow is a list of operators, applied in order. Several may work on one column one after another.
+type Workflow struct {
+	Operators []Operator
+}
+
+// Plan checks the operators against the raw columns and returns the encoded columns as far as they are known before
+// fitting: cardinalities that are learned are 0.
+func (w Workflow) Plan(raw schema.Schema) (schema.Schema, error) {
+	p, err := newPlan(raw)
+	if err != nil {
+		return nil, err
+	}
+	for i, op := range w.Operators {
+		plan, err := p.check(op)
+		if err != nil {
+			return nil, fmt.Errorf("operator %d, %s: %w", i+1, op.Name(), err)
+		}
+		p.add(plan.Declares, plan.Writes)
+	}
+	return p.encoded()
+}
+
+// Fit learns every operator's state from src, in order. raw describes the raw columns: every column that an operator
+// reads carries the tag user, item or context, and a list column has its length. The whole workflow is checked
+// before any data is read.
+func (w Workflow) Fit(ctx context.Context, raw schema.Schema, src Source) (*FittedWorkflow, error) {
+	if _, err := w.Plan(raw); err != nil {
+		return nil, err
+	}
+	p, err := newPlan(raw)
+	if err != nil {
+		return nil, err
+	}
+	var fitted []Fitted
+	for i, op := range w.Operators {
+		f, err := p.fit(ctx, op, src, fitted)
+		if err != nil {
+			return nil, fmt.Errorf("operator %d, %s: %w", i+1, op.Name(), err)
+		}
+		fitted = append(fitted, f)
+	}
+	return assemble(p.columns.Raw, fitted)
+}
+
+// planner follows the columns through the operators.
+type planner struct {
+	columns Columns
+	written []string
+}
+
+func newPlan(raw schema.Schema) (*planner, error) {
+	if err := raw.Validate(); err != nil {
+		return nil, fmt.Errorf("raw schema: %w", err)
+	}
+	clean := make(schema.Schema, len(raw))
+	for i, c := range raw {
+		c = WithTags(c, nil, []schema.Tag{schema.Categorical, schema.Continuous})
+		c.Cardinality = 0
+		clean[i] = c
+	}
+	return &planner{columns: Columns{Raw: clean, Now: clean, vocabularies: map[string]*Vocabulary{}}}, nil
+}
+
+// check runs an operator's schema rule and verifies what it promises.
+func (p *planner) check(op Operator) (Plan, error) {
+	if err := op.Validate(); err != nil {
+		return Plan{}, err
+	}
+	plan, err := op.Plan(p.columns)
+	if err != nil {
+		return Plan{}, err
+	}
+	var errs []error
+	for _, c := range plan.Declares {
+		if had, ok := p.columns.Raw.Column(c.Name); ok && (had.DType != c.DType || had.Length != c.Length) {
+			errs = append(errs, fmt.Errorf("column %q: the data has it as %s of length %d, the operator as %s of length %d",
+				c.Name, had.DType, had.Length, c.DType, c.Length))
+		}
+		if slices.Contains(p.written, c.Name) {
+			errs = append(errs, fmt.Errorf("column %q: an operator before writes it; give the raw column another name", c.Name))
+		}
+	}
+	errs = append(errs, checkColumns(plan.Declares), checkColumns(plan.Writes))
+	return plan, errors.Join(errs...)
+}
+
+// checkColumns checks columns that an operator declares or writes.
+func checkColumns(s schema.Schema) error {
+	errs := []error{s.Validate()}
+	for _, c := range s {
+		if entity(c) == "" {
+			errs = append(errs, fmt.Errorf("column %q: the operator gives it none of the tags user, item and context", c.Name))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (p *planner) add(declares, writes schema.Schema) {
+	p.columns.Raw = overlay(p.columns.Raw, declares)
+	p.columns.Now = overlay(overlay(p.columns.Now, declares), writes)
+	for _, c := range writes {
+		if !slices.Contains(p.written, c.Name) {
+			p.written = append(p.written, c.Name)
+		}
+	}
+}
+
+func (p *planner) fit(ctx context.Context, op Operator, src Source, before []Fitted) (Fitted, error) {
+	plan, err := p.check(op)
+	if err != nil {
+		return nil, err
+	}
+	f, err := op.Fit(ctx, p.columns, &transformed{src: src, raw: p.columns.Raw, now: p.columns.Now, before: before})
+	if err != nil {
+		return nil, err
+	}
+	if err := p.keepsPromise(plan, f); err != nil {
+		return nil, fmt.Errorf("fitting broke the operator's own plan: %w", err)
+	}
+	p.add(plan.Declares, f.Writes())
+	p.learn(f)
+	return f, nil
+}
+
+// keepsPromise compares what was planned with what was fitted; only cardinalities may be new.
+func (p *planner) keepsPromise(plan Plan, f Fitted) error {
+	writes := slices.Clone(f.Writes())
+	if len(writes) != len(plan.Writes) {
+		return fmt.Errorf("%d columns were planned, %d are written", len(plan.Writes), len(writes))
+	}
+	for i, want := range plan.Writes {
+		got := writes[i]
+		if want.Cardinality == 0 {
+			got.Cardinality = 0
+		}
+		if got.Name != want.Name || got.DType != want.DType || got.Length != want.Length ||
+			got.Cardinality != want.Cardinality || !slices.Equal(got.Tags, want.Tags) {
+			return fmt.Errorf("column %+v was planned, %+v is written", want, writes[i])
+		}
+	}
+	return nil
+}
+
+func (p *planner) learn(f Fitted) {
+	if e, ok := f.(Encoder); ok {
+		for column, v := range e.Vocabularies() {
+			p.columns.vocabularies[column] = v
+		}
+	}
+}
+
+// encoded returns the columns that operators wrote, finished: see [finish].
+func (p *planner) encoded() (schema.Schema, error) {
+	var out schema.Schema
+	var errs []error
+	for _, c := range p.columns.Now {
+		if !slices.Contains(p.written, c.Name) {
+			continue
+		}
+		switch {
+		case c.Has(schema.Categorical), c.Has(schema.Continuous):
+		case c.DType.DType == tensor.Float32, c.DType.DType == tensor.Int64:
+			c = WithTags(c, []schema.Tag{schema.Continuous}, nil)
+			c.DType = schema.DType{DType: tensor.Float32}
+		default:
+			errs = append(errs, fmt.Errorf("column %q is still %s when the workflow ends; add an operator that encodes it, "+
+				"such as categorify", c.Name, c.DType))
+		}
+		out = append(out, c)
+	}
+	if len(out) == 0 && len(errs) == 0 {
+		errs = append(errs, errors.New("workflow writes no columns; add operators"))
+	}
+	return out, errors.Join(errs...)
+}
