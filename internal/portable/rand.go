@@ -8,7 +8,7 @@ import (
 
 // Rand is a seeded stream of random numbers: PCG-DXSM (O'Neill 2014; [rand.PCG]) and derivations from it that are
 // spelt out here, so that they stay the same whatever package math/rand/v2 does. It is not safe for concurrent use.
-type Rand struct{ pcg *rand.PCG }
+type Rand struct{ src rand.Source }
 
 // New makes the stream named path of the given seed. Streams of different paths are independent of one another and
 // of the order in which they are made: name one for each thing that is drawn, such as "users/17/taste".
@@ -17,7 +17,15 @@ func New(seed uint64, path string) *Rand {
 	for i := range len(path) {
 		h = (h ^ uint64(path[i])) * 1099511628211
 	}
-	return &Rand{pcg: rand.NewPCG(mix(seed), mix(h^mix(seed+1)))}
+	return &Rand{src: rand.NewPCG(mix(seed), mix(h^mix(seed+1)))}
+}
+
+// Over derives numbers from the bits of another source, which it shares.
+func Over(src rand.Source) *Rand {
+	if r, ok := src.(*Rand); ok {
+		return r
+	}
+	return &Rand{src: src}
 }
 
 // mix is the finaliser of SplitMix64 (Steele, Lea, Flood 2014).
@@ -29,7 +37,7 @@ func mix(x uint64) uint64 {
 }
 
 // Uint64 returns 64 random bits. It makes Rand a [rand.Source].
-func (r *Rand) Uint64() uint64 { return r.pcg.Uint64() }
+func (r *Rand) Uint64() uint64 { return r.src.Uint64() }
 
 // IntN returns a number in [0, n), without bias (Lemire 2019). It panics unless n > 0.
 func (r *Rand) IntN(n int) int {
