@@ -1,0 +1,187 @@
+package exec
+
+import (
+	"fmt"
+	"slices"
+
+	"recsys/graph"
+	"recsys/graph/kernel"
+	"recsys/tensor"
+)
+
+type stepKind uint8
+
+const (
+	call  stepKind = iota
+	view           // the output is the input with another shape
+	shape          // the output is known as soon as shapes are
+)
+
+// step is one kernel call of a plan: a node, or several nodes that were fused into the last of them.
+type step struct {
+	node *graph.Node
+	kind stepKind
+	in   []*graph.Value // nil for absent optional inputs
+	out  []*graph.Value
+	run  func(r *graph.Run, in, out []*tensor.Tensor) error
+	// prepared is what the operator's Prepare returned.
+	prepared any
+	// reuse lists the inputs in whose memory the first output may be written, best first.
+	reuse []int
+	// product is set for matrix products.
+	product *product
+}
+
+// program is the list of steps while a plan is compiled.
+type program struct {
+	kernels *kernel.Set
+	steps   []*step
+	outputs map[*graph.Value]bool
+	consts  map[*graph.Value]*tensor.Tensor
+}
+
+// foldLimit bounds the elements of a folded constant: a larger result is computed at each run.
+const foldLimit = 1 << 24
+
+// lower makes a step of each node and computes those that depend on constants alone.
+func lower(nodes []*graph.Node, outputs []graph.Output, kernels *kernel.Set) (*program, error) {
+	p := &program{kernels: kernels, outputs: map[*graph.Value]bool{}, consts: map[*graph.Value]*tensor.Tensor{}}
+	for _, o := range outputs {
+		p.outputs[o.Value] = true
+	}
+	for _, n := range nodes {
+		for _, v := range n.Inputs {
+			if v != nil && v.Kind() == graph.FromConst {
+				p.consts[v] = v.Data()
+			}
+		}
+		s, err := newStep(n, p.outputs)
+		if err != nil {
+			return nil, err
+		}
+		folded, err := p.fold(s)
+		if err != nil {
+			return nil, err
+		}
+		if !folded {
+			p.steps = append(p.steps, s)
+		}
+	}
+	return p, nil
+}
+
+func newStep(n *graph.Node, outputs map[*graph.Value]bool) (*step, error) {
+	s := &step{node: n, in: slices.Clone(n.Inputs), out: n.Outputs}
+	s.run = func(r *graph.Run, in, out []*tensor.Tensor) error { return n.Op.Kernel(r, n, in, out) }
+	if n.Op.Prepare != nil {
+		var err error
+		if s.prepared, err = n.Op.Prepare(n); err != nil {
+			return nil, s.wrap(err)
+		}
+	}
+	switch {
+	case n.Op.Domain != "":
+	case isView(n.Op.Type):
+		s.kind = view
+		s.in = s.in[:1]
+	case n.Op.Type == "Shape" && !outputs[n.Outputs[0]]:
+		s.kind = shape
+		s.in = nil
+	default:
+		s.reuse = reusable(n.Op.Type)
+	}
+	return s, nil
+}
+
+// isView reports whether an operator's output is its first input with another shape.
+func isView(typ string) bool {
+	switch typ {
+	case "Reshape", "Squeeze", "Unsqueeze", "Identity":
+		return true
+	}
+	return false
+}
+
+// reusable returns the inputs whose memory an operator may overwrite: its kernel reads element i of them before it
+// writes element i of the output, and no other element.
+func reusable(typ string) []int {
+	switch typ {
+	case "Relu", "Sigmoid", "Tanh", "Exp", "Log", "Sqrt", "Neg", "Abs", "Reciprocal", "Not":
+		return []int{0}
+	case "Add", "Sub", "Mul", "Div":
+		return []int{0, 1}
+	}
+	return nil
+}
+
+// fold runs s when all its inputs are constants.
+func (p *program) fold(s *step) (bool, error) {
+	if s.kind == shape {
+		return false, nil
+	}
+	in := make([]*tensor.Tensor, len(s.in))
+	for i, v := range s.in {
+		if v == nil {
+			continue
+		}
+		if in[i] = p.consts[v]; in[i] == nil {
+			return false, nil
+		}
+	}
+	out := make([]*tensor.Tensor, len(s.out))
+	for i, v := range s.out {
+		sizes, fixed := v.Shape().Fixed()
+		if !fixed || p.outputs[v] {
+			return false, nil
+		}
+		if n, err := tensor.Count(sizes); err != nil || n > foldLimit {
+			return false, nil //nolint:nilerr // Too large to fold; the run reports the shape.
+		}
+		out[i] = tensor.Zeros(v.DType(), sizes...)
+	}
+	if err := s.compute(&graph.Run{Kernels: p.kernels}, in, out); err != nil {
+		return false, err
+	}
+	for i, v := range s.out {
+		p.consts[v] = out[i]
+	}
+	return true, nil
+}
+
+// compute runs the step alone, turning a panic into an error that names the node.
+func (s *step) compute(r *graph.Run, in, out []*tensor.Tensor) (err error) {
+	defer func() {
+		if e := recover(); e != nil {
+			err = fmt.Errorf("node %q (%s): panic: %v", s.node.Name, s.node.Op, e)
+		}
+	}()
+	if s.kind == view {
+		return tensor.Copy(out[0], in[0])
+	}
+	r.Prepared = s.prepared
+	if err := s.run(r, in, out); err != nil {
+		return s.wrap(err)
+	}
+	return nil
+}
+
+func (s *step) wrap(err error) error {
+	return fmt.Errorf("node %q (%s): %w", s.node.Name, s.node.Op, err)
+}
+
+// dropUnused removes the steps whose outputs no step and no output of the graph reads.
+func (p *program) dropUnused() {
+	needed := map[*graph.Value]bool{}
+	kept := p.steps[:0:0]
+	for _, s := range slices.Backward(p.steps) {
+		if !slices.ContainsFunc(s.out, func(v *graph.Value) bool { return needed[v] || p.outputs[v] }) {
+			continue
+		}
+		for _, v := range s.in {
+			needed[v] = true
+		}
+		kept = append(kept, s)
+	}
+	slices.Reverse(kept)
+	p.steps = kept
+}
