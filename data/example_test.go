@@ -15,7 +15,7 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	path := filepath.Join(dir, "ratings.csv")
 	if err := os.WriteFile(path, []byte("user,item,time\nann,7,10\nann,8,30\nann,9,20\n"), 0o600); err != nil {
 		fmt.Println(err)

@@ -20,28 +20,28 @@ import (
 )
 
 // write makes a file in a folder of the test's.
-func write(t testing.TB, name, text string) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), name)
+func write(tb testing.TB, name, text string) string {
+	tb.Helper()
+	path := filepath.Join(tb.TempDir(), name)
 	content := []byte(text)
 	if strings.HasSuffix(name, ".gz") {
-		content = pack(t, content)
+		content = pack(tb, content)
 	}
 	if err := os.WriteFile(path, content, 0o600); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return path
 }
 
-func pack(t testing.TB, content []byte) []byte {
-	t.Helper()
+func pack(tb testing.TB, content []byte) []byte {
+	tb.Helper()
 	var buf bytes.Buffer
 	z := gzip.NewWriter(&buf)
 	if _, err := z.Write(content); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	if err := z.Close(); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return buf.Bytes()
 }

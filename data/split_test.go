@@ -11,7 +11,7 @@ import (
 	"recsys/tensor"
 )
 
-func table(t testing.TB, columns ...*data.Column) *data.Table {
+func table(t *testing.T, columns ...*data.Column) *data.Table {
 	t.Helper()
 	out, err := data.NewTable(columns...)
 	if err != nil {

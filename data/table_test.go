@@ -13,7 +13,7 @@ import (
 	"recsys/tensor"
 )
 
-func sample(t testing.TB) *data.Table {
+func sample(t *testing.T) *data.Table {
 	t.Helper()
 	nan, ok := tensor.Data[float32](tensor.Zeros(tensor.Float32, 1))
 	if ok != nil {

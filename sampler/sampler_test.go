@@ -13,14 +13,12 @@ import (
 	"recsys/sampler/samplertest"
 )
 
-func must[T sampler.Sampler](t *testing.T) func(s T, err error) sampler.Sampler {
-	return func(s T, err error) sampler.Sampler {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return s
+// must is the result of a constructor that has to succeed.
+func must[T sampler.Sampler](s T, err error) sampler.Sampler {
+	if err != nil {
+		panic(err)
 	}
+	return s
 }
 
 func zipf(v int) []int64 {
@@ -39,14 +37,14 @@ func TestConformance(t *testing.T) {
 		s    sampler.Sampler
 		v    int
 	}{
-		{"uniform", must[*sampler.Uniform](t)(sampler.NewUniform(3, 1000)), 1000},
-		{"uniform of one", must[*sampler.Uniform](t)(sampler.NewUniform(0, 1)), 1},
-		{"popularity", must[*sampler.Popularity](t)(sampler.NewPopularity(3, skewed, 0.75)), 1000},
-		{"popularity as counted", must[*sampler.Popularity](t)(sampler.NewPopularity(0, []int64{1, 0, 5, 100}, 1)), 4},
-		{"popularity of one", must[*sampler.Popularity](t)(sampler.NewPopularity(2, []int64{7, 7, 0, 1, 0}, 1)), 5},
-		{"popularity without exponent", must[*sampler.Popularity](t)(sampler.NewPopularity(1, []int64{9, 0, 5}, 0)), 3},
-		{"log-uniform", must[*sampler.LogUniform](t)(sampler.NewLogUniform(3, 5000)), 5000},
-		{"log-uniform of one", must[*sampler.LogUniform](t)(sampler.NewLogUniform(3, 4)), 4},
+		{"uniform", must(sampler.NewUniform(3, 1000)), 1000},
+		{"uniform of one", must(sampler.NewUniform(0, 1)), 1},
+		{"popularity", must(sampler.NewPopularity(3, skewed, 0.75)), 1000},
+		{"popularity as counted", must(sampler.NewPopularity(0, []int64{1, 0, 5, 100}, 1)), 4},
+		{"popularity of one", must(sampler.NewPopularity(2, []int64{7, 7, 0, 1, 0}, 1)), 5},
+		{"popularity without exponent", must(sampler.NewPopularity(1, []int64{9, 0, 5}, 0)), 3},
+		{"log-uniform", must(sampler.NewLogUniform(3, 5000)), 5000},
+		{"log-uniform of one", must(sampler.NewLogUniform(3, 4)), 4},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -112,8 +110,8 @@ func TestSuiteRejects(t *testing.T) {
 }
 
 func TestLogProbValues(t *testing.T) {
-	p := must[*sampler.Popularity](t)(sampler.NewPopularity(1, []int64{50, 1, 3}, 1))
-	l := must[*sampler.LogUniform](t)(sampler.NewLogUniform(3, 12))
+	p := must(sampler.NewPopularity(1, []int64{50, 1, 3}, 1))
+	l := must(sampler.NewLogUniform(3, 12))
 	for _, tt := range []struct {
 		name      string
 		got, want float64
@@ -134,9 +132,9 @@ func TestGolden(t *testing.T) {
 		s    sampler.Sampler
 		want []int64
 	}{
-		"uniform":     {must[*sampler.Uniform](t)(sampler.NewUniform(3, 1000)), []int64{296, 343, 245, 495, 739, 626, 190, 958}},
-		"popularity":  {must[*sampler.Popularity](t)(sampler.NewPopularity(3, zipf(1000), 0.75)), []int64{296, 245, 29, 189, 295, 137, 80, 4}},
-		"log-uniform": {must[*sampler.LogUniform](t)(sampler.NewLogUniform(3, 1000)), []int64{9, 12, 7, 32, 165, 77, 5, 753}},
+		"uniform":     {must(sampler.NewUniform(3, 1000)), []int64{296, 343, 245, 495, 739, 626, 190, 958}},
+		"popularity":  {must(sampler.NewPopularity(3, zipf(1000), 0.75)), []int64{296, 245, 29, 189, 295, 137, 80, 4}},
+		"log-uniform": {must(sampler.NewLogUniform(3, 1000)), []int64{9, 12, 7, 32, 165, 77, 5, 753}},
 	} {
 		got := make([]int64, 8)
 		tt.s.Sample(portable.New(1, "golden"), got)

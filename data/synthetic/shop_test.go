@@ -12,7 +12,7 @@ import (
 	"recsys/data/synthetic"
 )
 
-func shop(t testing.TB, c synthetic.Config) *synthetic.Tables {
+func shop(t *testing.T, c synthetic.Config) *synthetic.Tables {
 	t.Helper()
 	s, err := synthetic.Shop(c)
 	if err != nil {
@@ -21,7 +21,7 @@ func shop(t testing.TB, c synthetic.Config) *synthetic.Tables {
 	return s
 }
 
-func values[T data.Value](t testing.TB, table *data.Table, name string) []T {
+func values[T data.Value](t *testing.T, table *data.Table, name string) []T {
 	t.Helper()
 	v, err := data.Values[T](table, name)
 	if err != nil {

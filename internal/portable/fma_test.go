@@ -40,7 +40,7 @@ func digest() string {
 		if x != x {
 			x = 0 // the bits of NaN are not specified
 		}
-		fmt.Fprintf(h, "%x ", math.Float64bits(x))
+		_, _ = fmt.Fprintf(h, "%x ", math.Float64bits(x))
 	}
 	one := []func(float64) float64{
 		portable.Exp, portable.Log, portable.Log1p, portable.Sqrt, portable.Tanh, portable.Sigmoid, portable.Sin, portable.Cos,

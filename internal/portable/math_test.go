@@ -3,6 +3,7 @@ package portable_test
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"recsys/internal/portable"
@@ -32,7 +33,7 @@ func specials() []float64 {
 		math.Sqrt2, math.Sqrt2 / 2, math.Sqrt2 - 1, 709.78, 709.79, 745.1, 745.2, 1 << 31, 1 << 53, 1<<53 + 2, 0x1p64, 0x1p70,
 		math.Inf(1), math.NaN(), math.Nextafter(1, 2), math.Nextafter(1, 0), 0x1p-29, 0x1p-54, 22, 0.625, 87, 89, 104,
 	}
-	for _, x := range s[:len(s):len(s)] {
+	for _, x := range slices.Clip(s) {
 		s = append(s, -x)
 	}
 	return s
