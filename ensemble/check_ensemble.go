@@ -1,0 +1,175 @@
+package ensemble
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"recsys/tensor"
+)
+
+// wire is an ensemble's tensor as its maker has it: Dims include the batch axis.
+type wire struct {
+	dtype tensor.DType
+	dims  []int64
+	maker string
+}
+
+func newWire(t TensorConfig, maxBatch int, maker string) wire {
+	dims := t.Dims
+	if maxBatch > 0 {
+		dims = append([]int64{-1}, dims...)
+	}
+	return wire{t.DType, dims, maker}
+}
+
+// ensemble applies the rules of Triton's ensemble_utils.cc.
+func (c *checker) ensemble(r *Repository) {
+	cfg := c.model.Config
+	if len(cfg.Steps) == 0 {
+		c.add(RuleEnsemble, "ensemble_scheduling", "add a step for each stage", "the ensemble has no steps")
+	}
+	if cfg.Backend != "" || cfg.DynamicBatching != nil || cfg.InstanceGroups != nil || cfg.Warmup != nil || cfg.Optimization != nil {
+		c.add(RuleEnsemble, "platform", "move them to the stages",
+			"an ensemble has no backend, batching, instances, optimization or warm-up of its own")
+	}
+	wires := map[string]wire{}
+	for _, in := range cfg.Inputs {
+		wires[in.Name] = newWire(in, cfg.MaxBatchSize, "the ensemble's inputs")
+	}
+	for i, s := range cfg.Steps {
+		field := fmt.Sprintf("step[%d] %q", i, s.Model)
+		if m := c.step(r, field, s); m != nil {
+			c.produce(wires, field, s, m.Config)
+		}
+	}
+	used := map[string]bool{}
+	for i, s := range cfg.Steps {
+		if m := r.Models[s.Model]; m != nil {
+			c.consume(wires, used, fmt.Sprintf("step[%d] %q", i, s.Model), s, m.Config)
+		}
+	}
+	for _, out := range cfg.Outputs {
+		w, ok := wires[out.Name]
+		if !ok {
+			c.add(RuleProducer, fmt.Sprintf("output %q", out.Name), "map a step's output to it or remove it", "no step makes it")
+			continue
+		}
+		c.compare(fmt.Sprintf("output %q", out.Name), newWire(out, cfg.MaxBatchSize, "the ensemble's outputs"), w)
+	}
+	for _, in := range cfg.Inputs {
+		if !used[in.Name] {
+			c.add(RuleMapping, fmt.Sprintf("input %q", in.Name), "map it to a step's input or remove it", "no step uses it")
+		}
+	}
+	c.order(wires)
+}
+
+// step checks that the step's model can be used and returns it, or nil.
+func (c *checker) step(r *Repository, field string, s Step) *Model {
+	m := r.Models[s.Model]
+	switch {
+	case m == nil:
+		c.add(RuleStep, field, "export the ensemble again or remove the step", "the repository has no readable model %q", s.Model)
+		return nil
+	case m.Config.IsEnsemble():
+		c.add(RuleStep, field, "name its stages instead", "is an ensemble itself")
+		return nil
+	case s.Version < 1:
+		c.add(RulePin, field, "pin the generation's version", "model_version is %d: generations could mix in one answer", s.Version)
+	case !slices.Contains(m.Served(), s.Version):
+		c.add(RulePin, field, fmt.Sprintf("add the version folder and the number to version_policy of %s", m.Name),
+			"version %d of %q is not served: its policy serves %s", s.Version, m.Name, formatVersions(m.Served()))
+	}
+	if b := m.Config.MaxBatchSize; b != 0 && b < c.model.Config.MaxBatchSize {
+		c.add(RuleMaxBatchSize, field, "raise the stage's or lower the ensemble's",
+			"max_batch_size %d is below the ensemble's %d", b, c.model.Config.MaxBatchSize)
+	}
+	return m
+}
+
+// produce notes the tensors that a step makes.
+func (c *checker) produce(wires map[string]wire, field string, s Step, m *Config) {
+	for _, x := range s.Outputs {
+		i := slices.IndexFunc(m.Outputs, func(t TensorConfig) bool { return t.Name == x.Model })
+		if i < 0 {
+			c.add(RuleMapping, field+".output_map", "map one of the model's outputs", "model %q has no output %q", s.Model, x.Model)
+			continue
+		}
+		if w, ok := wires[x.Ensemble]; ok {
+			c.add(RuleProducer, field+".output_map", "give the tensors different names", "tensor %q is made by %s already", x.Ensemble, w.maker)
+			continue
+		}
+		wires[x.Ensemble] = newWire(m.Outputs[i], m.MaxBatchSize, field)
+	}
+}
+
+// consume checks what a step reads.
+func (c *checker) consume(wires map[string]wire, used map[string]bool, field string, s Step, m *Config) {
+	field += ".input_map"
+	mapped := map[string]int{}
+	for _, x := range s.Inputs {
+		mapped[x.Model]++
+		used[x.Ensemble] = true
+		i := slices.IndexFunc(m.Inputs, func(t TensorConfig) bool { return t.Name == x.Model })
+		if i < 0 {
+			c.add(RuleMapping, field, "map the model's inputs only", "model %q has no input %q", s.Model, x.Model)
+			continue
+		}
+		w, ok := wires[x.Ensemble]
+		if !ok {
+			c.add(RuleProducer, field, "map a step's output to it or make it an input of the ensemble", "tensor %q is made by no step", x.Ensemble)
+			continue
+		}
+		c.compare(fmt.Sprintf("%s %q", field, x.Model), newWire(m.Inputs[i], m.MaxBatchSize, s.Model), w)
+	}
+	for _, in := range m.Inputs {
+		if mapped[in.Name] != 1 {
+			c.add(RuleMapping, field, "map every input of the model once", "input %q of model %q is mapped %d times", in.Name, s.Model, mapped[in.Name])
+		}
+	}
+}
+
+func (c *checker) compare(field string, reader, maker wire) {
+	if reader.dtype != maker.dtype {
+		c.add(RuleDType, field, "export both stages again from one run", "is %s, but %s makes %s",
+			reader.dtype.Config(), maker.maker, maker.dtype.Config())
+	}
+	if !compatible(reader.dims, maker.dims) {
+		c.add(RuleDims, field, "export both stages again from one run", "has shape %v, but %s makes %v", reader.dims, maker.maker, maker.dims)
+	}
+}
+
+// order checks that the steps can run at all: a cycle leaves some without their inputs.
+func (c *checker) order(wires map[string]wire) {
+	ready := map[string]bool{}
+	for _, in := range c.model.Config.Inputs {
+		ready[in.Name] = true
+	}
+	waiting := slices.Clone(c.model.Config.Steps)
+	for {
+		before := len(waiting)
+		waiting = slices.DeleteFunc(waiting, func(s Step) bool {
+			for _, x := range s.Inputs {
+				if _, made := wires[x.Ensemble]; made && !ready[x.Ensemble] {
+					return false // a tensor that nothing makes is reported elsewhere
+				}
+			}
+			for _, x := range s.Outputs {
+				ready[x.Ensemble] = true
+			}
+			return true
+		})
+		if len(waiting) == before {
+			break
+		}
+	}
+	names := map[string]bool{}
+	for _, s := range waiting {
+		names[s.Model] = true
+	}
+	if len(names) > 0 {
+		c.add(RuleProducer, "ensemble_scheduling", "remove one of the mappings", "steps %q wait for each other",
+			slices.Sorted(maps.Keys(names)))
+	}
+}

@@ -1,0 +1,129 @@
+package ensemble
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"slices"
+
+	"recsys/graph"
+	"recsys/schema"
+	"recsys/tensor"
+)
+
+// CheckGraph compares a stage's configuration with the graph that its model file holds, as Triton's ONNX Runtime backend does
+// when it loads it: the same inputs, known outputs, types, and dims. Names of files are put into the findings as given.
+func CheckGraph(cfg *Config, file string, g *graph.Graph) []Finding {
+	c := &checker{model: &Model{Name: cfg.Name, Config: cfg}, file: file}
+	for _, in := range cfg.Inputs {
+		v := g.Input(in.Name)
+		if v == nil {
+			c.add(RuleModel, fmt.Sprintf("input %q", in.Name), "export the stage again", "the model has no such input")
+			continue
+		}
+		c.value("input", in, v, false)
+	}
+	for _, v := range g.Inputs {
+		if !slices.ContainsFunc(cfg.Inputs, func(t TensorConfig) bool { return t.Name == v.Name() }) {
+			c.add(RuleModel, fmt.Sprintf("input %q", v.Name()), "add it to config.pbtxt", "the configuration lacks this input of the model")
+		}
+	}
+	for _, out := range cfg.Outputs {
+		v := g.Output(out.Name)
+		if v == nil {
+			c.add(RuleModel, fmt.Sprintf("output %q", out.Name), "export the stage again", "the model has no such output")
+			continue
+		}
+		c.value("output", out, v, true)
+	}
+	return c.findings
+}
+
+// value compares one tensor. A free dimension on one side meets anything in an input, but only another free one in an output.
+func (c *checker) value(kind string, t TensorConfig, v *graph.Value, exact bool) {
+	field := fmt.Sprintf("%s %q", kind, t.Name)
+	if t.DType != v.DType() {
+		c.add(RuleModel, field, "export the stage again", "the configuration says %s, the model has %s", t.DType.Config(), v.DType().Config())
+	}
+	shape := v.Shape()
+	want := t.ModelDims()
+	if c.model.Config.MaxBatchSize > 0 {
+		if len(shape) == 0 || shape[0].IsFixed() {
+			c.add(RuleModel, field, "make the first axis symbolic or set max_batch_size: 0",
+				"shape %s has no batch axis, but max_batch_size is %d", shape, c.model.Config.MaxBatchSize)
+			return
+		}
+		shape = shape[1:]
+	}
+	same := len(want) == len(shape)
+	for i := 0; same && i < len(want); i++ {
+		switch {
+		case shape[i].IsFixed() && want[i] != -1:
+			same = int64(shape[i].Size) == want[i]
+		case shape[i].IsFixed() || want[i] != -1:
+			same = !exact
+		}
+	}
+	if !same {
+		c.add(RuleModel, field, "export the stage again", "the configuration says %v for each user, the model has %s", want, shape)
+	}
+}
+
+// checkManifest compares the manifest of an ensemble's version, if there is one, with the configuration.
+func (m *Model) checkManifest(version int64) []Finding {
+	path := filepath.Join(m.VersionDir(version), ManifestFile)
+	c := &checker{model: m, file: filepath.Join(m.Name, filepath.Base(m.VersionDir(version)), ManifestFile)}
+	man, err := ReadManifest(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil // an ensemble that is not ours
+	case err != nil:
+		c.add(RuleManifest, "", "export the ensemble again", "%s", relative(filepath.Dir(m.Dir), err))
+		return c.findings
+	}
+	if man.Name != m.Name {
+		c.add(RuleManifest, "name", "export the ensemble again", "is %q, the folder is %q", man.Name, m.Name)
+	}
+	if int64(man.Generation) != version {
+		c.add(RuleManifest, "generation", "export the ensemble again", "is %d, the folder is %d", man.Generation, version)
+	}
+	if man.Limits.MaxBatch > m.Config.MaxBatchSize {
+		c.add(RuleManifest, "limits.max_batch", "export the ensemble again", "is %d, max_batch_size is %d", man.Limits.MaxBatch, m.Config.MaxBatchSize)
+	}
+	want := man.rawInputs()
+	for _, in := range m.Config.Inputs {
+		if !slices.ContainsFunc(want, func(t TensorConfig) bool { return sameTensors([]TensorConfig{t}, []TensorConfig{in}) }) {
+			c.add(RuleManifest, fmt.Sprintf("inputs %q", in.Name), "export the ensemble again",
+				"the ensemble's input %s%v is no raw column of this type and length", in.DType.Config(), in.Dims)
+		}
+	}
+	for _, t := range want {
+		if !slices.ContainsFunc(m.Config.Inputs, func(in TensorConfig) bool { return in.Name == t.Name }) {
+			c.add(RuleManifest, fmt.Sprintf("inputs %q", t.Name), "export the ensemble again", "is no input of the ensemble")
+		}
+	}
+	for _, name := range append([]string{man.Outputs.ItemIDs, man.Outputs.Scores}, man.Outputs.Explain...) {
+		if !slices.ContainsFunc(m.Config.Outputs, func(t TensorConfig) bool { return t.Name == name }) {
+			c.add(RuleManifest, fmt.Sprintf("outputs %q", name), "export the ensemble again", "is no output of the ensemble")
+		}
+	}
+	return c.findings
+}
+
+// rawInputs are the ensemble inputs that a manifest's columns make, with the bitmap at the end. An ensemble needs no reshape: a
+// scalar column's wire shape is [B,1].
+func (m *Manifest) rawInputs() []TensorConfig {
+	list := make([]TensorConfig, 0, len(m.Inputs)+1)
+	for _, c := range m.Inputs {
+		list = append(list, columnConfig(c))
+	}
+	if m.Blocked.Input != "" {
+		list = append(list, TensorConfig{Name: m.Blocked.Input, DType: tensor.Uint8, Dims: []int64{int64(m.Blocked.Bytes)}})
+	}
+	return list
+}
+
+func columnConfig(c schema.Column) TensorConfig {
+	return TensorConfig{Name: c.Name, DType: c.DType.DType, Dims: []int64{int64(max(1, c.Length))}}
+}

@@ -1,0 +1,119 @@
+package ensemble
+
+import (
+	"fmt"
+	"slices"
+
+	"recsys/graph"
+)
+
+// Fuse composes the stages' graphs: every stage, every group, or all of them become one stage of the result. With FuseNone
+// and FuseGroups the tensors named by Explain, and those that later stages read, are outputs; with FuseAll the final
+// ones alone are. Shapes of later stages become as exact as those of the tensors that they read.
+func (e Ensemble) Fuse(how Fuse) ([]Stage, error) {
+	if err := e.Validate(); err != nil {
+		return nil, err
+	}
+	parts, err := e.partition(how)
+	if err != nil {
+		return nil, err
+	}
+	known := map[string]*graph.Value{} // the tensors of earlier parts
+	fused := make([]Stage, 0, len(parts))
+	for i, part := range parts {
+		var later []Stage
+		for _, p := range parts[i+1:] {
+			later = append(later, p.Stages...)
+		}
+		s, err := compose(part, known, func(name string) bool { return e.keeps(how, name, later) })
+		if err != nil {
+			return nil, fmt.Errorf("ensemble %q: compose %q: %w", e.Name, part.Name, err)
+		}
+		for _, o := range s.Graph.Outputs {
+			known[o.Name] = o.Value
+		}
+		fused = append(fused, s)
+	}
+	return fused, nil
+}
+
+func (e Ensemble) partition(how Fuse) ([]Group, error) {
+	switch how {
+	case FuseNone:
+		stages := e.stages()
+		parts := make([]Group, len(stages))
+		for i, s := range stages {
+			parts[i] = Group{Name: s.Name, Stages: []Stage{s}}
+		}
+		return parts, nil
+	case FuseGroups, "":
+		return e.Groups, nil
+	case FuseAll:
+		return []Group{{Name: allName, Stages: e.stages()}}, nil
+	}
+	return nil, fmt.Errorf("fuse %q: want none, groups or all", how)
+}
+
+// keeps says whether a tensor becomes an output of the part that makes it.
+func (e Ensemble) keeps(how Fuse, name string, later []Stage) bool {
+	if slices.Contains(e.Outputs, name) {
+		return true
+	}
+	if how == FuseAll {
+		return false
+	}
+	if e.Explain == nil || slices.Contains(e.Explain, name) {
+		return true
+	}
+	return slices.ContainsFunc(later, func(s Stage) bool {
+		return slices.ContainsFunc(s.Graph.Inputs, func(v *graph.Value) bool { return v.Name() == name })
+	})
+}
+
+// compose makes one stage of a group. Tensors known from earlier parts become inputs with the shapes that they have.
+func compose(part Group, known map[string]*graph.Value, keep func(string) bool) (Stage, error) {
+	b := graph.NewBuilder(part.Name)
+	values := map[string]*graph.Value{}
+	out := Stage{Name: part.Name}
+	type named struct {
+		name  string
+		value *graph.Value
+	}
+	var outputs []named
+	for _, s := range part.Stages {
+		if out.Settings.zero() {
+			out.Settings = s.Settings
+		}
+		given := map[string]*graph.Value{}
+		for _, in := range s.Graph.Inputs {
+			name := in.Name()
+			if values[name] == nil && known[name] != nil {
+				values[name] = b.Input(name, known[name].DType(), known[name].Shape())
+			}
+			if values[name] != nil {
+				given[name] = values[name]
+			}
+		}
+		leave := func() {}
+		if len(part.Stages) > 1 {
+			leave = b.Scope(s.Name)
+		}
+		results := b.Inline(s.Graph, given)
+		leave()
+		if err := b.Err(); err != nil {
+			return Stage{}, fmt.Errorf("stage %q: %w", s.Name, err)
+		}
+		for _, o := range s.Graph.Outputs {
+			values[o.Name] = results[o.Name]
+			outputs = append(outputs, named{o.Name, results[o.Name]})
+		}
+	}
+	for _, o := range outputs {
+		if keep(o.name) {
+			b.Output(o.name, o.value)
+		}
+	}
+	g, err := b.Build()
+	out.Graph = g
+	return out, err
+}

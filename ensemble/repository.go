@@ -1,0 +1,124 @@
+package ensemble
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Repository is a model repository as it lay on disk when it was opened. It is not changed after that: safe for concurrent
+// readers.
+type Repository struct {
+	Dir    string
+	Models map[string]*Model
+	broken []Finding // models that Open could not read
+}
+
+// Model is one folder of a repository.
+type Model struct {
+	Name   string
+	Dir    string
+	Config *Config
+	// Versions are the numbers of the version folders, ascending.
+	Versions []int64
+}
+
+// Open reads the configurations of a repository. Folders whose name begins with a dot and plain files at the top are passed
+// over, as Triton does. Models that cannot be read are left out of Models; [Repository.Check] reports them.
+func Open(dir string) (*Repository, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, fmt.Errorf("open model repository: %w", err)
+	}
+	r := &Repository{Dir: dir, Models: map[string]*Model{}}
+	for _, e := range entries {
+		if !e.IsDir() || strings.HasPrefix(e.Name(), ".") {
+			continue
+		}
+		m, err := openModel(filepath.Join(dir, e.Name()))
+		if err != nil {
+			r.broken = append(r.broken, Finding{
+				Rule: RuleConfig, File: filepath.Join(e.Name(), ConfigFile), Message: relative(dir, err),
+				Remedy: "correct the file or remove the folder",
+			})
+			continue
+		}
+		r.Models[m.Name] = m
+	}
+	return r, nil
+}
+
+// relative shortens paths below dir in an error's text.
+func relative(dir string, err error) string {
+	return strings.ReplaceAll(err.Error(), filepath.Clean(dir)+string(filepath.Separator), "")
+}
+
+func openModel(dir string) (*Model, error) {
+	c, err := ReadConfig(filepath.Join(dir, ConfigFile))
+	if err != nil {
+		return nil, err
+	}
+	m := &Model{Name: filepath.Base(dir), Dir: dir, Config: c}
+	m.Versions, err = versions(dir)
+	return m, err
+}
+
+// versions lists the version folders of a model's folder, ascending; none for a folder that does not exist.
+func versions(dir string) ([]int64, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	var list []int64
+	for _, e := range entries {
+		n, err := strconv.ParseInt(e.Name(), 10, 64)
+		if err == nil && n > 0 && e.IsDir() && e.Name()[0] != '0' && e.Name()[0] != '+' {
+			list = append(list, n)
+		}
+	}
+	slices.Sort(list)
+	return list, nil
+}
+
+// Served returns the versions that the policy serves, ascending.
+func (m *Model) Served() []int64 {
+	p := m.Config.VersionPolicy
+	switch {
+	case p.All:
+		return m.Versions
+	case len(p.Specific) > 0:
+		var list []int64
+		for _, v := range m.Versions {
+			if slices.Contains(p.Specific, v) {
+				list = append(list, v)
+			}
+		}
+		return list
+	}
+	return m.Versions[len(m.Versions)-min(len(m.Versions), max(1, p.Latest)):]
+}
+
+// VersionDir returns the folder of a version.
+func (m *Model) VersionDir(version int64) string {
+	return filepath.Join(m.Dir, strconv.FormatInt(version, 10))
+}
+
+// ModelPath returns the path of a version's model file.
+func (m *Model) ModelPath(version int64) string {
+	return filepath.Join(m.VersionDir(version), m.Config.ModelFile())
+}
+
+// Names returns the models' names, ascending.
+func (r *Repository) Names() []string {
+	names := make([]string, 0, len(r.Models))
+	for name := range r.Models {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}

@@ -1,0 +1,168 @@
+package ensemble
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+
+	"recsys/graph"
+)
+
+// Stage is a named graph. Each of its inputs is an output of an earlier stage of the same name or a raw input of the
+// ensemble; each of its outputs may feed later stages. The leading dimension of all of them is the symbol B, the other ones are
+// fixed once earlier stages' shapes are known.
+type Stage struct {
+	// Name says what the stage does: "features", "query", "retrieve", …; it becomes part of the model's name.
+	Name     string
+	Graph    *graph.Graph
+	Settings Settings
+}
+
+// Settings say how a stage is served. The zero value means the defaults. A fused stage takes those of the first of its parts
+// that has any.
+type Settings struct {
+	// Instances is the number of copies that run at once; 0 is 1.
+	Instances int
+	// Batching replaces dynamic batching without a queue delay.
+	Batching *DynamicBatching
+	// Accelerators are execution providers on GPUs, in order of preference.
+	Accelerators []Accelerator
+	// Parameters are added to the backend's parameters and replace those of the same key.
+	Parameters map[string]string
+}
+
+func (s Settings) zero() bool {
+	return s.Instances == 0 && s.Batching == nil && s.Accelerators == nil && s.Parameters == nil
+}
+
+// Group is a run of stages that Groups fuses.
+type Group struct {
+	Name   string
+	Stages []Stage
+}
+
+// Ensemble is the way from raw columns to recommendations.
+type Ensemble struct {
+	// Name is the ensemble's name in the repository; stages are called NAME_STAGE.
+	Name   string
+	Groups []Group
+	// Outputs name the final tensors, such as item_ids and scores.
+	Outputs []string
+	// Explain names the tensors that are outputs too unless all stages are fused into one. Nil means every tensor that a
+	// stage puts out.
+	Explain []string
+}
+
+// Fuse says how stages become models.
+type Fuse string
+
+// The ways to fuse. The empty Fuse means Groups.
+const (
+	FuseNone   Fuse = "none"   // each stage is a model
+	FuseGroups Fuse = "groups" // each group is a model
+	FuseAll    Fuse = "all"    // all stages are one model, which puts out Ensemble.Outputs only
+)
+
+// allName is the name of the one stage that FuseAll makes.
+const allName = "all"
+
+var (
+	modelName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
+	stageName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9.-]*(_[A-Za-z0-9.-]+)*$`)
+)
+
+// Validate checks names, that each tensor is made once and before it is used, and that the wanted outputs exist. It reports
+// every fault.
+func (e Ensemble) Validate() error {
+	var errs []error
+	if !modelName.MatchString(e.Name) {
+		errs = append(errs, fmt.Errorf("ensemble name %q: want letters, digits, \".\", \"_\" and \"-\"", e.Name))
+	}
+	if len(e.Outputs) == 0 {
+		errs = append(errs, fmt.Errorf("ensemble %q names no outputs", e.Name))
+	}
+	errs = append(errs, e.validateNames(), e.validateTensors())
+	return errors.Join(errs...)
+}
+
+func (e Ensemble) validateNames() error {
+	var errs []error
+	groups, stages := map[string]bool{}, map[string]bool{}
+	check := func(kind, name string, seen map[string]bool) {
+		if !stageName.MatchString(name) {
+			errs = append(errs, fmt.Errorf("%s name %q: want letters, digits, \".\", \"_\" and \"-\"", kind, name))
+		}
+		if seen[name] {
+			errs = append(errs, fmt.Errorf("there are two %ss of the name %q", kind, name))
+		}
+		seen[name] = true
+	}
+	for _, g := range e.Groups {
+		check("group", g.Name, groups)
+		if len(g.Stages) == 0 {
+			errs = append(errs, fmt.Errorf("group %q has no stages", g.Name))
+		}
+		for _, s := range g.Stages {
+			check("stage", s.Name, stages)
+			if s.Graph == nil {
+				errs = append(errs, fmt.Errorf("stage %q has no graph", s.Name))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (e Ensemble) validateTensors() error {
+	var errs []error
+	stages := e.stages()
+	maker := map[string]string{} // the stage that makes a tensor
+	for _, s := range stages {
+		for _, o := range s.outputs() {
+			if other, ok := maker[o.Name]; ok {
+				errs = append(errs, fmt.Errorf("tensor %q is made by stage %q and stage %q: rename one of the outputs", o.Name, other, s.Name))
+				continue
+			}
+			maker[o.Name] = s.Name
+		}
+	}
+	made := map[string]bool{}
+	for _, s := range stages {
+		for _, in := range s.inputs() {
+			if by, ok := maker[in.Name()]; ok && !made[in.Name()] {
+				errs = append(errs, fmt.Errorf("stage %q reads tensor %q, which stage %q makes only later: put it in front", s.Name, in.Name(), by))
+			}
+		}
+		for _, o := range s.outputs() {
+			made[o.Name] = true
+		}
+	}
+	for _, name := range slices.Concat(e.Outputs, e.Explain) {
+		if !made[name] {
+			errs = append(errs, fmt.Errorf("ensemble %q wants the output %q, which no stage makes", e.Name, name))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (s Stage) inputs() []*graph.Value {
+	if s.Graph == nil {
+		return nil
+	}
+	return s.Graph.Inputs
+}
+
+func (s Stage) outputs() []graph.Output {
+	if s.Graph == nil {
+		return nil
+	}
+	return s.Graph.Outputs
+}
+
+func (e Ensemble) stages() []Stage {
+	var all []Stage
+	for _, g := range e.Groups {
+		all = append(all, g.Stages...)
+	}
+	return all
+}

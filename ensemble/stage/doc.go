@@ -1,0 +1,18 @@
+// Package stage builds the stages of a serving ensemble that are no models: encoding features, retrieving candidates, filtering,
+// looking up item features and ordering.
+//
+// Their tensors carry the names by which stages find each other:
+//
+//	features  raw columns                            -> encoded_<column>
+//	query     (a model's tower)                      -> query [B,D] float32
+//	retrieve  query, blocked [B,ceil(V/8)] uint8     -> candidates [B,K] int64, candidate_scores [B,K] float32
+//	filter    candidates, candidate_scores, blocked  -> masked_scores [B,K] float32
+//	lookup    candidates                             -> item_<column> [B,K] or [B,K,L]
+//	rank      (a model)                              -> <task> [B,K] float32
+//	order     candidates, masked_scores, <task>      -> item_ids, scores, item_indices [B,N]
+//
+// Item indices are encoded ids of the item key column: rows of the item matrix and of all tables. Bit i of byte j of blocked is
+// item index 8j+i; a set bit keeps the item out. A slot without a candidate has the score -inf and some index.
+//
+// [Rename] and [File] make a stage of any graph or .onnx file.
+package stage

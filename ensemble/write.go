@@ -1,0 +1,261 @@
+package ensemble
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+
+	"recsys/onnx"
+)
+
+// DefaultMaxBatch is the number of users of one call that an export allows.
+const DefaultMaxBatch = 64
+
+// Options are the settings of an export. The zero value is the default.
+type Options struct {
+	// Generation is the version to write; 0 is one above the highest that the ensemble or its stages have.
+	Generation int
+	// MaxBatch bounds the users of one call; 0 is DefaultMaxBatch.
+	MaxBatch int
+	// Fuse says how stages become models; empty is FuseGroups.
+	Fuse Fuse
+	// Profile says for which machines; empty is ProfileAuto.
+	Profile Profile
+	// Files, if not nil, writes further files into the ensemble's version folder before it gets its name: the feature rows.
+	// Triton passes them over.
+	Files func(dir string) error
+	// Meta goes into every model file. What changes from run to run does not belong there: stages that are the same byte by byte
+	// are shared by generations.
+	Meta onnx.Meta
+}
+
+// Export says what an export wrote.
+type Export struct {
+	Generation int
+	// Steps are the stages with their pinned versions; a stage that an earlier generation has byte by byte keeps that version.
+	Steps []Step
+	// Served is true when NAME/config.pbtxt was written because there was none. Otherwise the generation lies beside the one that is
+	// served, until NAME/N/config.pbtxt takes the place of NAME/config.pbtxt.
+	Served bool
+}
+
+// Write exports one generation into the repository at dir, which it makes if need be. The manifest's Format, Name, Generation,
+// Fuse, Limits.MaxBatch and Outputs.Explain are set by Write; inputs that no stage reads are taken out of it.
+//
+// Folders of versions appear by rename, complete and synced: stages first, the ensemble's configuration last. An existing version
+// folder is never changed: asking for a Generation that is there is an error that wraps fs.ErrExist. When Write fails, it
+// removes what it wrote and puts configurations back.
+func Write(ctx context.Context, dir string, e Ensemble, m Manifest, o Options) (*Export, error) {
+	if o.MaxBatch == 0 {
+		o.MaxBatch = DefaultMaxBatch
+	}
+	if o.MaxBatch < 1 {
+		return nil, fmt.Errorf("export ensemble %q: max batch %d: want 1 or more", e.Name, o.MaxBatch)
+	}
+	if o.Fuse == "" {
+		o.Fuse = FuseGroups
+	}
+	x, err := plan(ctx, dir, e, m, o)
+	if err != nil {
+		return nil, fmt.Errorf("export ensemble %q: %w", e.Name, err)
+	}
+	if err := x.write(ctx); err != nil {
+		return nil, fmt.Errorf("export ensemble %q generation %d: %w", e.Name, x.generation, errors.Join(err, x.tx.undo()))
+	}
+	return &Export{Generation: x.generation, Steps: x.config.Steps, Served: x.served}, nil
+}
+
+// exporter is an export that was planned: nothing of it is on disk yet.
+type exporter struct {
+	dir        string
+	generation int
+	stages     []stageExport
+	config     *Config // the ensemble's
+	manifest   Manifest
+	files      func(string) error
+	served     bool
+	tx         transaction
+}
+
+// stageExport is one model of the export.
+type stageExport struct {
+	config  *Config
+	data    []byte // model.onnx
+	version int64
+	exists  bool // the version is there already
+}
+
+func plan(ctx context.Context, dir string, e Ensemble, m Manifest, o Options) (*exporter, error) {
+	fused, err := e.Fuse(o.Fuse)
+	if err != nil {
+		return nil, err
+	}
+	x := &exporter{dir: dir, files: o.Files}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	repo, err := Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range repo.broken {
+		return nil, fmt.Errorf("the repository is broken: %s", f)
+	}
+	if x.generation, err = nextGeneration(repo, e.Name, o.Generation); err != nil {
+		return nil, err
+	}
+	for _, s := range fused {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		se, err := x.planStage(ctx, repo, e.Name, s, o)
+		if err != nil {
+			return nil, fmt.Errorf("stage %q: %w", s.Name, err)
+		}
+		x.stages = append(x.stages, se)
+	}
+	x.served = repo.Models[e.Name] == nil
+	return x, x.planEnsemble(e, m, o)
+}
+
+// nextGeneration checks the wanted generation, or finds the next one: above every version of the ensemble and of the models that
+// begin with its name.
+func nextGeneration(r *Repository, name string, wanted int) (int, error) {
+	highest := int64(0)
+	for _, m := range r.Models {
+		if m.Name != name && !hasPrefix(m.Name, name) {
+			continue
+		}
+		if len(m.Versions) > 0 {
+			highest = max(highest, m.Versions[len(m.Versions)-1])
+		}
+		if wanted != 0 && slices.Contains(m.Versions, int64(wanted)) {
+			return 0, fmt.Errorf("generation %d: %w: %s; leave the generation out to get the next free one",
+				wanted, os.ErrExist, m.VersionDir(int64(wanted)))
+		}
+	}
+	switch {
+	case wanted < 0:
+		return 0, fmt.Errorf("generation %d: generations count from 1", wanted)
+	case wanted > 0:
+		return wanted, nil
+	}
+	return int(highest) + 1, nil
+}
+
+func hasPrefix(model, ensemble string) bool {
+	return len(model) > len(ensemble)+1 && model[:len(ensemble)+1] == ensemble+"_"
+}
+
+func (x *exporter) planStage(ctx context.Context, r *Repository, name string, s Stage, o Options) (stageExport, error) {
+	se := stageExport{version: int64(x.generation)}
+	var err error
+	if se.config, err = stageConfig(name+"_"+s.Name, s, o.MaxBatch, o.Profile); err != nil {
+		return se, err
+	}
+	if err := prove(ctx, s.Graph, se.config); err != nil {
+		return se, err
+	}
+	if se.data, err = onnx.Marshal(s.Graph, o.Meta); err != nil {
+		return se, err
+	}
+	live := r.settle(se.config)
+	if live == nil {
+		se.config.VersionPolicy.Specific = []int64{se.version}
+		return se, nil
+	}
+	for _, v := range slices.Backward(live.Versions) {
+		same, err := sameFile(live.ModelPath(v), se.data)
+		if err != nil {
+			return se, err
+		}
+		if same {
+			se.version, se.exists = v, true
+			break
+		}
+	}
+	se.config.VersionPolicy.Specific = r.pins(live.Name, se.version)
+	return se, nil
+}
+
+// settle gives a stage a name whose model in the repository, if there is one, has the same interface: all versions of a model share
+// one configuration, so that a changed interface needs a new name, NAME_i2, NAME_i3 and so on. It returns that model or nil.
+func (r *Repository) settle(c *Config) *Model {
+	name := c.Name
+	for i := 2; ; i++ {
+		m := r.Models[c.Name]
+		if m == nil || sameInterface(m.Config, c) {
+			return m
+		}
+		c.Name = name + "_i" + strconv.Itoa(i)
+	}
+}
+
+// pins returns the versions of a stage that ensembles of the repository pin, with one more, ascending.
+func (r *Repository) pins(stage string, more int64) []int64 {
+	list := []int64{more}
+	for _, m := range r.Models {
+		for _, s := range m.Config.Steps {
+			if s.Model == stage && s.Version > 0 {
+				list = append(list, s.Version)
+			}
+		}
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
+func sameFile(path string, data []byte) (bool, error) {
+	info, err := os.Stat(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil || info.Size() != int64(len(data)) {
+		return false, err
+	}
+	old, err := os.ReadFile(path)
+	return bytes.Equal(old, data), err
+}
+
+func (x *exporter) write(ctx context.Context) error {
+	for _, s := range x.stages {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if s.exists {
+			continue
+		}
+		err := x.tx.version(filepath.Join(x.dir, s.config.Name), s.version, func(dir string) error {
+			return replaceFile(filepath.Join(dir, DefaultModelFile), s.data)
+		})
+		if err != nil {
+			return fmt.Errorf("stage %q: %w", s.config.Name, err)
+		}
+	}
+	for _, s := range x.stages {
+		if err := x.tx.file(filepath.Join(x.dir, s.config.Name, ConfigFile), s.config.Marshal()); err != nil {
+			return fmt.Errorf("stage %q: %w", s.config.Name, err)
+		}
+	}
+	home := filepath.Join(x.dir, x.config.Name)
+	err := x.tx.version(home, int64(x.generation), func(dir string) error {
+		if x.files != nil {
+			if err := x.files(dir); err != nil {
+				return err
+			}
+		}
+		if err := x.manifest.Write(filepath.Join(dir, ManifestFile)); err != nil {
+			return err
+		}
+		return replaceFile(filepath.Join(dir, ConfigFile), x.config.Marshal())
+	})
+	if err != nil || !x.served {
+		return err
+	}
+	return x.tx.file(filepath.Join(home, ConfigFile), x.config.Marshal())
+}

@@ -1,0 +1,89 @@
+package ensemble
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"recsys/schema"
+)
+
+// planEnsemble makes the ensemble's configuration out of the stages', and the manifest that goes with it.
+func (x *exporter) planEnsemble(e Ensemble, m Manifest, o Options) error {
+	x.config = &Config{
+		Name: e.Name, Platform: PlatformEnsemble, MaxBatchSize: o.MaxBatch,
+		VersionPolicy: VersionPolicy{Specific: []int64{int64(x.generation)}},
+	}
+	made := map[string]TensorConfig{}
+	raw := map[string]TensorConfig{}
+	var order []string // of raw inputs that the manifest may not know
+	var extra []string
+	for _, s := range x.stages {
+		step := Step{Model: s.config.Name, Version: s.version}
+		for _, t := range s.config.Inputs {
+			step.Inputs = append(step.Inputs, Mapping{t.Name, t.Name})
+			if _, ok := made[t.Name]; ok {
+				continue
+			}
+			if _, ok := raw[t.Name]; !ok {
+				order = append(order, t.Name)
+			}
+			raw[t.Name] = plain(t)
+		}
+		for _, t := range s.config.Outputs {
+			step.Outputs = append(step.Outputs, Mapping{t.Name, t.Name})
+			made[t.Name] = plain(t)
+			if !slices.Contains(e.Outputs, t.Name) && (e.Explain == nil || slices.Contains(e.Explain, t.Name)) {
+				extra = append(extra, t.Name)
+			}
+		}
+		x.config.Steps = append(x.config.Steps, step)
+	}
+	for _, name := range slices.Concat(e.Outputs, extra) {
+		x.config.Outputs = append(x.config.Outputs, made[name])
+	}
+	return x.planManifest(m, raw, order, extra, o)
+}
+
+// plain is a tensor as an ensemble has it: with the dims of the wire and nothing about reshaping.
+func plain(t TensorConfig) TensorConfig {
+	return TensorConfig{Name: t.Name, DType: t.DType, Dims: t.Dims}
+}
+
+// planManifest completes the manifest and orders the ensemble's inputs as it does.
+func (x *exporter) planManifest(m Manifest, raw map[string]TensorConfig, order, explain []string, o Options) error {
+	m.Format, m.Name, m.Generation = ManifestFormat, x.config.Name, x.generation
+	m.Fuse, m.Limits.MaxBatch, m.Outputs.Explain = string(o.Fuse), o.MaxBatch, explain
+	m.Defaults = maps.Clone(m.Defaults)
+	m.Inputs = slices.DeleteFunc(slices.Clone(m.Inputs), func(c schema.Column) bool {
+		_, used := raw[c.Name]
+		if !used {
+			delete(m.Defaults, c.Name)
+			if m.History != nil && m.History.Input == c.Name {
+				m.History = nil
+			}
+			if m.Time == c.Name {
+				m.Time = ""
+			}
+		}
+		return !used
+	})
+	if _, used := raw[m.Blocked.Input]; !used {
+		m.Blocked = ManifestBlocked{}
+	}
+	known := m.rawInputs()
+	for _, t := range known {
+		if have := raw[t.Name]; !sameTensors([]TensorConfig{t}, []TensorConfig{have}) {
+			return fmt.Errorf("manifest: input %q is %s%v, the stages read %s%v: fit the column's type and length to the workflow",
+				t.Name, t.DType.Config(), t.Dims, have.DType.Config(), have.Dims)
+		}
+		x.config.Inputs = append(x.config.Inputs, t)
+	}
+	for _, name := range order {
+		if !slices.ContainsFunc(known, func(t TensorConfig) bool { return t.Name == name }) {
+			return fmt.Errorf("manifest: the stages read input %q, which is neither a raw column of the manifest nor made by a stage", name)
+		}
+	}
+	x.manifest = m
+	return m.Validate()
+}
