@@ -33,25 +33,61 @@ func opGather() *Op {
 			c.Out(0, c.In[0].DType, slices.Concat(x[:axis], c.In[1].Shape, x[axis+1:]))
 			return nil
 		},
-		Kernel: gatherKernel,
-		Grad: func(c *GradContext) {
-			if c.Node.Attrs.Int("axis", 0) != 0 {
-				c.B.Fail(fmt.Errorf("node %q: Gather has a gradient along axis 0 only; transpose first", c.Node.Name))
-				return
-			}
-			zeros := c.B.Expand(c.B.Float32(0), c.B.ShapeOf(c.In(0)))
-			ids := c.B.Unsqueeze(c.In(1), []int64{-1})
-			c.Set(0, c.B.ScatterND(zeros, ids, c.Upstream(0), "add"))
-		},
-		SparseGrad: func(c *GradContext) (ids, rows *Value) {
-			table := c.In(0).shape
-			if c.Node.Attrs.Int("axis", 0) != 0 || len(table) != 2 {
-				return nil, nil
-			}
-			ids = c.B.Reshape(c.In(1), c.B.Int64s(-1))
-			return ids, c.B.Reshape(c.Upstream(0), c.B.Int64s(-1, int64(table[1].Size)))
-		},
+		Kernel:     gatherKernel,
+		Grad:       gatherGrad,
+		SparseGrad: gatherSparseGrad,
 	}
+}
+
+// gatherGrad adds the upstream slices to zeros. The axis of x, and those of indices in its place, are first moved to
+// the front.
+func gatherGrad(c *GradContext) {
+	b, x, g := c.B, c.In(0), c.Upstream(0)
+	axis, err := Axis(c.Node.Attrs.Int("axis", 0), len(x.shape))
+	if err != nil {
+		b.Fail(err)
+		return
+	}
+	ids := b.Unsqueeze(int64Of(b, c.In(1)), []int64{-1})
+	if axis == 0 {
+		c.Set(0, b.ScatterND(b.Expand(b.Float32(0), b.ShapeOf(x)), ids, g, "add"))
+		return
+	}
+	front := toFront(len(x.shape), axis, 1)
+	zeros := b.Expand(b.Float32(0), b.ShapeOf(b.Transpose(x, front)))
+	slices := b.Transpose(g, toFront(len(g.shape), axis, len(c.In(1).shape)))
+	c.Set(0, b.Transpose(b.ScatterND(zeros, ids, slices, "add"), inverse(front)))
+}
+
+// gatherSparseGrad is for matrices and axis 0.
+func gatherSparseGrad(c *GradContext) (ids, rows *Value) {
+	table := c.In(0).shape
+	if c.Node.Attrs.Int("axis", 0) != 0 || len(table) != 2 {
+		return nil, nil
+	}
+	ids = c.B.Reshape(int64Of(c.B, c.In(1)), c.B.Int64s(-1))
+	return ids, c.B.Reshape(c.Upstream(0), c.B.Int64s(-1, int64(table[1].Size)))
+}
+
+func int64Of(b *Builder, ids *Value) *Value {
+	if ids.dtype == tensor.Int64 {
+		return ids
+	}
+	return b.Cast(ids, tensor.Int64)
+}
+
+// toFront is the permutation of rank axes that moves the n ones from axis on to the front.
+func toFront(rank, axis, n int) []int64 {
+	perm := make([]int64, 0, rank)
+	for i := range n {
+		perm = append(perm, int64(axis+i))
+	}
+	for i := range rank {
+		if i < axis || i >= axis+n {
+			perm = append(perm, int64(i))
+		}
+	}
+	return perm
 }
 
 func gatherKernel(_ *Run, n *Node, in, out []*tensor.Tensor) error {

@@ -136,8 +136,6 @@ type encoder interface {
 type table[K, V tensor.Element] struct {
 	values map[K]V
 	def    V
-	// nan is what NaN keys map to: NaN is not equal to itself, so the map cannot hold it.
-	nan V
 }
 
 func newEncoder(n *Node) (any, error) {
@@ -165,14 +163,11 @@ func encoderFrom[K int64 | string | float32](n *Node, keys []K) (any, error) {
 	}
 }
 
-// newTable makes the table; of equal keys the first counts, as in ONNX Runtime.
+// newTable makes the table; as in ONNX Runtime, of equal keys the first counts and NaN is
+// never found.
 func newTable[K, V tensor.Element](keys []K, values []V, def V) table[K, V] {
-	t := table[K, V]{values: make(map[K]V, len(keys)), def: def, nan: def}
+	t := table[K, V]{values: make(map[K]V, len(keys)), def: def}
 	for i, k := range keys {
-		if k != k {
-			t.nan = values[i]
-			continue
-		}
 		if _, ok := t.values[k]; !ok {
 			t.values[k] = values[i]
 		}
@@ -191,11 +186,7 @@ func (t table[K, V]) encode(in, out *tensor.Tensor) error {
 	}
 	for i, k := range x {
 		v, ok := t.values[k]
-		switch {
-		case ok:
-		case k != k:
-			v = t.nan
-		default:
+		if !ok {
 			v = t.def
 		}
 		y[i] = v

@@ -7,8 +7,8 @@ import (
 	"recsys/tensor"
 )
 
-// Transpose returns x with its axes in the order of perm: axis i of the result is axis perm[i] of x (float32, int64,
-// bool, uint8, string).
+// Transpose returns x with its axes in the order of perm: axis i of the result is axis perm[i] of x (any
+// type).
 func (b *Builder) Transpose(x *Value, perm []int64) *Value {
 	return b.op("Transpose", Attrs{"perm": slices.Clone(perm)}, x)
 }
@@ -36,31 +36,22 @@ func opTranspose() *Op {
 			if err != nil {
 				return err
 			}
-			switch x := in[0].Any().(type) {
-			case []float32:
-				transpose(tensor.MustData[float32](out[0]), x, in[0].Shape(), perm)
-			case []int64:
-				transpose(tensor.MustData[int64](out[0]), x, in[0].Shape(), perm)
-			case []bool:
-				transpose(tensor.MustData[bool](out[0]), x, in[0].Shape(), perm)
-			case []uint8:
-				transpose(tensor.MustData[uint8](out[0]), x, in[0].Shape(), perm)
-			case []string:
-				transpose(tensor.MustData[string](out[0]), x, in[0].Shape(), perm)
-			default:
-				return fmt.Errorf("no kernel for %s", in[0].DType())
-			}
-			return nil
+			return copyWalk(transposeWalk(in[0].Shape(), out[0].Shape(), perm), out[0], in[0])
 		},
 		Grad: func(c *GradContext) {
 			perm, _ := permutation(c.Node, len(c.In(0).shape))
-			inverse := make([]int64, len(perm))
-			for i, p := range perm {
-				inverse[p] = int64(i)
-			}
-			c.Set(0, c.B.Transpose(c.Upstream(0), inverse))
+			c.Set(0, c.B.Transpose(c.Upstream(0), inverse(perm)))
 		},
 	}
+}
+
+// inverse returns the permutation that undoes perm.
+func inverse[I int | int64](perm []I) []int64 {
+	out := make([]int64, len(perm))
+	for i, p := range perm {
+		out[p] = int64(i)
+	}
+	return out
 }
 
 // permutation reads the node's perm; absent means reversed.
@@ -83,28 +74,15 @@ func permutation(n *Node, rank int) ([]int, error) {
 	return perm, nil
 }
 
-func transpose[T any](y, x []T, shape, perm []int) {
-	if len(y) == 0 {
-		return
+// transposeWalk walks the transpose, operand 0, in order together with the elements of the original, operand 1.
+func transposeWalk(from, to, perm []int) walk {
+	var source, strides [MaxRank][maxOperands]int
+	lay(&source, 1, from, len(from))
+	lay(&strides, 0, to, len(to))
+	var w walk
+	for i, size := range to {
+		strides[i][1] = source[perm[i]][1]
+		w.axis(size, strides[i])
 	}
-	rank := len(shape)
-	strides := make([]int, rank)
-	for i, s := rank-1, 1; i >= 0; i-- {
-		strides[i] = s
-		s *= shape[i]
-	}
-	// index walks the result in order; from follows in x.
-	index, from := make([]int, rank), 0
-	for at := range y {
-		y[at] = x[from]
-		for i := rank - 1; i >= 0; i-- {
-			index[i]++
-			from += strides[perm[i]]
-			if index[i] < shape[perm[i]] {
-				break
-			}
-			from -= strides[perm[i]] * shape[perm[i]]
-			index[i] = 0
-		}
-	}
+	return w
 }
