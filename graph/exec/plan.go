@@ -156,6 +156,15 @@ func (p *Plan) Inputs() []*graph.Value { return p.inputs }
 // Outputs returns the outputs of a run. The caller must not change the slice.
 func (p *Plan) Outputs() []graph.Output { return p.outputs }
 
+// Steps describes what a run computes, in order: "NODE: OPERATOR", where a fused step has the name of its last node.
+func (p *Plan) Steps() []string {
+	list := make([]string, 0, len(p.steps))
+	for _, s := range p.steps {
+		list = append(list, s.String())
+	}
+	return list
+}
+
 // Run computes the outputs for the inputs in. The outputs belong to the caller. It fails when an input is missing,
 // unknown or of another type or shape than the graph says, when a kernel refuses its data (the error names the
 // node), and with ctx's error when ctx ends.

@@ -12,6 +12,27 @@ type product struct {
 	transA, transB bool
 	bias           bool // input 2 is a bias [N]
 	activation     func(r *graph.Run, y []float32)
+	follows        string // the operator behind activation
+}
+
+// String describes the product, such as "MatMul(A, Bᵀ)+bias+Relu".
+func (f *product) String() string {
+	s := "MatMul(A"
+	if f.transA {
+		s += "ᵀ"
+	}
+	s += ", B"
+	if f.transB {
+		s += "ᵀ"
+	}
+	s += ")"
+	if f.bias {
+		s += "+bias"
+	}
+	if f.follows != "" {
+		s += "+" + f.follows
+	}
+	return s
 }
 
 // rewrite replaces groups of steps by faster ones.
@@ -119,7 +140,8 @@ func (p *program) activate(s *step, makers map[*graph.Value]*step, uses map[*gra
 		return nil
 	}
 	joint := *m.product
-	switch s.node.Op.Type {
+	joint.follows = s.node.Op.Type
+	switch joint.follows {
 	case "Relu":
 		joint.activation = func(r *graph.Run, y []float32) { r.Kernels.Relu(y, y) }
 	case "Sigmoid":
@@ -161,7 +183,7 @@ func (p *program) reluGrad(s *step, makers map[*graph.Value]*step) *step {
 		return nil
 	}
 	return &step{
-		node: s.node, in: []*graph.Value{y, g}, out: s.out, reuse: []int{1, 0},
+		node: s.node, in: []*graph.Value{y, g}, out: s.out, reuse: []int{1, 0}, form: "ReluGrad",
 		run: func(r *graph.Run, in, out []*tensor.Tensor) error {
 			r.Kernels.ReluGrad(tensor.MustData[float32](out[0]), tensor.MustData[float32](in[0]), tensor.MustData[float32](in[1]))
 			return nil

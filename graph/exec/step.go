@@ -24,6 +24,8 @@ type step struct {
 	in   []*graph.Value // nil for absent optional inputs
 	out  []*graph.Value
 	run  func(r *graph.Run, in, out []*tensor.Tensor) error
+	// form describes a step that is not its node alone, such as "ReluGrad".
+	form string
 	// prepared is what the operator's Prepare returned.
 	prepared any
 	// reuse lists the inputs in whose memory the first output may be written, best first.
@@ -163,6 +165,17 @@ func (s *step) compute(r *graph.Run, in, out []*tensor.Tensor) (err error) {
 		return s.wrap(err)
 	}
 	return nil
+}
+
+// String names the node and what is computed at its place.
+func (s *step) String() string {
+	switch {
+	case s.product != nil:
+		return s.node.Name + ": " + s.product.String()
+	case s.form != "":
+		return s.node.Name + ": " + s.form
+	}
+	return s.node.Name + ": " + s.node.Op.String()
 }
 
 func (s *step) wrap(err error) error {

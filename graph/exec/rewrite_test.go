@@ -1,0 +1,89 @@
+package exec_test
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"recsys/graph"
+	"recsys/graph/exec"
+	"recsys/graph/graphtest"
+	"recsys/graph/kernel"
+	"recsys/tensor"
+)
+
+// TestRewrites names the steps that each form becomes; the fused plan gives the bits of the interpreter.
+func TestRewrites(t *testing.T) {
+	tests := []struct {
+		name  string
+		build func(b *graph.Builder, x, w, bias *graph.Value) *graph.Value
+		want  []string
+	}{
+		{"product", func(b *graph.Builder, x, w, _ *graph.Value) *graph.Value { return b.MatMul(x, w) }, []string{"matmul: MatMul(A, B)"}},
+		{"transposed left", func(b *graph.Builder, x, _, _ *graph.Value) *graph.Value {
+			return b.MatMul(b.Transpose(x, []int64{1, 0}), x)
+		}, []string{"matmul: MatMul(Aᵀ, B)"}},
+		{"transposed right", func(b *graph.Builder, x, w, _ *graph.Value) *graph.Value {
+			return b.MatMul(x, b.Transpose(w, []int64{1, 0}))
+		}, []string{"matmul: MatMul(A, Bᵀ)"}},
+		{"transposed stacks", func(b *graph.Builder, x, _, _ *graph.Value) *graph.Value {
+			y := b.Reshape(x, b.Int64s(-1, 2, 2))
+			return b.MatMul(y, b.Transpose(y, []int64{0, 2, 1}))
+		}, []string{"reshape: Reshape", "matmul: MatMul(A, Bᵀ)"}},
+		{"not transposed", func(b *graph.Builder, x, w, _ *graph.Value) *graph.Value {
+			return b.MatMul(x, b.Transpose(w, []int64{0, 1}))
+		}, []string{"transpose: Transpose", "matmul: MatMul(A, B)"}},
+		{"other axes", func(b *graph.Builder, x, _, _ *graph.Value) *graph.Value {
+			y := b.Reshape(x, b.Int64s(2, -1, 2))
+			return b.MatMul(b.Transpose(y, []int64{1, 0, 2}), b.Const("m", tensor.Of([]float32{1, 2, 3, 4}, 2, 2)))
+		}, []string{"reshape: Reshape", "transpose: Transpose", "matmul: MatMul(A, B)"}},
+		{"bias", func(b *graph.Builder, x, w, bias *graph.Value) *graph.Value { return b.Add(b.MatMul(x, w), bias) }, []string{"add: MatMul(A, B)+bias"}},
+		{"bias first", func(b *graph.Builder, x, w, bias *graph.Value) *graph.Value { return b.Add(bias, b.MatMul(x, w)) }, []string{"add: MatMul(A, B)+bias"}},
+		{"no bias", func(b *graph.Builder, x, w, _ *graph.Value) *graph.Value { return b.Add(b.MatMul(x, w), x) }, []string{"matmul: MatMul(A, B)", "add: Add"}},
+		{"two readers", func(b *graph.Builder, x, w, bias *graph.Value) *graph.Value {
+			m := b.MatMul(x, w)
+			return b.Mul(b.Add(m, bias), m)
+		}, []string{"matmul: MatMul(A, B)", "add: Add", "mul: Mul"}},
+		{"dense", func(b *graph.Builder, x, w, bias *graph.Value) *graph.Value {
+			return b.Relu(b.Add(b.MatMul(x, w), bias))
+		}, []string{"relu: MatMul(A, B)+bias+Relu"}},
+		{"sigmoid", func(b *graph.Builder, x, w, _ *graph.Value) *graph.Value { return b.Sigmoid(b.MatMul(x, w)) }, []string{"sigmoid: MatMul(A, B)+Sigmoid"}},
+		{"tanh", func(b *graph.Builder, x, w, bias *graph.Value) *graph.Value {
+			return b.Tanh(b.Tanh(b.Add(b.MatMul(x, w), bias)))
+		}, []string{"tanh: MatMul(A, B)+bias+Tanh", "tanh_2: Tanh"}},
+		{"gradient of Relu", func(b *graph.Builder, x, _, _ *graph.Value) *graph.Value {
+			y := b.Relu(x)
+			return b.Where(b.Greater(y, b.Float32(0)), b.Exp(x), b.Float32(0))
+		}, []string{"relu: Relu", "exp: Exp", "where: ReluGrad"}},
+		{"another threshold", func(b *graph.Builder, x, _, _ *graph.Value) *graph.Value {
+			return b.Where(b.Greater(x, b.Float32(1)), b.Exp(x), b.Float32(0))
+		}, []string{"greater: Greater", "exp: Exp", "where: Where"}},
+		{"constant", func(b *graph.Builder, x, _, _ *graph.Value) *graph.Value {
+			return b.Mul(x, b.Exp(b.Neg(b.Float32(1))))
+		}, []string{"mul: Mul"}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			g := build(t, func(b *graph.Builder) {
+				b.Output("y", test.build(b, b.Input("x", tensor.Float32, batch(4)), b.Param("w", graph.Dims(4, 4), graph.Uniform(1)),
+					b.Param("bias", graph.Dims(4), graph.Uniform(1))))
+			})
+			plan := compile(t, g, exec.Options{Kernels: kernel.Portable()})
+			if diff := cmp.Diff(plan.Steps(), test.want); diff != "" {
+				t.Errorf("steps (-got +want):\n%s", diff)
+			}
+			in := feed(g, 6, 1)
+			want, err := graphtest.Run(g, in, kernel.Portable())
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := plan.Run(t.Context(), in)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := graphtest.Compare(got["y"], want["y"], 0); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
