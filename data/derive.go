@@ -45,3 +45,6 @@ func takeOrNull[T Value](c *Column, values []T, rows []int, null T) *Column {
 	}
 	return &Column{name: c.name, values: tensor.Of(out, len(out)), offsets: offsets}
 }
+
+// FromTensor makes a scalar column of a tensor [rows], int64, float32 or string, which it keeps.
+func FromTensor(name string, t *tensor.Tensor) *Column { return &Column{name: name, values: t} }

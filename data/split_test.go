@@ -122,12 +122,14 @@ func TestPositions(t *testing.T) {
 		data.Scalar("item", []string{"x", "x", "y", "x", "z", "x"}),
 		data.Scalar("time", []int64{9, 5, 1, 3, 1, 3}),
 	)
-	got, err := data.Positions(rows, "user", "item", "time", 2)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(got, []int64{2, 0, -1, 0, -1, 1}); diff != "" {
-		t.Errorf("positions differ (-got +want):\n%s", diff)
+	for _, minItem := range []int{2, 4} { // x has 4 rows, y and z have 1
+		got, err := data.Positions(rows, "user", "item", "time", minItem)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(got, []int64{2, 0, -1, 0, -1, 1}); diff != "" {
+			t.Errorf("positions with %d rows an item differ (-got +want):\n%s", minItem, diff)
+		}
 	}
 	if _, err := data.Positions(rows, "user", "item", "item", 2); err == nil {
 		t.Error("no error for an order of strings")

@@ -45,6 +45,9 @@ func TestTakeAndSlice(t *testing.T) {
 	if diff := cmp.Diff(plain(sample(t).Slice(1, 3)), plain(sample(t).Take([]int{1, 2}))); diff != "" {
 		t.Errorf("slice and take differ:\n%s", diff)
 	}
+	if sample(t).Slice(1, 3).Hash() != sample(t).Take([]int{1, 2}).Hash() {
+		t.Error("slice and take have different hashes")
+	}
 }
 
 func TestPadded(t *testing.T) {
@@ -119,6 +122,21 @@ func TestWriteCSVRoundTrip(t *testing.T) {
 		if entries, err := os.ReadDir(filepath.Dir(path)); err != nil || len(entries) != 1 {
 			t.Errorf("%s: %d files are left, want 1 (%v)", name, len(entries), err)
 		}
+	}
+}
+
+// TestWriteCSVNullAlone has a row that would be an empty line, which readers skip.
+func TestWriteCSVNullAlone(t *testing.T) {
+	path, want := filepath.Join(t.TempDir(), "a.csv"), table(t, data.Scalar("a", []int64{1, tensor.NullInt64, 3}))
+	if err := data.WriteCSV(path, want, nil); err != nil {
+		t.Fatal(err)
+	}
+	got, err := data.Read(t.Context(), data.Spec{Path: path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(plain(got), plain(want)); diff != "" {
+		t.Errorf("table differs (-got +want):\n%s", diff)
 	}
 }
 
