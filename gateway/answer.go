@@ -1,0 +1,128 @@
+package gateway
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"math"
+	"net/http"
+	"strconv"
+
+	"recsys/tensor"
+)
+
+// Answer is the body of an answer with recommendations.
+type Answer struct {
+	// RequestID is the request's; RecommendationID names this answer.
+	RequestID        string `json:"request_id"`
+	RecommendationID string `json:"recommendation_id"`
+	Model            Model  `json:"model"`
+	// Items are in order, best first; fewer than asked for when the ensemble has no more.
+	Items []Item `json:"items"`
+	// Degraded is true when there is a reason; see the constants.
+	Degraded        bool     `json:"degraded"`
+	DegradedReasons []string `json:"degraded_reasons"`
+	// MissingItemIDs lists the item ids of the request that the ensemble does not know, in the request's order.
+	MissingItemIDs []string `json:"missing_item_ids"`
+}
+
+// Model says what made an answer.
+type Model struct {
+	Name string `json:"name"`
+	// Generation is the ensemble version that answered; for a fallback, the one whose list was used.
+	Generation int    `json:"generation"`
+	Variant    string `json:"variant"`
+}
+
+// Item is one recommendation.
+type Item struct {
+	ItemID string `json:"item_id"`
+	// Score is the ensemble's; 0 for a popular item in a fallback.
+	Score float32 `json:"score"`
+	// Rank counts from 1.
+	Rank int `json:"rank"`
+}
+
+// The reasons for which an answer is degraded.
+const (
+	// FeaturesUnavailable means that the store did not answer: defaults stand for the user's features, the
+	// history is empty, and seen items are not left out.
+	FeaturesUnavailable = "features_unavailable"
+	// FeaturesInvalid means that the user's row is of another export: defaults stand for it.
+	FeaturesInvalid = "features_invalid"
+	// GenerationChanged means that another generation answered than the gateway's manifest describes.
+	GenerationChanged = "generation_changed"
+	// FallbackPopular means that the ensemble did not answer: the items are popular ones.
+	FallbackPopular = "fallback_popular"
+)
+
+func (a *Answer) degrade(reason string) {
+	a.Degraded = true
+	a.DegradedReasons = append(a.DegradedReasons, reason)
+}
+
+// items reads the ensemble's outputs, [1,N] each: at most n items that are not blocked. Slots at -inf are empty.
+func (g *Gateway) items(out tensor.Map, n int, blocked map[string]bool) ([]Item, error) {
+	names := g.config.Manifest.Outputs
+	ids, scores := out[names.ItemIDs], out[names.Scores]
+	if ids == nil || scores == nil {
+		return nil, fmt.Errorf("%w: outputs %v, want %s and %s", errScore, out.Names(), names.ItemIDs, names.Scores)
+	}
+	values, err := tensor.Data[float32](scores)
+	if err != nil || scores.Rank() != 2 || scores.Dim(0) != 1 || ids.Rank() != 2 || ids.Len() != scores.Len() ||
+		ids.DType() != g.config.Manifest.ItemKey.DType.DType {
+		return nil, fmt.Errorf("%w: %s is %s and %s is %s", errScore, names.ItemIDs, ids, names.Scores, scores)
+	}
+	items := make([]Item, 0, min(n, len(values)))
+	for i, score := range values {
+		switch {
+		case math.IsNaN(float64(score)), math.IsInf(float64(score), 1):
+			return nil, fmt.Errorf("%w: score %d is %v", errScore, i, score)
+		case math.IsInf(float64(score), -1):
+			continue
+		case len(items) == n:
+			continue // The rest is only checked.
+		}
+		id, err := idAt(ids, i)
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", errScore, err)
+		}
+		if blocked[id] {
+			continue // An ensemble without a bitmap, or another generation's item index.
+		}
+		items = append(items, Item{ItemID: id, Score: score, Rank: len(items) + 1})
+	}
+	return items, nil
+}
+
+// popular returns at most n items of the fallback list that are not blocked.
+func (g *Gateway) popular(n int, blocked map[string]bool) []Item {
+	items := make([]Item, 0, n)
+	for _, id := range g.config.Manifest.Fallback {
+		if len(items) == n {
+			break
+		}
+		if !blocked[id] {
+			items = append(items, Item{ItemID: id, Rank: len(items) + 1})
+		}
+	}
+	return items
+}
+
+// write answers with a JSON document.
+func (g *Gateway) write(w http.ResponseWriter, r *http.Request, status int, document any) {
+	var body bytes.Buffer
+	enc := json.NewEncoder(&body)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(document); err != nil {
+		g.fail(w, r, fmt.Errorf("write answer: %w", err))
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Length", strconv.Itoa(body.Len()))
+	w.WriteHeader(status)
+	if _, err := w.Write(body.Bytes()); err != nil {
+		g.log.DebugContext(r.Context(), "answer not sent", slog.Any("error", err))
+	}
+}

@@ -1,0 +1,52 @@
+package gateway
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"time"
+)
+
+// probeTimeout bounds what /readyz waits for.
+const probeTimeout = time.Second
+
+// readiness is the body of /readyz.
+type readiness struct {
+	Status   string `json:"status"` // "ready", "draining" or "not ready".
+	Model    string `json:"model"`
+	Features string `json:"features"`
+}
+
+// getHealth says that the process serves HTTP, and nothing else.
+func (g *Gateway) getHealth(w http.ResponseWriter, r *http.Request) {
+	g.write(w, r, http.StatusOK, struct {
+		Status string `json:"status"`
+	}{"ok"})
+}
+
+// getReady answers 200 while the gateway takes requests and the ensemble is ready. The feature store counts only
+// where the configuration requires it: without it, answers are degraded, not absent.
+func (g *Gateway) getReady(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), probeTimeout)
+	defer cancel()
+	state := readiness{Status: "ready", Model: "ok", Features: "ok"}
+	if g.draining.Load() {
+		state.Status = "draining"
+	}
+	if err := g.config.Inferencer.Ready(ctx, g.config.Model); err != nil {
+		state.Model = "unavailable"
+		g.log.DebugContext(ctx, "model not ready", slog.Any("error", err))
+	}
+	if err := g.config.Store.Ping(ctx); err != nil {
+		state.Features = "unavailable"
+		g.log.DebugContext(ctx, "feature store not ready", slog.Any("error", err))
+	}
+	if state.Status == "ready" && (state.Model != "ok" || g.config.RequireStore && state.Features != "ok") {
+		state.Status = "not ready"
+	}
+	status := http.StatusOK
+	if state.Status != "ready" {
+		status = http.StatusServiceUnavailable
+	}
+	g.write(w, r, status, state)
+}

@@ -1,0 +1,160 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"regexp"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+)
+
+// Handler returns the public interface. It adds no listener limits; Serve does.
+func (g *Gateway) Handler() http.Handler {
+	r := g.router()
+	r.Group(func(r chi.Router) {
+		r.Use(g.bound)
+		r.Post("/v1/recommendations", g.postRecommendations)
+		r.Get("/v1/users/{id}/recommendations", g.getRecommendations)
+		r.Post("/v1/events", g.postEvents)
+	})
+	return r
+}
+
+// AdminHandler returns the interface for operators: /metrics, /healthz and /readyz.
+func (g *Gateway) AdminHandler() http.Handler {
+	r := g.router()
+	r.Method(http.MethodGet, "/metrics", g.metrics.handler())
+	return r
+}
+
+// router makes a router with what both interfaces have.
+func (g *Gateway) router() *chi.Mux {
+	r := chi.NewRouter()
+	r.Use(g.instrument, g.rescue)
+	r.Get("/healthz", g.getHealth)
+	r.Get("/readyz", g.getReady)
+	r.NotFound(func(w http.ResponseWriter, r *http.Request) {
+		g.fail(w, r, &problemError{kind: notFound, detail: "no such path"})
+	})
+	r.MethodNotAllowed(func(w http.ResponseWriter, req *http.Request) {
+		for _, m := range []string{http.MethodGet, http.MethodPost} {
+			if r.Match(chi.NewRouteContext(), m, req.URL.Path) {
+				w.Header().Add("Allow", m)
+			}
+		}
+		g.fail(w, req, &problemError{kind: method, detail: "see the Allow header"})
+	})
+	return r
+}
+
+// recorder remembers what an http.ResponseWriter was told.
+type recorder struct {
+	http.ResponseWriter
+	status int
+}
+
+func (w *recorder) WriteHeader(status int) {
+	if w.status == 0 {
+		w.status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *recorder) Write(b []byte) (int, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	return w.ResponseWriter.Write(b)
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (w *recorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+type requestKey struct{}
+
+// requestID returns the id of the request that ctx belongs to.
+func requestID(ctx context.Context) string {
+	id, _ := ctx.Value(requestKey{}).(string)
+	return id
+}
+
+var goodRequestID = regexp.MustCompile(`^[A-Za-z0-9._:/+=@-]{1,128}$`)
+
+// clientGone stands in metrics and logs for an answer that nobody waited for, as nginx has it.
+const clientGone = 499
+
+// instrument gives the request its id, and counts and logs it.
+func (g *Gateway) instrument(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		start := time.Now()
+		g.metrics.inFlight.Inc()
+		defer g.metrics.inFlight.Dec()
+		id := r.Header.Get("X-Request-ID")
+		if !goodRequestID.MatchString(id) {
+			id = g.newID()
+		}
+		w.Header().Set("X-Request-ID", id)
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		rec := &recorder{ResponseWriter: w}
+		r = r.WithContext(context.WithValue(r.Context(), requestKey{}, id))
+		next.ServeHTTP(rec, r)
+		status := rec.status
+		switch {
+		case status == 0 && r.Context().Err() != nil:
+			status = clientGone
+		case status == 0:
+			status = http.StatusOK
+		}
+		route := chi.RouteContext(r.Context()).RoutePattern()
+		if route == "" || strings.HasSuffix(route, "*") {
+			route = "other"
+		}
+		took := time.Since(start)
+		g.metrics.requests.WithLabelValues(route, methodLabel(r.Method), strconv.Itoa(status)).Inc()
+		g.metrics.duration.WithLabelValues(route).Observe(took.Seconds())
+		g.log.DebugContext(r.Context(), "request", slog.String("request_id", id), slog.String("route", route),
+			slog.String("method", methodLabel(r.Method)), slog.Int("status", status), slog.Duration("took", took))
+	})
+}
+
+// rescue turns a panic into a problem, or into a broken connection where the answer has begun.
+func (g *Gateway) rescue(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			cause := recover()
+			if cause == nil {
+				return
+			}
+			if cause == http.ErrAbortHandler { //nolint:errorlint,err113 // net/http compares it so, too.
+				panic(cause)
+			}
+			g.log.ErrorContext(r.Context(), "panic", slog.String("request_id", requestID(r.Context())),
+				slog.Any("cause", cause), slog.String("stack", string(debug.Stack())))
+			if rec, ok := w.(*recorder); ok && rec.status != 0 {
+				panic(http.ErrAbortHandler)
+			}
+			g.fail(w, r, fmt.Errorf("panic: %v", cause))
+		}()
+		next.ServeHTTP(w, r)
+	})
+}
+
+// bound refuses requests beyond the limit at once: waiting would only make all of them late.
+func (g *Gateway) bound(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case g.slots <- struct{}{}:
+			defer func() { <-g.slots }()
+			next.ServeHTTP(w, r)
+		default:
+			g.metrics.shed.WithLabelValues("in_flight").Inc()
+			g.fail(w, r, &problemError{kind: overloaded, detail: fmt.Sprintf("%d requests are being served", cap(g.slots))})
+		}
+	})
+}
