@@ -67,3 +67,8 @@ func warmups(inputs []TensorConfig, maxBatch int) []Warmup {
 	}
 	return list
 }
+
+// StageConfig describes a stage as a model of its own, with the default batch size and profile: what conformance tests go by.
+func StageConfig(s Stage) (*Config, error) {
+	return stageConfig(s.Name, s, DefaultMaxBatch, ProfileAuto)
+}
