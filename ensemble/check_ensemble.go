@@ -78,7 +78,7 @@ func (c *checker) step(r *Repository, field string, s Step) *Model {
 	case s.Version < 1:
 		c.add(RulePin, field, "pin the generation's version", "model_version is %d: generations could mix in one answer", s.Version)
 	case !slices.Contains(m.Served(), s.Version):
-		c.add(RulePin, field, fmt.Sprintf("add the version folder and the number to version_policy of %s", m.Name),
+		c.add(RulePin, field, "add the version folder and the number to version_policy of "+m.Name,
 			"version %d of %q is not served: its policy serves %s", s.Version, m.Name, formatVersions(m.Served()))
 	}
 	if b := m.Config.MaxBatchSize; b != 0 && b < c.model.Config.MaxBatchSize {

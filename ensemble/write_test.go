@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -136,13 +137,9 @@ func TestFuseKeepsTheAnswer(t *testing.T) {
 			t.Fatal(err)
 		}
 		tensors := tensor.Map{}
-		for name, v := range in {
-			tensors[name] = v
-		}
+		maps.Copy(tensors, in)
 		for _, s := range stages {
-			for name, v := range evaluate(t, s.Graph, tensors) {
-				tensors[name] = v
-			}
+			maps.Copy(tensors, evaluate(t, s.Graph, tensors))
 		}
 		if want == nil {
 			want = tensors

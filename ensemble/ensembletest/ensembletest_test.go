@@ -61,9 +61,9 @@ func TestGoodStages(t *testing.T) {
 			return stage.Features(g)
 		},
 	}
-	for name, make := range stages {
+	for name, build := range stages {
 		t.Run(name, func(t *testing.T) {
-			s, err := make()
+			s, err := build()
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -93,7 +93,7 @@ func TestBrokenStages(t *testing.T) {
 		{"type", func(_ context.Context, in tensor.Map) (tensor.Map, error) {
 			return tensor.Map{"y": tensor.Zeros(tensor.Int64, in["x"].Shape()...)}, nil
 		}, `output "y" is int64[5,3], declared is float32[5,3]`},
-		{"no batch axis", func(_ context.Context, in tensor.Map) (tensor.Map, error) {
+		{"no batch axis", func(context.Context, tensor.Map) (tensor.Map, error) {
 			return tensor.Map{"y": tensor.Zeros(tensor.Float32, 3)}, nil
 		}, `output "y" is float32[3], declared is float32[5,3]`},
 		{"shape by data", func(ctx context.Context, in tensor.Map) (tensor.Map, error) {

@@ -192,12 +192,18 @@ func TestOrder(t *testing.T) {
 		scores  []float32
 	}{
 		{
-			"by a task, ties to the earlier candidate", stage.Ordering{Keys: text, Task: "like", Candidates: 4, Return: 3},
-			tensor.Of([]string{"d", "f", "c", "d", "f", "e"}, 2, 3), []int64{4, 6, 3, 4, 6, 5}, []float32{0.7, 0.7, 0.5, 0.3, -inf, -inf},
+			"by a task, ties to the earlier candidate",
+			stage.Ordering{Keys: text, Task: "like", Candidates: 4, Return: 3},
+			tensor.Of([]string{"d", "f", "c", "d", "f", "e"}, 2, 3),
+			[]int64{4, 6, 3, 4, 6, 5},
+			[]float32{0.7, 0.7, 0.5, 0.3, -inf, -inf},
 		},
 		{
-			"by the retrieval, integer keys, all", stage.Ordering{Keys: number, Candidates: 4, Return: 100},
-			tensor.Of([]int64{33, 44, 66, 55, 44, 66, 55, 33}, 2, 4), []int64{3, 4, 6, 5, 4, 6, 5, 3}, []float32{9, 8, 7, -inf, 1, -inf, -inf, -inf},
+			"by the retrieval, integer keys, all",
+			stage.Ordering{Keys: number, Candidates: 4, Return: 100},
+			tensor.Of([]int64{33, 44, 66, 55, 44, 66, 55, 33}, 2, 4),
+			[]int64{3, 4, 6, 5, 4, 6, 5, 3},
+			[]float32{9, 8, 7, -inf, 1, -inf, -inf, -inf},
 		},
 	}
 	for _, tt := range tests {
