@@ -75,4 +75,3 @@ func (b Block) unknown(what string, known []string) error {
 	slices.Sort(known)
 	return fmt.Errorf("line %d: unknown %s %q; there are: %v", b.Line, what, b.Name, known)
 }
-

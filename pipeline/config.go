@@ -54,14 +54,16 @@ type Interactions struct {
 	Order string `yaml:"order"`
 	// Time is the column with Unix seconds that becomes the request time in serving. Default none.
 	Time string `yaml:"time"`
-	// Columns gives the element types of further columns that are read: int64, float32 or string.
+	// Columns names further columns with their element types, int64, float32 or string. Features may use them as
+	// context: requests bring them. Labels may use any column of the file.
 	Columns map[string]string `yaml:"columns"`
 }
 
 // Entities is the table of users or items, one row a key.
 type Entities struct {
-	Path    string            `yaml:"path"`
-	Key     string            `yaml:"key"`
+	Path string `yaml:"path"`
+	Key  string `yaml:"key"`
+	// Columns gives element types where those inferred from the data are not wanted: int64, float32 or string.
 	Columns map[string]string `yaml:"columns"`
 	// Lists gives the separators of columns that hold lists.
 	Lists map[string]string `yaml:"lists"`

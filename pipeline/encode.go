@@ -1,0 +1,193 @@
+package pipeline
+
+import (
+	"context"
+	"fmt"
+
+	"recsys/data"
+	"recsys/feature"
+	"recsys/schema"
+	"recsys/tensor"
+	"recsys/train"
+)
+
+// columnsOf returns a table's columns as tensors, [rows] or [rows,L] with the lengths of the schema, leaving out those
+// that skip names.
+func columnsOf(t *data.Table, raw schema.Schema, skip ...string) tensor.Map {
+	columns := make(tensor.Map, len(t.Columns()))
+	for _, c := range t.Columns() {
+		described, ok := raw.Column(c.Name())
+		switch {
+		case !ok || contains(skip, c.Name()):
+		case c.IsList():
+			columns[c.Name()] = c.Padded(described.Length)
+		default:
+			columns[c.Name()] = c.Values()
+		}
+	}
+	return columns
+}
+
+func contains(list []string, s string) bool {
+	for _, v := range list {
+		if v == s {
+			return true
+		}
+	}
+	return false
+}
+
+// fitWorkflow fits the features on the interactions of the training part: keys and context columns stream from them, so
+// that frequencies count interactions, other columns from the tables of users and items.
+func fitWorkflow(ctx context.Context, c *Config, r *Registry, t *Tables) (*feature.FittedWorkflow, error) {
+	w, err := r.workflow(c)
+	if err != nil {
+		return nil, err
+	}
+	in := c.Data.Interactions
+	events := t.Interactions.Take(data.Rows(t.Parts, data.Train))
+	w2, err := w.Fit(ctx, t.Raw, feature.Tables{Tables: []tensor.Map{
+		columnsOf(events, t.Raw), columnsOf(t.Users, t.Raw, in.User), columnsOf(t.Items, t.Raw, in.Item),
+	}})
+	if err != nil {
+		return nil, fmt.Errorf("features: %w", err)
+	}
+	return w2, nil
+}
+
+// encoder turns raw tables into examples with a fitted workflow.
+type encoder struct {
+	config   *Config
+	tables   *Tables
+	workflow *feature.FittedWorkflow
+}
+
+// examples encodes users, items, context and history, and cuts labels.
+func (e encoder) examples(ctx context.Context, tasks []TaskSettings) (*train.Examples, error) {
+	in := e.config.Data.Interactions
+	users, err := e.transform(ctx, schema.User, columnsOf(e.tables.Users, e.tables.Raw))
+	if err != nil {
+		return nil, fmt.Errorf("encode users: %w", err)
+	}
+	rows, index, first, err := e.itemRows()
+	if err != nil {
+		return nil, err
+	}
+	items, err := e.transform(ctx, schema.Item, columnsOf(rows, e.tables.Raw))
+	if err != nil {
+		return nil, fmt.Errorf("encode items: %w", err)
+	}
+	events, err := e.transform(ctx, schema.Context, columnsOf(e.tables.Interactions, e.tables.Raw))
+	if err != nil {
+		return nil, fmt.Errorf("encode context: %w", err)
+	}
+	ex := &train.Examples{
+		Schema: e.workflow.Schema(), Users: users, Items: items, First: first, Context: events,
+		User: e.tables.User, Item: make([]int32, len(e.tables.Item)), Labels: map[string][]float32{},
+	}
+	for i, row := range e.tables.Item {
+		ex.Item[i] = index[row]
+	}
+	order, err := orderOf(e.tables.Interactions, in.Order)
+	if err != nil {
+		return nil, err
+	}
+	ex.Sequences, ex.Position, err = train.NewSequences(e.tables.Users.Len(), ex.User, ex.Item, order)
+	if err != nil {
+		return nil, err
+	}
+	for _, task := range tasks {
+		if ex.Labels[task.Name], err = task.labels(e.tables.Interactions); err != nil {
+			return nil, err
+		}
+	}
+	return ex, ex.Validate()
+}
+
+// transform encodes the columns of one entity, but for sequences, which training cuts itself.
+func (e encoder) transform(ctx context.Context, entity schema.Tag, raw tensor.Map) (tensor.Map, error) {
+	var names []string
+	for _, c := range e.workflow.Schema().Select(entity) {
+		if !c.Has(schema.Sequence) {
+			names = append(names, c.Name)
+		}
+	}
+	if len(names) == 0 {
+		return tensor.Map{}, nil
+	}
+	part, err := e.workflow.Only(names...)
+	if err != nil {
+		return nil, err
+	}
+	return part.Transform(ctx, raw)
+}
+
+// itemRows returns the raw item table by item index (indices before first have null rows), the item index of every row
+// of the tables' Items, and first.
+func (e encoder) itemRows() (*data.Table, []int32, int, error) {
+	key := e.config.Data.Interactions.Item
+	v, ok := e.workflow.Vocabulary(key)
+	if !ok {
+		return nil, nil, 0, fmt.Errorf("features: the item key %q is not categorified; add it to categorify", key)
+	}
+	index, err := e.itemIndex(key)
+	if err != nil {
+		return nil, nil, 0, err
+	}
+	rows := make([]int, v.Cardinality())
+	for i := range rows {
+		rows[i] = -1
+	}
+	for row, id := range index {
+		if int(id) >= v.First() {
+			rows[id] = row
+		}
+	}
+	columns := make([]*data.Column, 0, len(e.tables.Items.Columns()))
+	for _, c := range e.tables.Items.Columns() {
+		columns = append(columns, c.TakeOrNull(rows))
+	}
+	t, err := data.NewTable(columns...)
+	return t, index, v.First(), err
+}
+
+// itemIndex encodes the key of every row of the tables' Items.
+func (e encoder) itemIndex(key string) ([]int32, error) {
+	part, err := e.workflow.Only(key)
+	if err != nil {
+		return nil, err
+	}
+	column, err := e.tables.Items.Column(key)
+	if err != nil {
+		return nil, err
+	}
+	out, err := part.Transform(context.Background(), tensor.Map{key: column.Values()})
+	if err != nil {
+		return nil, err
+	}
+	ids, err := tensor.Data[int64](out[key])
+	if err != nil {
+		return nil, err
+	}
+	index := make([]int32, len(ids))
+	for i, id := range ids {
+		index[i] = int32(id)
+	}
+	return index, nil
+}
+
+// orderOf returns the order of the interactions: a column, or the order of rows.
+func orderOf(t *data.Table, column string) ([]int64, error) {
+	if column != "" {
+		order, err := data.Values[int64](t, column)
+		if err != nil {
+			return nil, fmt.Errorf("data.interactions.order: %w", err)
+		}
+		return order, nil
+	}
+	order := make([]int64, t.Len())
+	for i := range order {
+		order[i] = int64(i)
+	}
+	return order, nil
+}

@@ -1,0 +1,104 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"recsys/data"
+	"recsys/eval"
+)
+
+// Eval evaluates every trained model, and the whole ensemble, on the held-out parts and writes metrics.json.
+func (p *Pipeline) Eval(ctx context.Context) (*Metrics, error) {
+	if err := p.prepare(ctx); err != nil {
+		return nil, err
+	}
+	m := &Metrics{Split: p.config.Split.By}
+	if err := readJSON(p.path(originFile), "fit", &m.Manifest); err != nil {
+		return nil, err
+	}
+	if err := p.evalRetrieval(ctx, m); err != nil {
+		return nil, err
+	}
+	if err := p.evalRanking(ctx, m); err != nil {
+		return nil, err
+	}
+	if err := p.evalPipeline(ctx, m); err != nil {
+		return nil, err
+	}
+	return m, writeJSON(p.path(metricsFile), m)
+}
+
+// part is held-out interactions with those that a user of theirs has before.
+type part struct {
+	name       string
+	rows, seen []int32
+}
+
+// heldOut returns the parts that have interactions.
+func (p *Pipeline) heldOut() []part {
+	var parts []part
+	for _, h := range []part{
+		{data.Valid.String(), p.rows(data.Valid), p.rows(data.Train)},
+		{data.Test.String(), p.rows(data.Test), p.rows(data.Train, data.Valid)},
+	} {
+		if len(h.rows) > 0 {
+			parts = append(parts, h)
+		}
+	}
+	return parts
+}
+
+func (p *Pipeline) evalOptions() eval.Options { return eval.Options{Kernels: p.options.Kernels} }
+
+func (p *Pipeline) evalRetrieval(ctx context.Context, m *Metrics) error {
+	trainers, err := p.options.Registry.retrieval(p.config)
+	if err != nil || len(trainers) == 0 {
+		return err
+	}
+	if trainers, err = p.withPopularity(trainers); err != nil {
+		return err
+	}
+	m.Retrieval = map[string]map[string]eval.Metrics{}
+	for _, t := range trainers {
+		p.phase("evaluate %s", t.name)
+		source, err := readSource(p.path(sourcesDir, t.name), t.name, p.examples.First)
+		if err != nil {
+			return err
+		}
+		m.Retrieval[t.name] = map[string]eval.Metrics{}
+		for _, h := range p.heldOut() {
+			metrics, err := eval.Retrieval(ctx, source, p.examples, p.ordered(h.rows), p.ordered(h.seen), p.evalOptions())
+			if err != nil {
+				return fmt.Errorf("evaluate %s on %s: %w", t.name, h.name, err)
+			}
+			m.Retrieval[t.name][h.name] = metrics
+			p.note("%s %s recall@10 %.4f ndcg@10 %.4f", t.name, h.name, metrics["recall@10"], metrics["ndcg@10"])
+		}
+	}
+	return nil
+}
+
+func (p *Pipeline) evalRanking(ctx context.Context, m *Metrics) error {
+	ranking, err := p.readRanking()
+	if errors.Is(err, errNoRanker) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	p.phase("evaluate %s", ranking.Name)
+	m.Ranking = map[string]map[string]map[string]eval.Metrics{ranking.Name: {}}
+	for _, h := range p.heldOut() {
+		metrics, err := eval.Ranking(ctx, ranking.Graph, p.examples, h.rows, p.evalOptions())
+		if err != nil {
+			return fmt.Errorf("evaluate %s on %s: %w", ranking.Name, h.name, err)
+		}
+		m.Ranking[ranking.Name][h.name] = metrics
+		for _, task := range ranking.Tasks {
+			p.note("%s %s %s auc %.4f log-loss %.4f", ranking.Name, h.name, task, metrics[task]["auc"], metrics[task]["log_loss"])
+		}
+	}
+	return nil
+}

@@ -1,0 +1,192 @@
+package pipeline
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+
+	"recsys/ensemble/stage"
+	"recsys/eval"
+	"recsys/metric"
+	"recsys/tensor"
+	"recsys/train"
+)
+
+// evalBatch is the number of users that the ensemble answers at once in an evaluation.
+const evalBatch = 64
+
+// evalPipeline answers a request for every user of the test part with the whole ensemble, from raw columns, as of the
+// user's first interaction there, and finds the places of the held-out items after each stage.
+func (p *Pipeline) evalPipeline(ctx context.Context, m *Metrics) error {
+	if len(p.config.Retrieval) == 0 {
+		return nil
+	}
+	p.phase("evaluate pipeline")
+	serving, chain, err := OpenChain(p.run, p.options.Kernels)
+	if err != nil {
+		return err
+	}
+	held := p.heldOut()
+	test := held[len(held)-1]
+	requests, err := newRequester(p.config, p.tables, serving.Manifest.Inputs)
+	if err != nil {
+		return err
+	}
+	e := &pipelineEval{p: p, serving: serving, chain: chain, requests: requests, stages: map[string]*metric.Rankings{}}
+	if slices.Contains(p.config.Filter, "seen") {
+		e.seen = train.NewUserItems(p.examples, test.seen)
+	}
+	queries := firstRows(p.examples, p.ordered(test.rows))
+	for block := range slices.Chunk(queries, evalBatch) {
+		if err := e.block(ctx, block); err != nil {
+			return fmt.Errorf("evaluate pipeline: %w", err)
+		}
+	}
+	out := PipelineMetrics{PerStage: map[string]eval.Metrics{}}
+	for name, r := range e.stages {
+		out.PerStage[name] = eval.Metrics(r.Values())
+	}
+	out.Answer = out.PerStage[stage.OrderName]
+	m.Pipeline = map[string]PipelineMetrics{test.name: out}
+	p.note("pipeline %s recall@10 %.4f ndcg@10 %.4f", test.name, out.Answer["recall@10"], out.Answer["ndcg@10"])
+	return nil
+}
+
+// testQuery is a user's first interaction in the test part with the items to find.
+type testQuery struct {
+	row     int32
+	targets []int
+}
+
+// firstRows groups interactions by user, in the order of rows.
+func firstRows(e *train.Examples, rows []int32) []testQuery {
+	at := map[int32]int{}
+	var queries []testQuery
+	for _, r := range rows {
+		i, ok := at[e.User[r]]
+		if !ok {
+			i = len(queries)
+			at[e.User[r]] = i
+			queries = append(queries, testQuery{row: r})
+		}
+		q := &queries[i]
+		if e.Position[r] < e.Position[q.row] {
+			q.row = r
+		}
+		if item := int(e.Item[r]); item >= e.First && !slices.Contains(q.targets, item) {
+			q.targets = append(q.targets, item)
+		}
+	}
+	return queries
+}
+
+type pipelineEval struct {
+	p        *Pipeline
+	serving  *Serving
+	chain    *Chain
+	requests *requester
+	seen     *train.UserItems // nil: seen items stay
+	stages   map[string]*metric.Rankings
+}
+
+func (e *pipelineEval) block(ctx context.Context, queries []testQuery) error {
+	rows := make([]int32, len(queries))
+	for i, q := range queries {
+		rows[i] = q.row
+	}
+	in, err := e.requests.columns(rows)
+	if err != nil {
+		return err
+	}
+	bytes := e.serving.Manifest.Blocked.Bytes
+	blocked := make([]uint8, len(queries)*bytes)
+	for i, r := range rows {
+		if e.seen == nil {
+			break
+		}
+		for _, item := range e.seen.Of(e.p.examples.User[r]) {
+			blocked[i*bytes+int(item)>>3] |= 1 << (item & 7)
+		}
+	}
+	in[e.serving.Manifest.Blocked.Input] = tensor.Of(blocked, len(queries), bytes)
+	out, err := e.chain.Run(ctx, in)
+	if err != nil {
+		return err
+	}
+	for i, q := range queries {
+		if err := e.add(out, i, q.targets); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// add takes user i's ranking as each stage leaves it.
+func (e *pipelineEval) add(out tensor.Map, i int, targets []int) error {
+	candidates := rowOf[int64](out[stage.Candidates], i)
+	masked := rowOf[float32](out[stage.MaskedScores], i)
+	rankings := map[string][]float32{
+		stage.RetrieveName: rowOf[float32](out[stage.CandidateScores], i), stage.FilterName: masked,
+	}
+	if e.chain.Has(stage.RankName) {
+		for task := range e.p.examples.Labels {
+			if t, ok := out[task]; ok {
+				rankings[stage.RankName] = where(masked, rowOf[float32](t, i))
+				break
+			}
+		}
+	}
+	for name, scores := range rankings {
+		e.rankings(name).Add(ranked(candidates, scores), targets)
+	}
+	final := rowOf[int64](out[stage.ItemIndices], i)
+	e.rankings(stage.OrderName).Add(ranked(final, rowOf[float32](out[stage.Scores], i)), targets)
+	return nil
+}
+
+// rankings returns the averages of a stage: at 10, 20 and 100, and the share of items that it has at all.
+func (e *pipelineEval) rankings(name string) *metric.Rankings {
+	if e.stages[name] == nil {
+		e.stages[name] = metric.NewRankings(metric.Recall{K: 10}, metric.Recall{K: 20}, metric.Recall{K: 100}, metric.Recall{},
+			metric.NDCG{K: 10}, metric.MRR{})
+	}
+	return e.stages[name]
+}
+
+func rowOf[T tensor.Element](t *tensor.Tensor, i int) []T { return tensor.MustData[T](t.Rows(i, i+1)) }
+
+// where returns scores with -inf where masked is.
+func where(masked, scores []float32) []float32 {
+	out := slices.Clone(scores)
+	for i, m := range masked {
+		if math.IsInf(float64(m), -1) {
+			out[i] = m
+		}
+	}
+	return out
+}
+
+// ranked returns the items by falling score, ties in their order, without those of score -inf.
+func ranked(items []int64, scores []float32) []int {
+	order := make([]int, 0, len(items))
+	for i, s := range scores {
+		if !math.IsInf(float64(s), -1) {
+			order = append(order, i)
+		}
+	}
+	slices.SortStableFunc(order, func(a, b int) int {
+		switch {
+		case scores[a] > scores[b]:
+			return -1
+		case scores[a] < scores[b]:
+			return 1
+		}
+		return 0
+	})
+	out := make([]int, len(order))
+	for i, at := range order {
+		out[i] = int(items[at])
+	}
+	return out
+}

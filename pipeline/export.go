@@ -1,0 +1,98 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"recsys/ensemble"
+	"recsys/graph/kernel"
+)
+
+// OpenServing reads the serving description of a run and the graphs of its stages.
+func OpenServing(run string) (*Serving, ensemble.Ensemble, error) {
+	s := &Serving{}
+	e := ensemble.Ensemble{}
+	if err := readJSON(filepath.Join(run, servingFile), "train", s); err != nil {
+		return nil, e, err
+	}
+	if s.Format != runFormat {
+		return nil, e, fmt.Errorf("%s: format %d, this version reads %d: run recsys train again", run, s.Format, runFormat)
+	}
+	e.Name, e.Outputs = s.Manifest.Name, s.Outputs
+	for _, g := range s.Groups {
+		group := ensemble.Group{Name: g.Name}
+		for _, name := range g.Stages {
+			graph, err := readGraph(filepath.Join(run, stagesDir, name+".onnx"), "train")
+			if err != nil {
+				return nil, e, err
+			}
+			group.Stages = append(group.Stages, ensemble.Stage{Name: name, Graph: graph})
+		}
+		e.Groups = append(e.Groups, group)
+	}
+	return s, e, nil
+}
+
+// OpenChain opens a run's stages to be run offline.
+func OpenChain(run string, kernels *kernel.Set) (*Serving, *Chain, error) {
+	s, e, err := OpenServing(run)
+	if err != nil {
+		return nil, nil, err
+	}
+	// Fusing none makes the shapes between stages exact.
+	stages, err := e.Fuse(ensemble.FuseNone)
+	if err != nil {
+		return nil, nil, err
+	}
+	graphs := make([]NamedGraph, len(stages))
+	for i, st := range stages {
+		graphs[i] = NamedGraph{st.Name, st.Graph}
+	}
+	c, err := NewChain(graphs, kernels)
+	return s, c, err
+}
+
+// Export writes a run as the next generation of its ensemble into the repository at dir, which is made if need be.
+func Export(ctx context.Context, run, dir string, o ensemble.Options) (*ensemble.Export, error) {
+	s, e, err := OpenServing(run)
+	if err != nil {
+		return nil, fmt.Errorf("export: %w", err)
+	}
+	o.Files = func(version string) error {
+		to := filepath.Join(version, featuresDir)
+		if err := os.Mkdir(to, 0o755); err != nil {
+			return err
+		}
+		for _, name := range []string{userRowsFile, itemRowsFile} {
+			if err := copyFile(filepath.Join(to, name), filepath.Join(run, featuresDir, name)); err != nil {
+				return notRun(err, "train")
+			}
+		}
+		return nil
+	}
+	return ensemble.Write(ctx, dir, e, s.Manifest, o)
+}
+
+// UserRows returns the path of the packed rows of users below a run or an ensemble's version folder.
+func UserRows(dir string) string { return filepath.Join(dir, featuresDir, userRowsFile) }
+
+// ItemRows returns the path of the packed rows of items below a run or an ensemble's version folder.
+func ItemRows(dir string) string { return filepath.Join(dir, featuresDir, itemRowsFile) }
+
+func copyFile(to, from string) (err error) {
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, in.Close()) }()
+	out, err := os.Create(to)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, in)
+	return errors.Join(err, out.Sync(), out.Close())
+}

@@ -1,0 +1,124 @@
+package pipeline
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"recsys/graph"
+	"recsys/onnx"
+)
+
+// Files of a run folder.
+const (
+	configFile   = "recsys.yaml"
+	workflowFile = "workflow.json"
+	originFile   = "manifest.json"
+	metricsFile  = "metrics.json"
+	servingFile  = "serving.json"
+	stagesDir    = "stages"
+	sourcesDir   = "sources"
+	rankingDir   = "ranking"
+	featuresDir  = "features"
+)
+
+// runFormat is the version of the run folder that this package reads and writes.
+const runFormat = 1
+
+// Origin says where a run comes from: with the same values a run has the same bytes on one instruction set.
+type Origin struct {
+	Format int    `json:"format"`
+	Name   string `json:"name"`
+	Seed   uint64 `json:"seed"`
+	// Data and Config are hashes of the tables' content and of recsys.yaml.
+	Data   string `json:"data"`
+	Config string `json:"config"`
+	// Version is that of the program, Kernels the instruction set it computed with.
+	Version string `json:"version"`
+	Kernels string `json:"kernels"`
+}
+
+// writeFile writes data to a temporary sibling of path and renames it.
+func writeFile(path string, data []byte) (err error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.Remove(f.Name()))
+		}
+	}()
+	_, err = f.Write(data)
+	if err = errors.Join(err, f.Chmod(0o644), f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}
+
+func writeJSON(path string, value any) error {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	if err := e.Encode(value); err != nil {
+		return err
+	}
+	return writeFile(path, b.Bytes())
+}
+
+// readJSON reads a file that step, such as "fit", writes. Unknown fields are errors.
+func readJSON(path, step string, into any) error {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return notRun(err, step)
+	}
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.DisallowUnknownFields()
+	if err := d.Decode(into); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return nil
+}
+
+// notRun adds to a missing file's error which step makes the file.
+func notRun(err error, step string) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%w; run recsys %s first", err, step)
+	}
+	return err
+}
+
+// replaceDir lets write fill a temporary folder beside path and puts it in the place of path. When write fails, path
+// stays as it is.
+func replaceDir(path string, write func(dir string) error) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(os.Chmod(dir, 0o755), write(dir)); err != nil {
+		return errors.Join(err, os.RemoveAll(dir))
+	}
+	if err := os.RemoveAll(path); err != nil {
+		return errors.Join(err, os.RemoveAll(dir))
+	}
+	return os.Rename(dir, path)
+}
+
+func readGraph(path, step string) (*graph.Graph, error) {
+	g, err := onnx.Read(path)
+	if err != nil {
+		return nil, notRun(err, step)
+	}
+	return g, nil
+}

@@ -1,0 +1,59 @@
+package pipeline
+
+import (
+	"encoding/json"
+
+	"recsys/eval"
+)
+
+// Metrics is metrics.json.
+type Metrics struct {
+	// Split is Config.Split.By.
+	Split string `json:"split"`
+	// Retrieval holds, by model and part ("valid", "test"), recall@k, ndcg@k and mrr over the whole catalogue.
+	Retrieval map[string]map[string]eval.Metrics `json:"retrieval,omitempty"`
+	// Ranking holds, by model, part and task, auc, gauc and log_loss.
+	Ranking map[string]map[string]map[string]eval.Metrics `json:"ranking,omitempty"`
+	// Pipeline holds, by part, what the whole ensemble answers.
+	Pipeline map[string]PipelineMetrics `json:"pipeline,omitempty"`
+	Manifest Origin                     `json:"manifest"`
+}
+
+// PipelineMetrics are the metrics of the final answer, and of the ranking as each stage leaves it: the difference of
+// two stages is what the later one wins or loses.
+type PipelineMetrics struct {
+	Answer   eval.Metrics
+	PerStage map[string]eval.Metrics
+}
+
+// MarshalJSON writes the answer's metrics and "per_stage" side by side.
+func (m PipelineMetrics) MarshalJSON() ([]byte, error) {
+	flat := map[string]any{"per_stage": m.PerStage}
+	for name, v := range m.Answer {
+		flat[name] = v
+	}
+	return json.Marshal(flat)
+}
+
+// UnmarshalJSON reads what MarshalJSON writes.
+func (m *PipelineMetrics) UnmarshalJSON(text []byte) error {
+	flat := map[string]json.RawMessage{}
+	if err := json.Unmarshal(text, &flat); err != nil {
+		return err
+	}
+	m.Answer = eval.Metrics{}
+	for name, raw := range flat {
+		if name == "per_stage" {
+			if err := json.Unmarshal(raw, &m.PerStage); err != nil {
+				return err
+			}
+			continue
+		}
+		var v float64
+		if err := json.Unmarshal(raw, &v); err != nil {
+			return err
+		}
+		m.Answer[name] = v
+	}
+	return nil
+}

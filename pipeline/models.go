@@ -1,0 +1,184 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"recsys/eval"
+	"recsys/graph"
+	"recsys/loss"
+	"recsys/model"
+	"recsys/tensor"
+	"recsys/train"
+)
+
+// TrainSettings say how a model is trained. The zero value of a field is the default that the model's documentation
+// states.
+type TrainSettings struct {
+	Epochs       int     `json:"epochs"`
+	Batch        int     `json:"batch"` // rows of an optimiser step
+	Shard        int     `json:"shard"` // rows that a worker takes at once; in-batch negatives are a shard's
+	LearningRate float32 `json:"learning_rate"`
+	Optimizer    string  `json:"optimizer"` // sgd, adagrad or adam
+	Patience     int     `json:"patience"`  // epochs without a better validation score; negative: train them all
+}
+
+func (s TrainSettings) options(j Job, validate func(context.Context, tensor.Map) (float64, error)) train.Options {
+	return train.Options{
+		Epochs: s.Epochs, BatchRows: s.Batch, ShardRows: s.Shard, Patience: s.Patience, Seed: j.Seed, Kernels: j.Kernels,
+		Progress: j.Progress, Validate: validate, Optimizer: train.Optimizer{Kind: s.Optimizer, Rate: s.LearningRate},
+	}
+}
+
+// trainRetrieval runs a task and makes the trained model of its best state.
+func trainRetrieval(ctx context.Context, m model.Retriever, t *train.Task, j Job, s TrainSettings) (*model.Retrieval, error) {
+	trained := func(ctx context.Context, state tensor.Map) (*model.Retrieval, error) {
+		return model.NewRetrieval(ctx, m, state, j.Examples.Items, j.Examples.First, j.Kernels)
+	}
+	var validate func(context.Context, tensor.Map) (float64, error)
+	if j.Score != nil {
+		validate = func(ctx context.Context, state tensor.Map) (float64, error) {
+			r, err := trained(ctx, state)
+			if err != nil {
+				return 0, err
+			}
+			return j.Score(ctx, r)
+		}
+	}
+	result, err := train.Fit(ctx, t, s.options(j, validate))
+	if err != nil {
+		return nil, err
+	}
+	return trained(ctx, result.State)
+}
+
+type popularity struct{}
+
+func newPopularity(b Block) (RetrievalTrainer, error) { return decode[popularity](b) }
+
+// decode reads a block's settings into a new T.
+func decode[T any](b Block) (T, error) {
+	var settings T
+	err := b.Decode(&settings)
+	return settings, err
+}
+
+func (popularity) Train(_ context.Context, j Job) (*model.Retrieval, error) {
+	return model.Popularity(j.Schema, train.Counts(j.Examples, j.Train), j.Examples.First)
+}
+
+type mf struct {
+	model.MatrixFactorization
+
+	Negatives int           `json:"negatives"`
+	L2        float32       `json:"l2"`
+	Fit       TrainSettings `json:"train"`
+}
+
+func newMF(b Block) (RetrievalTrainer, error) { return decode[mf](b) }
+
+func (s mf) Train(ctx context.Context, j Job) (*model.Retrieval, error) {
+	m, err := model.NewMatrixFactorization(j.Schema, s.MatrixFactorization)
+	if err != nil {
+		return nil, err
+	}
+	t, err := train.NewPairwiseTask(m, j.Examples, j.Train, train.Pairwise{Negatives: s.Negatives, L2: s.L2})
+	if err != nil {
+		return nil, err
+	}
+	return trainRetrieval(ctx, m, t, j, s.Fit)
+}
+
+type twoTower struct {
+	model.TwoTower
+
+	Loss loss.SampledSoftmax `json:"sampled_softmax"`
+	L2   float32             `json:"l2"`
+	Fit  TrainSettings       `json:"train"`
+}
+
+func newTwoTower(b Block) (RetrievalTrainer, error) { return decode[twoTower](b) }
+
+func (s twoTower) Train(ctx context.Context, j Job) (*model.Retrieval, error) {
+	m, err := model.NewTwoTower(j.Schema, s.TwoTower)
+	if err != nil {
+		return nil, err
+	}
+	t, err := train.NewSoftmaxTask(m, j.Examples, j.Train, train.Softmax{Loss: s.Loss, L2: s.L2})
+	if err != nil {
+		return nil, err
+	}
+	return trainRetrieval(ctx, m, t, j, s.Fit)
+}
+
+// Ranking is a trained ranker.
+type Ranking struct {
+	// Name is the model's name, Tasks its tasks in order.
+	Name  string
+	Tasks []string
+	// Graph has inputs model.QueryInput and model.ItemInput, and an output [B,K] of each task's name.
+	Graph *graph.Graph
+}
+
+type dlrm struct {
+	model.DLRM
+
+	Tasked []TaskSettings `json:"tasks"`
+	Fit    TrainSettings  `json:"train"`
+}
+
+func newDLRM(b Block) (RankingTrainer, error) {
+	m, err := decode[dlrm](b)
+	if err != nil {
+		return nil, err
+	}
+	if len(m.Tasked) == 0 {
+		return nil, errors.New("dlrm: tasks are missing; name what to predict, such as {name: like, binary: \"rating >= 4\"}")
+	}
+	for _, t := range m.Tasked {
+		if !namePattern.MatchString(t.Name) {
+			return nil, fmt.Errorf("dlrm: task name %q; use letters, digits, '_' and '-', a letter first", t.Name)
+		}
+		if _, err := t.condition(); err != nil {
+			return nil, fmt.Errorf("dlrm: %w", err)
+		}
+		m.DLRM.Tasks = append(m.DLRM.Tasks, t.Name)
+	}
+	return m, nil
+}
+
+func (s dlrm) Tasks() []TaskSettings { return s.Tasked }
+
+func (s dlrm) Train(ctx context.Context, j Job) (*Ranking, error) {
+	m, err := model.NewDLRM(j.Schema, s.DLRM)
+	if err != nil {
+		return nil, err
+	}
+	t, err := train.NewPointwiseTask(m, j.Examples, j.Train)
+	if err != nil {
+		return nil, err
+	}
+	g, err := model.RankGraph(m)
+	if err != nil {
+		return nil, err
+	}
+	var validate func(context.Context, tensor.Map) (float64, error)
+	if len(j.Valid) > 0 {
+		validate = func(ctx context.Context, state tensor.Map) (float64, error) {
+			if err := g.Load(state); err != nil {
+				return 0, err
+			}
+			metrics, err := eval.Ranking(ctx, g, j.Examples, j.Valid, eval.Options{Kernels: j.Kernels})
+			if err != nil {
+				return 0, err
+			}
+			return -metrics[m.Tasks()[0]]["log_loss"], nil
+		}
+	}
+	result, err := train.Fit(ctx, t, s.Fit.options(j, validate))
+	if err != nil {
+		return nil, err
+	}
+	return &Ranking{Name: m.Name(), Tasks: m.Tasks(), Graph: g}, g.Load(result.State)
+}

@@ -1,0 +1,199 @@
+package pipeline
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"path/filepath"
+
+	"recsys/data"
+	"recsys/feature"
+	"recsys/graph/kernel"
+	"recsys/train"
+)
+
+// Reporter is told what a long run does. Calls come from one goroutine.
+type Reporter interface {
+	// Phase begins a piece of work, such as "train two_tower".
+	Phase(name string)
+	// Training tells how far the phase is.
+	Training(p train.Progress)
+	// Note says something about the phase that people want to read.
+	Note(text string)
+}
+
+// Options are the collaborators of a Pipeline. The zero value is usable.
+type Options struct {
+	// Registry says what names mean; nil is Standard().
+	Registry *Registry
+	// Reporter may be nil.
+	Reporter Reporter
+	// Kernels is the set to compute with; nil is the fastest. Only kernel.Portable() gives the same bytes everywhere.
+	Kernels *kernel.Set
+	// Version names the program in manifests.
+	Version string
+}
+
+// Pipeline is a recsys.yaml with its data folder and run folder. Fit, Train and Eval each leave files in the run folder
+// and find what they need there; within one Pipeline data that was read stays in memory. It is not safe for concurrent
+// use.
+type Pipeline struct {
+	config   *Config
+	text     []byte // recsys.yaml
+	data     string
+	run      string
+	options  Options
+	tables   *Tables
+	workflow *feature.FittedWorkflow
+	examples *train.Examples
+}
+
+// New makes a pipeline of the text of a recsys.yaml. data is the folder of the tables, run the run folder, which is made
+// when something is written. A seed that is not 0 replaces that of the text.
+func New(text []byte, data, run string, seed uint64, o Options) (*Pipeline, error) {
+	c, err := ParseConfig(text)
+	if err != nil {
+		return nil, err
+	}
+	if seed != 0 {
+		c.Seed = seed
+	}
+	if o.Registry == nil {
+		o.Registry = Standard()
+	}
+	if o.Kernels == nil {
+		o.Kernels = kernel.Best()
+	}
+	p := &Pipeline{config: c, text: text, data: data, run: run, options: o}
+	return p, p.check()
+}
+
+// check makes every operator and model once, so that faults show before any data is read.
+func (p *Pipeline) check() error {
+	if _, err := p.options.Registry.workflow(p.config); err != nil {
+		return err
+	}
+	if _, err := p.options.Registry.retrieval(p.config); err != nil {
+		return err
+	}
+	_, err := p.options.Registry.ranking(p.config)
+	return err
+}
+
+// Config returns the pipeline's settings, which the caller must not change.
+func (p *Pipeline) Config() *Config { return p.config }
+
+func (p *Pipeline) phase(format string, args ...any) {
+	if p.options.Reporter != nil {
+		p.options.Reporter.Phase(fmt.Sprintf(format, args...))
+	}
+}
+
+func (p *Pipeline) note(format string, args ...any) {
+	if p.options.Reporter != nil {
+		p.options.Reporter.Note(fmt.Sprintf(format, args...))
+	}
+}
+
+func (p *Pipeline) path(names ...string) string {
+	return filepath.Join(append([]string{p.run}, names...)...)
+}
+
+// Run fits, trains and evaluates, and returns the metrics.
+func (p *Pipeline) Run(ctx context.Context) (*Metrics, error) {
+	if err := p.Fit(ctx); err != nil {
+		return nil, err
+	}
+	if err := p.Train(ctx); err != nil {
+		return nil, err
+	}
+	return p.Eval(ctx)
+}
+
+// Fit fits the workflow and writes it.
+func (p *Pipeline) Fit(ctx context.Context) error {
+	if err := p.readTables(ctx); err != nil {
+		return err
+	}
+	p.phase("fit features")
+	w, err := fitWorkflow(ctx, p.config, p.options.Registry, p.tables)
+	if err != nil {
+		return err
+	}
+	if err := writeFile(p.path(configFile), p.text); err != nil {
+		return err
+	}
+	if err := w.Save(p.path(workflowFile)); err != nil {
+		return err
+	}
+	p.workflow = w
+	return writeJSON(p.path(originFile), p.origin())
+}
+
+func (p *Pipeline) origin() Origin {
+	sum := sha256.Sum256(p.text)
+	return Origin{
+		Format: runFormat, Name: p.config.Name, Seed: p.config.Seed, Data: p.tables.Hash,
+		Config: "sha256:" + hex.EncodeToString(sum[:]), Version: p.options.Version, Kernels: p.options.Kernels.Name,
+	}
+}
+
+func (p *Pipeline) readTables(ctx context.Context) error {
+	if p.tables != nil {
+		return nil
+	}
+	p.phase("read data")
+	t, err := ReadTables(ctx, p.config, p.data)
+	if err != nil {
+		return err
+	}
+	p.note("%d interactions, %d users, %d items", t.Interactions.Len(), t.Users.Len(), t.Items.Len())
+	p.tables = t
+	return nil
+}
+
+// prepare reads what Fit left and encodes the data.
+func (p *Pipeline) prepare(ctx context.Context) error {
+	if p.examples != nil {
+		return nil
+	}
+	if err := p.readTables(ctx); err != nil {
+		return err
+	}
+	if p.workflow == nil {
+		w, err := feature.Load(p.options.Registry.Operators, p.path(workflowFile))
+		if err != nil {
+			return notRun(err, "fit")
+		}
+		var o Origin
+		if err := readJSON(p.path(originFile), "fit", &o); err != nil {
+			return err
+		}
+		if o.Data != p.tables.Hash {
+			return fmt.Errorf("%s was fitted on other data than %s holds; run recsys fit again", p.run, p.data)
+		}
+		p.workflow = w
+	}
+	p.phase("encode")
+	ranker, err := p.options.Registry.ranking(p.config)
+	if err != nil {
+		return err
+	}
+	var tasks []TaskSettings
+	if ranker != nil {
+		tasks = ranker.Tasks()
+	}
+	p.examples, err = encoder{p.config, p.tables, p.workflow}.examples(ctx, tasks)
+	return err
+}
+
+// rows returns the interactions of the given parts.
+func (p *Pipeline) rows(which ...data.Part) []int32 {
+	rows := data.Rows(p.tables.Parts, which...)
+	out := make([]int32, len(rows))
+	for i, r := range rows {
+		out[i] = int32(r)
+	}
+	return out
+}

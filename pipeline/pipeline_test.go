@@ -1,0 +1,74 @@
+package pipeline_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"recsys/data/synthetic"
+	"recsys/ensemble"
+	"recsys/graph/kernel"
+	"recsys/pipeline"
+	"recsys/train"
+)
+
+// logReporter writes progress into the test's log.
+type logReporter struct{ t *testing.T }
+
+func (r logReporter) Phase(name string) { r.t.Log("phase", name) }
+func (r logReporter) Note(text string)  { r.t.Log("   ", text) }
+func (r logReporter) Training(p train.Progress) {
+	if p.Score == p.Score {
+		r.t.Logf("    epoch %d loss %.4f score %.4f", p.Epoch, p.Loss, p.Score)
+	}
+}
+
+// shop runs the demo's pipeline on the golden shop and returns the run folder and the metrics.
+func shop(t *testing.T, kernels *kernel.Set) (string, *pipeline.Metrics) {
+	t.Helper()
+	dir := t.TempDir()
+	tables, err := synthetic.Shop(synthetic.Golden())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := tables.Write(dir); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile("../examples/shop/recsys.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := filepath.Join(dir, "run")
+	p, err := pipeline.New(text, dir, run, 0, pipeline.Options{Kernels: kernels, Reporter: logReporter{t}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := p.Run(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return run, m
+}
+
+func TestRunAndExport(t *testing.T) {
+	run, m := shop(t, nil)
+	if len(m.Retrieval) != 3 || len(m.Ranking) != 1 {
+		t.Errorf("metrics of %d retrieval models and %d rankers, want 3 and 1", len(m.Retrieval), len(m.Ranking))
+	}
+	for _, fuse := range []ensemble.Fuse{ensemble.FuseNone, ensemble.FuseGroups, ensemble.FuseAll} {
+		t.Run(string(fuse), func(t *testing.T) {
+			repo := t.TempDir()
+			x, err := pipeline.Export(t.Context(), run, repo, ensemble.Options{Fuse: fuse, Profile: ensemble.ProfileCPU})
+			if err != nil {
+				t.Fatal(err)
+			}
+			findings, err := ensemble.Validate(repo)
+			if err != nil || len(findings) > 0 {
+				t.Errorf("check: %v, %v; want no findings", findings, err)
+			}
+			if x.Generation != 1 {
+				t.Errorf("generation %d, want 1", x.Generation)
+			}
+		})
+	}
+}

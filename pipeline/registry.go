@@ -1,0 +1,119 @@
+package pipeline
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"recsys/feature"
+	"recsys/feature/op"
+	"recsys/graph/kernel"
+	"recsys/model"
+	"recsys/schema"
+	"recsys/train"
+)
+
+// Registry says what the names in recsys.yaml mean. Callers extend a copy of [Standard]'s maps; a Registry in use must
+// not be changed.
+type Registry struct {
+	Operators *feature.Registry
+	// Retrieval and Ranking make a model's trainer from its block.
+	Retrieval map[string]func(Block) (RetrievalTrainer, error)
+	Ranking   map[string]func(Block) (RankingTrainer, error)
+}
+
+// Standard returns everything that is built in.
+func Standard() *Registry {
+	return &Registry{
+		Operators: op.Registry(),
+		Retrieval: map[string]func(Block) (RetrievalTrainer, error){
+			model.PopularityName: newPopularity, "mf": newMF, "two_tower": newTwoTower,
+		},
+		Ranking: map[string]func(Block) (RankingTrainer, error){"dlrm": newDLRM},
+	}
+}
+
+// Job is what a trainer works on.
+type Job struct {
+	Examples *train.Examples
+	// Schema holds the encoded columns.
+	Schema schema.Schema
+	// Train and Valid are the interactions of these parts.
+	Train, Valid []int32
+	Seed         uint64
+	// Kernels is the set to compute with; nil means the fastest.
+	Kernels *kernel.Set
+	// Progress may be nil.
+	Progress func(train.Progress)
+	// Score evaluates a retrieval model on Valid; greater is better. Nil without validation interactions.
+	Score func(context.Context, *model.Retrieval) (float64, error)
+}
+
+// RetrievalTrainer trains one retrieval model.
+type RetrievalTrainer interface {
+	Train(ctx context.Context, j Job) (*model.Retrieval, error)
+}
+
+// RankingTrainer trains one ranker.
+type RankingTrainer interface {
+	// Tasks are the tasks that the ranker predicts.
+	Tasks() []TaskSettings
+	Train(ctx context.Context, j Job) (*Ranking, error)
+}
+
+// workflow makes the operators of c.
+func (r *Registry) workflow(c *Config) (feature.Workflow, error) {
+	var w feature.Workflow
+	for _, block := range c.Features {
+		o, err := r.Operators.Decode(block.Name, block.Decode)
+		if err != nil {
+			return w, fmt.Errorf("features: %w", err)
+		}
+		w.Operators = append(w.Operators, o)
+	}
+	return w, nil
+}
+
+// retrieval makes the trainers of c by name, in order.
+func (r *Registry) retrieval(c *Config) ([]namedTrainer, error) {
+	trainers := make([]namedTrainer, 0, len(c.Retrieval))
+	for _, block := range c.Retrieval {
+		make, ok := r.Retrieval[block.Name]
+		if !ok {
+			return nil, block.unknown("retrieval model", slices.Collect(maps.Keys(r.Retrieval)))
+		}
+		t, err := make(block)
+		if err != nil {
+			return nil, fmt.Errorf("retrieval: %w", err)
+		}
+		for _, other := range trainers {
+			if other.name == block.Name {
+				return nil, fmt.Errorf("retrieval: line %d: %s stands twice", block.Line, block.Name)
+			}
+		}
+		trainers = append(trainers, namedTrainer{block.Name, t})
+	}
+	return trainers, nil
+}
+
+type namedTrainer struct {
+	name    string
+	trainer RetrievalTrainer
+}
+
+// ranking makes the trainer of c's ranker, nil when there is none.
+func (r *Registry) ranking(c *Config) (RankingTrainer, error) {
+	if c.Ranking == nil {
+		return nil, nil //nolint:nilnil // No ranker is a pipeline that ends with retrieval.
+	}
+	make, ok := r.Ranking[c.Ranking.Name]
+	if !ok {
+		return nil, c.Ranking.unknown("ranker", slices.Collect(maps.Keys(r.Ranking)))
+	}
+	t, err := make(*c.Ranking)
+	if err != nil {
+		return nil, fmt.Errorf("ranking: %w", err)
+	}
+	return t, nil
+}

@@ -1,0 +1,59 @@
+package pipeline
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"recsys/graph"
+	"recsys/model"
+	"recsys/onnx"
+	"recsys/tensor"
+)
+
+// A trained retrieval model is a folder with two graphs: query.onnx, and items.onnx, which gathers rows of the item
+// matrix by item index.
+const (
+	queryFile = "query.onnx"
+	itemsFile = "items.onnx"
+	itemsName = "items"
+)
+
+func writeSource(dir string, r *model.Retrieval) error {
+	b := graph.NewBuilder(r.Name + "_items")
+	index := b.Input("item_indices", tensor.Int64, graph.Shape{graph.Sym("M")})
+	b.Output("vectors", b.Gather(b.Const(itemsName, r.Items), index, 0))
+	items, err := b.Build()
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	if err := onnx.Write(filepath.Join(dir, queryFile), r.Query, onnx.Meta{}); err != nil {
+		return err
+	}
+	return onnx.Write(filepath.Join(dir, itemsFile), items, onnx.Meta{})
+}
+
+// readSource reads what writeSource wrote. First is the lowest item index that stands for an item.
+func readSource(dir, name string, first int) (*model.Retrieval, error) {
+	query, err := readGraph(filepath.Join(dir, queryFile), "train")
+	if err != nil {
+		return nil, err
+	}
+	items, err := readGraph(filepath.Join(dir, itemsFile), "train")
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range items.Nodes {
+		at := slices.IndexFunc(n.Inputs, func(v *graph.Value) bool {
+			return v != nil && v.Kind() == graph.FromConst && v.Name() == itemsName
+		})
+		if at >= 0 {
+			return &model.Retrieval{Name: name, Query: query, Items: n.Inputs[at].Data(), First: first}, nil
+		}
+	}
+	return nil, fmt.Errorf("%s: no constant %q; train again", filepath.Join(dir, itemsFile), itemsName)
+}

@@ -1,0 +1,144 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"recsys/data"
+	"recsys/eval"
+	"recsys/model"
+	"recsys/onnx"
+)
+
+// scoreMetric is the metric of the validation part by which retrieval models stop training.
+const scoreMetric = "ndcg@10"
+
+// Train trains every model, builds the serving stages and writes both with the rows of users and items.
+func (p *Pipeline) Train(ctx context.Context) error {
+	if err := p.prepare(ctx); err != nil {
+		return err
+	}
+	sources, err := p.trainRetrieval(ctx)
+	if err != nil {
+		return err
+	}
+	ranking, err := p.trainRanking(ctx)
+	if err != nil {
+		return err
+	}
+	if len(sources) == 0 {
+		return nil
+	}
+	p.phase("build stages")
+	return p.writeServing(sources[0], ranking)
+}
+
+// job is what every trainer works on.
+func (p *Pipeline) job() Job {
+	j := Job{
+		Examples: p.examples, Schema: p.examples.Schema, Train: p.rows(data.Train), Valid: p.rows(data.Valid),
+		Seed: p.config.Seed, Kernels: p.options.Kernels,
+	}
+	if p.options.Reporter != nil {
+		j.Progress = p.options.Reporter.Training
+	}
+	return j
+}
+
+func (p *Pipeline) trainRetrieval(ctx context.Context) ([]*model.Retrieval, error) {
+	trainers, err := p.options.Registry.retrieval(p.config)
+	if err != nil || len(trainers) == 0 {
+		return nil, err
+	}
+	if trainers, err = p.withPopularity(trainers); err != nil {
+		return nil, err
+	}
+	j := p.job()
+	j.Train = p.ordered(j.Train)
+	if j.Valid = p.ordered(j.Valid); len(j.Valid) > 0 {
+		j.Score = func(ctx context.Context, r *model.Retrieval) (float64, error) {
+			m, err := eval.Retrieval(ctx, r, p.examples, j.Valid, j.Train, eval.Options{Kernels: p.options.Kernels})
+			return m[scoreMetric], err
+		}
+	}
+	sources := make([]*model.Retrieval, len(trainers))
+	for i, t := range trainers {
+		p.phase("train %s", t.name)
+		if sources[i], err = t.trainer.Train(ctx, j); err != nil {
+			return nil, fmt.Errorf("train %s: %w", t.name, err)
+		}
+		sources[i].Name = t.name
+	}
+	return sources, replaceDir(p.path(sourcesDir), func(dir string) error {
+		for _, s := range sources {
+			if err := writeSource(filepath.Join(dir, s.Name), s); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// withPopularity adds popularity behind the others where it is not among them: every figure needs it for comparison.
+func (p *Pipeline) withPopularity(trainers []namedTrainer) ([]namedTrainer, error) {
+	for _, t := range trainers {
+		if t.name == model.PopularityName {
+			return trainers, nil
+		}
+	}
+	block, err := NewBlock(model.PopularityName, struct{}{})
+	if err != nil {
+		return nil, err
+	}
+	t, err := newPopularity(block)
+	return append(trainers, namedTrainer{model.PopularityName, t}), err
+}
+
+// ordered leaves out the interactions that have no place in their user's sequence: retrieval does not know them.
+func (p *Pipeline) ordered(rows []int32) []int32 {
+	out := make([]int32, 0, len(rows))
+	for _, r := range rows {
+		if int(p.examples.Position[r]) < len(p.examples.Sequences.Of(p.examples.User[r])) {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+func (p *Pipeline) trainRanking(ctx context.Context) (*Ranking, error) {
+	trainer, err := p.options.Registry.ranking(p.config)
+	if err != nil || trainer == nil {
+		return nil, err
+	}
+	name := p.config.Ranking.Name
+	p.phase("train %s", name)
+	ranking, err := trainer.Train(ctx, p.job())
+	if err != nil {
+		return nil, fmt.Errorf("train %s: %w", name, err)
+	}
+	ranking.Name = name
+	return ranking, replaceDir(p.path(rankingDir), func(dir string) error {
+		return onnx.Write(filepath.Join(dir, name+".onnx"), ranking.Graph, onnx.Meta{})
+	})
+}
+
+// errNoRanker tells that a run has no ranker.
+var errNoRanker = errors.New("the pipeline has no ranking")
+
+func (p *Pipeline) readRanking() (*Ranking, error) {
+	trainer, err := p.options.Registry.ranking(p.config)
+	if err != nil {
+		return nil, err
+	}
+	if trainer == nil {
+		return nil, errNoRanker
+	}
+	r := &Ranking{Name: p.config.Ranking.Name}
+	for _, t := range trainer.Tasks() {
+		r.Tasks = append(r.Tasks, t.Name)
+	}
+	r.Graph, err = readGraph(p.path(rankingDir, r.Name+".onnx"), "train")
+	return r, err
+}
