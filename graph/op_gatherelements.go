@@ -77,13 +77,7 @@ func checkElementIndices(x, indices Shape, axis int) error {
 func gatherElements[T tensor.Element](axis int, in []*tensor.Tensor, out *tensor.Tensor) error {
 	x, y := tensor.MustData[T](in[0]), tensor.MustData[T](out)
 	e := elements{axis: axis, data: in[0].Shape(), indices: in[1].Shape()}
-	switch ids := in[1].Any().(type) {
-	case []int64:
-		return visitElements(e, ids, func(at, from int) { y[at] = x[from] })
-	case []int32:
-		return visitElements(e, ids, func(at, from int) { y[at] = x[from] })
-	}
-	return fmt.Errorf("indices are %s", in[1].DType())
+	return e.visit(in[1], func(at, from int) { y[at] = x[from] })
 }
 
 // elements says how an index tensor addresses the elements of a data tensor along an axis.
@@ -92,7 +86,17 @@ type elements struct {
 	data, indices []int
 }
 
-// visitElements calls f with the offset of every index and the offset in the data that it addresses.
+// visit calls f with the offset of every index and the offset in the data that it addresses.
+func (e elements) visit(indices *tensor.Tensor, f func(at, from int)) error {
+	switch ids := indices.Any().(type) {
+	case []int64:
+		return visitElements(e, ids, f)
+	case []int32:
+		return visitElements(e, ids, f)
+	}
+	return fmt.Errorf("indices are %s", indices.DType())
+}
+
 func visitElements[I int64 | int32](e elements, ids []I, f func(at, from int)) error {
 	var strides [MaxRank][maxOperands]int
 	lay(&strides, 0, e.indices, len(e.indices))

@@ -42,15 +42,15 @@ func opScatterElements() *Op {
 			e := elements{axis: axis, data: in[0].Shape(), indices: in[1].Shape()}
 			switch in[0].DType() {
 			case tensor.Float32:
-				return scatterElements(e, in, out[0], addOrSet[float32](add))
+				return scatterNumbers[float32](e, in, out[0], add)
 			case tensor.Int64:
-				return scatterElements(e, in, out[0], addOrSet[int64](add))
+				return scatterNumbers[int64](e, in, out[0], add)
 			case tensor.Int32:
-				return scatterElements(e, in, out[0], addOrSet[int32](add))
+				return scatterNumbers[int32](e, in, out[0], add)
 			case tensor.Bool:
-				return scatterElements(e, in, out[0], set[bool])
+				return scatterElements[bool](e, in, out[0])
 			case tensor.String:
-				return scatterElements(e, in, out[0], set[string])
+				return scatterElements[string](e, in, out[0])
 			default:
 				return fmt.Errorf("no kernel for %s", in[0].DType())
 			}
@@ -91,22 +91,15 @@ func inferScatter(c *InferContext) error {
 	return c.WantDType(1, tensor.Int64, tensor.Int32)
 }
 
-func addOrSet[T float32 | int64 | int32](add bool) func(y *T, v T) {
-	if add {
-		return func(y *T, v T) { *y += v }
-	}
-	return set[T]
+func scatterElements[T tensor.Element](e elements, in []*tensor.Tensor, out *tensor.Tensor) error {
+	y, updates := tensor.MustData[T](out), tensor.MustData[T](in[2])
+	return e.visit(in[1], func(at, to int) { y[to] = updates[at] })
 }
 
-func set[T any](y *T, v T) { *y = v }
-
-func scatterElements[T tensor.Element](e elements, in []*tensor.Tensor, out *tensor.Tensor, put func(y *T, v T)) error {
-	y, updates := tensor.MustData[T](out), tensor.MustData[T](in[2])
-	switch ids := in[1].Any().(type) {
-	case []int64:
-		return visitElements(e, ids, func(at, to int) { put(&y[to], updates[at]) })
-	case []int32:
-		return visitElements(e, ids, func(at, to int) { put(&y[to], updates[at]) })
+func scatterNumbers[T number](e elements, in []*tensor.Tensor, out *tensor.Tensor, add bool) error {
+	if !add {
+		return scatterElements[T](e, in, out)
 	}
-	return fmt.Errorf("indices are %s", in[1].DType())
+	y, updates := tensor.MustData[T](out), tensor.MustData[T](in[2])
+	return e.visit(in[1], func(at, to int) { y[to] += updates[at] })
 }

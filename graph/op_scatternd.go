@@ -35,47 +35,49 @@ func opScatterND() *Op {
 			}
 			return nil
 		},
-		Kernel: func(r *Run, n *Node, in, out []*tensor.Tensor) error {
-			if err := tensor.Copy(out[0], in[0]); err != nil {
-				return err
-			}
-			add := n.Attrs.Str("reduction", "none") == "add"
-			switch in[0].DType() {
-			case tensor.Float32:
-				if add {
-					return scatterND(in, out[0], func(y, v []float32) { r.Kernels.Add(y, y, v) })
-				}
-				return scatterND(in, out[0], setRow[float32])
-			case tensor.Int64:
-				return scatterND(in, out[0], addOrSetRow[int64](add))
-			case tensor.Int32:
-				return scatterND(in, out[0], addOrSetRow[int32](add))
-			case tensor.Bool:
-				return scatterND(in, out[0], setRow[bool])
-			case tensor.String:
-				return scatterND(in, out[0], setRow[string])
-			default:
-				return fmt.Errorf("no kernel for %s", in[0].DType())
-			}
-		},
-		Grad: scatterNDGrad,
+		Kernel: scatterNDKernel,
+		Grad:   scatterNDGrad,
 	}
 }
 
-func setRow[T any](y, v []T) { copy(y, v) }
-
-func addOrSetRow[T int64 | int32](add bool) func(y, v []T) {
-	if add {
-		return func(y, v []T) {
-			for i := range y {
-				y[i] += v[i]
-			}
+func scatterNDKernel(r *Run, n *Node, in, out []*tensor.Tensor) error {
+	if err := tensor.Copy(out[0], in[0]); err != nil {
+		return err
+	}
+	add := n.Attrs.Str("reduction", "none") == "add"
+	switch in[0].DType() {
+	case tensor.Float32:
+		if add {
+			return scatterND(in, out[0], r.Kernels.Add)
 		}
+		return scatterND[float32](in, out[0], nil)
+	case tensor.Int64:
+		if add {
+			return scatterND(in, out[0], func(z, x, y []int64) { addRow(z, x, y) })
+		}
+		return scatterND[int64](in, out[0], nil)
+	case tensor.Int32:
+		if add {
+			return scatterND(in, out[0], func(z, x, y []int32) { addRow(z, x, y) })
+		}
+		return scatterND[int32](in, out[0], nil)
+	case tensor.Bool:
+		return scatterND[bool](in, out[0], nil)
+	case tensor.String:
+		return scatterND[string](in, out[0], nil)
+	default:
+		return fmt.Errorf("no kernel for %s", in[0].DType())
 	}
-	return setRow[T]
 }
 
-func scatterND[T tensor.Element](in []*tensor.Tensor, out *tensor.Tensor, put func(y, v []T)) error {
+func addRow[T int64 | int32](z, x, y []T) {
+	for i := range z {
+		z[i] = x[i] + y[i]
+	}
+}
+
+// scatterND puts updates into out, which holds the data: with add, or by copying when that is nil.
+func scatterND[T tensor.Element](in []*tensor.Tensor, out *tensor.Tensor, add func(z, x, y []T)) error {
 	y, updates, ids := tensor.MustData[T](out), tensor.MustData[T](in[2]), tensor.MustData[int64](in[1])
 	shape, depth := in[0].Shape(), in[1].Dim(-1)
 	row := 1
@@ -94,7 +96,12 @@ func scatterND[T tensor.Element](in []*tensor.Tensor, out *tensor.Tensor, put fu
 			}
 			at = at*size + int(id)
 		}
-		put(y[at*row:(at+1)*row], updates[i*row:(i+1)*row])
+		to, from := y[at*row:(at+1)*row], updates[i*row:(i+1)*row]
+		if add == nil {
+			copy(to, from)
+		} else {
+			add(to, to, from)
+		}
 	}
 	return nil
 }

@@ -38,12 +38,12 @@ func opSlice() *Op {
 			if err := c.Want(3, 5); err != nil {
 				return err
 			}
-			ranges, err := sliceRanges(c.Node, len(c.In[0].Shape))
+			ranges, err := readRanges(c.Node, len(c.In[0].Shape))
 			if err != nil {
 				return err
 			}
 			shape := slices.Clone(c.In[0].Shape)
-			for _, r := range ranges {
+			for _, r := range ranges.list[:ranges.n] {
 				shape[r.axis] = r.of(shape[r.axis])
 			}
 			c.Out(0, c.In[0].DType, shape)
@@ -66,8 +66,14 @@ type sliceRange struct {
 	start, end, step int64
 }
 
-// sliceRanges reads the constant inputs of a Slice node.
-func sliceRanges(n *Node, rank int) ([]sliceRange, error) {
+// sliceRanges holds a node's ranges without a heap.
+type sliceRanges struct {
+	n    int
+	list [MaxRank]sliceRange
+}
+
+// readRanges reads the constant inputs of a Slice node on a value of the given rank.
+func readRanges(n *Node, rank int) (ranges sliceRanges, err error) {
 	var lists [4][]int64
 	for i := 1; i < len(n.Inputs); i++ {
 		v := n.Inputs[i]
@@ -75,34 +81,33 @@ func sliceRanges(n *Node, rank int) ([]sliceRange, error) {
 			continue
 		}
 		if v.kind != FromConst || v.dtype != tensor.Int64 {
-			return nil, fmt.Errorf("input %d, %s, has to be a constant int64 vector", i, v)
+			return ranges, fmt.Errorf("input %d, %s, has to be a constant int64 vector", i, v)
 		}
 		lists[i-1] = tensor.MustData[int64](v.data)
 	}
 	starts, ends, axes, steps := lists[0], lists[1], lists[2], lists[3]
 	if len(ends) != len(starts) || axes != nil && len(axes) != len(starts) || steps != nil && len(steps) != len(starts) {
-		return nil, errors.New("starts, ends, axes and steps differ in length")
+		return ranges, errors.New("starts, ends, axes and steps differ in length")
 	}
-	ranges := make([]sliceRange, len(starts))
-	seen := make([]bool, rank)
-	for i := range ranges {
+	var seen [MaxRank]bool
+	for i, start := range starts {
+		r := sliceRange{start: start, end: ends[i], step: 1}
 		axis := int64(i)
 		if axes != nil {
 			axis = axes[i]
 		}
-		a, err := Axis(axis, rank)
-		if err != nil {
-			return nil, err
+		if r.axis, err = Axis(axis, rank); err != nil {
+			return ranges, err
 		}
-		r := sliceRange{axis: a, start: starts[i], end: ends[i], step: 1}
 		if steps != nil {
 			r.step = steps[i]
 		}
-		if r.step == 0 || seen[a] {
-			return nil, fmt.Errorf("axis %d is named twice or has the step 0", a)
+		if r.step == 0 || seen[r.axis] {
+			return ranges, fmt.Errorf("axis %d is named twice or has the step 0", r.axis)
 		}
-		seen[a] = true
-		ranges[i] = r
+		seen[r.axis] = true
+		ranges.list[i] = r
+		ranges.n++
 	}
 	return ranges, nil
 }
@@ -161,14 +166,14 @@ func (r sliceRange) bind(size int) (first, n int) {
 // sliceWalk walks a slice, operand 0, together with the elements that it takes of the whole, operand 1.
 func sliceWalk(n *Node, whole, part []int) (walk, error) {
 	var w walk
-	ranges, err := sliceRanges(n, len(whole))
+	ranges, err := readRanges(n, len(whole))
 	if err != nil {
 		return w, err
 	}
 	var strides [MaxRank][maxOperands]int
 	lay(&strides, 0, part, len(part))
 	lay(&strides, 1, whole, len(whole))
-	for _, r := range ranges {
+	for _, r := range ranges.list[:ranges.n] {
 		first, count := r.bind(whole[r.axis])
 		w.off[1] += first * strides[r.axis][1]
 		if count > 1 {
@@ -184,11 +189,12 @@ func sliceWalk(n *Node, whole, part []int) (walk, error) {
 // sliceGrad lays the upstream gradient between zeros.
 func sliceGrad(c *GradContext) {
 	b, x, g := c.B, c.In(0), c.Upstream(0)
-	ranges, err := sliceRanges(c.Node, len(x.shape))
+	found, err := readRanges(c.Node, len(x.shape))
 	if err != nil {
 		b.Fail(err)
 		return
 	}
+	ranges := found.list[:found.n]
 	// Undo the axes one by one, the last first: before axis i was cut, those before it had been.
 	shape := slices.Clone(x.shape)
 	shapes := make([]Shape, len(ranges))

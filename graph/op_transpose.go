@@ -24,9 +24,9 @@ func opTranspose() *Op {
 			if err != nil {
 				return err
 			}
-			shape := make(Shape, len(perm))
-			for i, p := range perm {
-				shape[i] = c.In[0].Shape[p]
+			shape := make(Shape, len(c.In[0].Shape))
+			for i := range shape {
+				shape[i] = c.In[0].Shape[perm[i]]
 			}
 			c.Out(0, c.In[0].DType, shape)
 			return nil
@@ -39,8 +39,9 @@ func opTranspose() *Op {
 			return copyWalk(transposeWalk(in[0].Shape(), out[0].Shape(), perm), out[0], in[0])
 		},
 		Grad: func(c *GradContext) {
-			perm, _ := permutation(c.Node, len(c.In(0).shape))
-			c.Set(0, c.B.Transpose(c.Upstream(0), inverse(perm)))
+			rank := len(c.In(0).shape)
+			perm, _ := permutation(c.Node, rank)
+			c.Set(0, c.B.Transpose(c.Upstream(0), inverse(perm[:rank])))
 		},
 	}
 }
@@ -55,27 +56,29 @@ func inverse[I int | int64](perm []I) []int64 {
 }
 
 // permutation reads the node's perm; absent means reversed.
-func permutation(n *Node, rank int) ([]int, error) {
-	perm := make([]int, rank)
+func permutation(n *Node, rank int) (perm [MaxRank]int, err error) {
 	attr := n.Attrs.Ints("perm")
 	if attr == nil {
-		for i := range perm {
+		for i := range rank {
 			perm[i] = rank - 1 - i
 		}
 		return perm, nil
 	}
-	seen := make([]bool, rank)
+	var seen [MaxRank]bool
 	for i, p := range attr {
 		if len(attr) != rank || p < 0 || int(p) >= rank || seen[p] {
-			return nil, fmt.Errorf("attribute perm %v is no permutation of %d axes", attr, rank)
+			return perm, fmt.Errorf("attribute perm %v is no permutation of %d axes", attr, rank)
 		}
 		perm[i], seen[p] = int(p), true
+	}
+	if len(attr) != rank {
+		return perm, fmt.Errorf("attribute perm %v is no permutation of %d axes", attr, rank)
 	}
 	return perm, nil
 }
 
 // transposeWalk walks the transpose, operand 0, in order together with the elements of the original, operand 1.
-func transposeWalk(from, to, perm []int) walk {
+func transposeWalk(from, to []int, perm [MaxRank]int) walk {
 	var source, strides [MaxRank][maxOperands]int
 	lay(&source, 1, from, len(from))
 	lay(&strides, 0, to, len(to))

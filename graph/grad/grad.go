@@ -10,7 +10,8 @@ import (
 )
 
 // Pair names the outputs of one row-sparse contribution: IDs [n] int64, Rows [n,D] float32. Row IDs[i] of the
-// parameter receives Rows[i]; ids may repeat, and their rows add up.
+// parameter receives Rows[i]; ids may repeat, and their rows add up. Ids are those of the Gather: a negative one counts
+// from the end of the table.
 type Pair struct{ IDs, Rows string }
 
 // Step is a graph that computes a loss and its gradients.
@@ -33,8 +34,9 @@ type reverse struct {
 }
 
 // Of returns the step for output loss of g: gradients for every parameter that the loss depends on and that frozen
-// does not name. It fails when loss is no float32 of one element, when no parameter is left, or when an operator on
-// the way has no gradient for a shape.
+// does not name. It fails when loss is no float32 of one element, when frozen names a parameter that g does not have,
+// when no parameter is left, or when an operator on the way has no gradient for a shape. A parameter that the loss
+// reaches through operators without a gradient alone (comparisons, Floor, casts to integers) is in neither map.
 func Of(g *graph.Graph, loss string, frozen ...string) (*Step, error) {
 	b := graph.NewBuilder(g.Name + "_step")
 	outs := b.Inline(g, nil)
@@ -44,6 +46,11 @@ func Of(g *graph.Graph, loss string, frozen ...string) (*Step, error) {
 	}
 	if err := b.Err(); err != nil {
 		return nil, err
+	}
+	for _, path := range frozen {
+		if g.Param(path) == nil {
+			return nil, fmt.Errorf("differentiate %q: frozen parameter %q does not exist", g.Name, path)
+		}
 	}
 	if n, fixed := top.Shape().Fixed(); !fixed || product(n) != 1 || top.DType() != tensor.Float32 {
 		return nil, fmt.Errorf("differentiate %q: loss %s has to be one float32; reduce it", g.Name, top)
@@ -57,13 +64,32 @@ func Of(g *graph.Graph, loss string, frozen ...string) (*Step, error) {
 		ones[i] = 1
 	}
 	r.adjoints[top] = b.Const("grad/one", tensor.Of([]float32{1}, ones...))
-	forward := slices.Clone(b.Nodes())
+	forward := ancestors(b.Nodes(), top)
 	needs := dependents(forward, frozen)
 	r.gathered = gatheredOnly(forward, needs)
 	for _, n := range slices.Backward(forward) {
 		r.node(n, needs)
 	}
 	return r.step(g, loss, needs)
+}
+
+// ancestors returns the nodes that top depends on, in order. What else reads a parameter has no gradient.
+func ancestors(nodes []*graph.Node, top *graph.Value) []*graph.Node {
+	reached := map[*graph.Value]bool{top: true}
+	var kept []*graph.Node
+	for _, n := range slices.Backward(nodes) {
+		if !slices.ContainsFunc(n.Outputs, func(v *graph.Value) bool { return reached[v] }) {
+			continue
+		}
+		kept = append(kept, n)
+		for _, v := range n.Inputs {
+			if v != nil {
+				reached[v] = true
+			}
+		}
+	}
+	slices.Reverse(kept)
+	return kept
 }
 
 // dependents marks the values that depend on a parameter that is not frozen, the parameters included.
