@@ -95,8 +95,10 @@ func TestWrongConfigsAreRefused(t *testing.T) {
 		{"optional input", goodInput, goodInput + " optional: true", "optional input 'b' is not supported"},
 		{"ragged input", goodInput, goodInput + " allow_ragged_batch: true", "a ragged input is not supported"},
 		{"gpu", "KIND_CPU", "KIND_GPU", "has kind KIND_GPU but no GPUs are available"},
-		{"accelerator", "max_batch_size", "optimization { execution_accelerators { gpu_execution_accelerator { name: \"fast\" } } }\nmax_batch_size",
-			"unknown Execution Accelerator 'fast'"},
+		{
+			"accelerator", "max_batch_size", "optimization { execution_accelerators { gpu_execution_accelerator { name: \"fast\" } } }\nmax_batch_size",
+			"unknown Execution Accelerator 'fast'",
+		},
 	}
 	dir := repository(t, addConfig)
 	s := triton.Start(t, dir, triton.Options{})

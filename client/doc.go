@@ -1,0 +1,35 @@
+// Package client talks to Triton Inference Server, or any server of the KServe v2 protocol, over gRPC.
+//
+// [New] makes a [Client] for a server or several replicas. [Client.Infer] runs a model on tensors; [Client.Do] is the
+// same with everything that the protocol can say about one inference. [Client.WaitReady] and [Client.Ready] ask
+// whether models can answer, [Client.ModelMetadata], [Client.ModelConfig] and [Client.Statistics] what they are and
+// do, and [Client.Load], [Client.Unload] and [Client.RepositoryIndex] change and list what is served.
+//
+//	c, err := client.New(ctx, "localhost:8001")
+//	if err != nil {
+//		return err
+//	}
+//	defer c.Close()
+//	inputs := tensor.Map{"user": tensor.Of([]int64{42}, 1, 1)}
+//	outputs, version, err := c.Infer(ctx, "shop", inputs, []string{"item_ids", "scores"})
+//
+// Tensors go as raw contents, which is much the fastest form, and share their memory with the messages: inputs must
+// not change during a call, and outputs belong to the caller. Shapes are those on the wire: a tensor which the
+// model's config.pbtxt declares with dims: [1] reshape: {shape: []} has shape [B,1] here.
+//
+// # Deadlines
+//
+// Every call has a deadline: the context's, or [WithTimeout]'s where the context has none. The server is told what
+// is left of it, so that a model with a queue policy drops requests that nobody waits for. A call with less than 5 ms
+// left fails at once with [ErrDeadline]: cancellations so soon have crashed servers
+// (https://github.com/triton-inference-server/server/issues/7368).
+//
+// # Errors
+//
+// Errors are of type [*Error] and match the package's sentinels: errors.Is(err, client.ErrUnavailable) says
+// that another try or another replica may answer. Nothing is retried here; who calls knows what is left of
+// its time.
+//
+// A Client is safe for concurrent use, and one is enough for a process. The stubs of every call, also of those that
+// have no method here, are in recsys/client/tritonpb; recsys/client/tritontest is a server for tests.
+package client

@@ -1,0 +1,220 @@
+package client_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"google.golang.org/grpc"
+
+	"recsys/client"
+	"recsys/client/tritontest"
+	"recsys/tensor"
+)
+
+func TestCloseDrains(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := tritontest.Start(t, tritontest.Model{Name: "m"})
+		server.Inject("m", tritontest.Fault{Latency: time.Second})
+		c := server.Client(t)
+		var wg sync.WaitGroup
+		for range 10 {
+			wg.Go(func() {
+				if _, _, err := c.Infer(t.Context(), "m", scalar(), []string{"x"}); err != nil {
+					t.Errorf("a call in flight failed: %v", err)
+				}
+			})
+		}
+		synctest.Wait() // until all are in flight
+		start := time.Now()
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+		if got := time.Since(start); got != time.Second {
+			t.Errorf("closed after %v, want the second that the calls took", got)
+		}
+		if _, _, err := c.Infer(t.Context(), "m", scalar(), []string{"x"}); !errors.Is(err, client.ErrClosed) {
+			t.Errorf("after Close: got error %v, want one that is ErrClosed", err)
+		}
+		if err := c.WaitReady(t.Context()); !errors.Is(err, client.ErrClosed) {
+			t.Errorf("wait after Close: got error %v, want one that is ErrClosed", err)
+		}
+		if err := c.Close(); err != nil {
+			t.Errorf("second Close: %v", err)
+		}
+		wg.Wait()
+	})
+}
+
+// TestServerLoss takes the server away under calls and brings it back: no call hangs, and later ones succeed.
+func TestServerLoss(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := tritontest.Start(t, tritontest.Model{Name: "m"})
+		server.Inject("m", tritontest.Fault{Hang: true})
+		c := server.Client(t)
+		var wg sync.WaitGroup
+		for range 200 {
+			wg.Go(func() {
+				if _, _, err := c.Infer(t.Context(), "m", scalar(), []string{"x"}); !errors.Is(err, client.ErrUnavailable) {
+					t.Errorf("a call under a crash: got error %v, want one that is ErrUnavailable", err)
+				}
+			})
+		}
+		synctest.Wait()
+		start := time.Now()
+		server.Stop()
+		wg.Wait()
+		if got := time.Since(start); got != 0 {
+			t.Errorf("calls failed %v after the crash, want at once", got)
+		}
+
+		server.Heal("m")
+		time.Sleep(time.Minute) // of the test's own clock: longer than any pause between attempts to connect
+		server.Restart()
+		start = time.Now()
+		if err := c.WaitReady(t.Context(), "m"); err != nil {
+			t.Fatal(err)
+		}
+		if got := time.Since(start); got > 2*time.Second {
+			t.Errorf("used again %v after the restart, want 2s at most", got)
+		}
+		if _, _, err := c.Infer(t.Context(), "m", scalar(), []string{"x"}); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestReplicasShareTheCalls gives two addresses, and then loses one of them.
+func TestReplicasShareTheCalls(t *testing.T) {
+	servers := map[string]*tritontest.Server{}
+	dialers := map[string]func(context.Context) (net.Conn, error){}
+	for _, address := range []string{"a:8001", "b:8001"} {
+		servers[address] = tritontest.Start(t, tritontest.Model{Name: "m"})
+		dialers[address] = servers[address].Dial
+	}
+	dial := grpc.WithContextDialer(func(ctx context.Context, address string) (net.Conn, error) { return dialers[address](ctx) })
+	c, err := client.New(t.Context(), "a:8001, b:8001", client.WithDialOptions(dial), client.WithConnections(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	call := func() error {
+		_, _, err := c.Infer(t.Context(), "m", scalar(), []string{"x"})
+		return err
+	}
+	counts := func() (a, b int) { return len(servers["a:8001"].Requests()), len(servers["b:8001"].Requests()) }
+
+	for a, b := counts(); a == 0 || b == 0; a, b = counts() { // until both are connected
+		if err := call(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	a, b := counts()
+	for range 20 {
+		if err := call(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if a2, b2 := counts(); a2-a != 10 || b2-b != 10 {
+		t.Errorf("of 20 calls %d and %d went to the replicas, want 10 each", a2-a, b2-b)
+	}
+
+	servers["b:8001"].Stop()
+	failed := 0
+	for range 20 {
+		if call() != nil {
+			failed++
+		}
+	}
+	if failed > 2 { // those that went out before the loss was seen
+		t.Errorf("%d of 20 calls failed with one of two replicas", failed)
+	}
+}
+
+// TestConnectionsShareTheCalls holds calls open and looks at the connections that they came by.
+func TestConnectionsShareTheCalls(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := tritontest.Start(t, tritontest.Model{Name: "m"})
+		server.Inject("m", tritontest.Fault{Latency: time.Second})
+		var mu sync.Mutex
+		dialled := 0
+		count := client.WithDialOptions(grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
+			mu.Lock()
+			dialled++
+			mu.Unlock()
+			return server.Dial(ctx)
+		}))
+		c, err := client.New(t.Context(), server.Target(), count, client.WithConnections(3))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var wg sync.WaitGroup
+		for range 3 {
+			wg.Go(func() {
+				if _, _, err := c.Infer(t.Context(), "m", scalar(), []string{"x"}); err != nil {
+					t.Error(err)
+				}
+			})
+			synctest.Wait()
+		}
+		wg.Wait()
+		if dialled != 3 {
+			t.Errorf("3 concurrent calls went over %d connections, want 3", dialled)
+		}
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestWaitReady(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := tritontest.Start(t, tritontest.Model{Name: "m"}, tritontest.Model{Name: "late"})
+		server.SetReady("late", false)
+		c := server.Client(t)
+		if err := c.WaitReady(t.Context(), "m"); err != nil {
+			t.Errorf("a ready model: %v", err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		err := c.WaitReady(ctx, "m", "late")
+		if !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, client.ErrUnavailable) || !strings.Contains(err.Error(), `"late"`) {
+			t.Errorf("got error %v, want a deadline and the model that was not ready", err)
+		}
+		time.AfterFunc(3*time.Second, func() { server.SetReady("late", true) })
+		start := time.Now()
+		if err := c.WaitReady(t.Context(), "m", "late"); err != nil {
+			t.Errorf("a model that becomes ready: %v", err)
+		}
+		if got := time.Since(start); got < 3*time.Second || got > 4*time.Second {
+			t.Errorf("waited %v for a model that was ready after 3s", got)
+		}
+	})
+}
+
+func TestReady(t *testing.T) {
+	server := tritontest.Start(t, tritontest.Model{Name: "m"}, tritontest.Model{Name: "off"})
+	server.SetReady("off", false)
+	c := server.Client(t)
+	for model, want := range map[string]error{"m": nil, "off": client.ErrUnavailable, "nobody": client.ErrUnavailable} {
+		if err := c.Ready(t.Context(), model); !errors.Is(err, want) {
+			t.Errorf("%s: got error %v, want %v", model, err, want)
+		}
+	}
+	if ready, err := c.ModelReady(t.Context(), "m", "9"); ready || err != nil {
+		t.Errorf("version 9: got %v, %v, want that it is not ready", ready, err)
+	}
+	if live, err := c.ServerLive(t.Context()); !live || err != nil {
+		t.Errorf("got live %v, %v", live, err)
+	}
+}
+
+var _ interface {
+	Infer(ctx context.Context, model string, inputs tensor.Map, outputs []string) (tensor.Map, string, error)
+	Ready(ctx context.Context, model string) error
+} = (*client.Client)(nil) // what the gateway wants

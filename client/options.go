@@ -1,0 +1,90 @@
+package client
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"google.golang.org/grpc"
+)
+
+const (
+	defaultTimeout     = 10 * time.Second
+	defaultMaxMessage  = 64 << 20
+	defaultConnections = 2
+)
+
+// Option changes a setting of [New].
+type Option func(*settings)
+
+type settings struct {
+	logger      *slog.Logger
+	tls         *tls.Config
+	dial        []grpc.DialOption
+	maxMessage  int
+	timeout     time.Duration
+	connections int
+}
+
+func defaults() settings {
+	return settings{
+		logger:      slog.New(slog.DiscardHandler),
+		maxMessage:  defaultMaxMessage,
+		timeout:     defaultTimeout,
+		connections: defaultConnections,
+	}
+}
+
+// WithLogger has the client log, at debug level, what it waits for. The default is not to log.
+func WithLogger(logger *slog.Logger) Option {
+	return func(s *settings) { s.logger = logger }
+}
+
+// WithTLS encrypts the connections. The default is not to: Triton's gRPC port speaks plain HTTP/2 unless it was
+// started with --grpc-use-ssl.
+func WithTLS(config *tls.Config) Option {
+	return func(s *settings) { s.tls = config }
+}
+
+// WithDialOptions adds options of grpc-go's, such as interceptors, a stats handler, credentials for each call or a
+// dialer. They come last, so they win over what the client sets itself.
+func WithDialOptions(options ...grpc.DialOption) Option {
+	return func(s *settings) { s.dial = append(s.dial, options...) }
+}
+
+// WithMaxMessageSize bounds a message in either direction, in bytes. The default is 64 MiB; grpc-go's own 4 MiB is
+// less than one batch of wide tensors.
+func WithMaxMessageSize(bytes int) Option {
+	return func(s *settings) { s.maxMessage = bytes }
+}
+
+// WithTimeout sets the deadline of calls whose context has none. The default is 10 s. [Client.Load] takes at least
+// 5 minutes instead, because a large model needs them.
+func WithTimeout(timeout time.Duration) Option {
+	return func(s *settings) { s.timeout = timeout }
+}
+
+// WithConnections sets the number of connections to each server; a call takes the least busy. The default is 2. One
+// connection's traffic passes through one goroutine on either side, which many large concurrent calls fill.
+func WithConnections(n int) Option {
+	return func(s *settings) { s.connections = n }
+}
+
+func (s settings) validate() error {
+	var errs []error
+	if s.logger == nil {
+		errs = append(errs, errors.New("the logger is nil: leave WithLogger out to have none"))
+	}
+	if s.maxMessage <= 0 {
+		errs = append(errs, fmt.Errorf("maximum message size %d: must be positive", s.maxMessage))
+	}
+	if s.timeout <= minRemaining {
+		errs = append(errs, fmt.Errorf("timeout %v: must be above %v", s.timeout, minRemaining))
+	}
+	if s.connections <= 0 {
+		errs = append(errs, fmt.Errorf("%d connections: must be positive", s.connections))
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,133 @@
+package tritontest
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync"
+	"testing"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/test/bufconn"
+
+	"recsys/client"
+	"recsys/client/tritonpb"
+)
+
+// buffer is what a connection holds before its writer waits, in bytes.
+const buffer = 256 << 10
+
+// maxMessage bounds messages as the client's default does, in bytes.
+const maxMessage = 64 << 20
+
+// Server is a fake Triton.
+type Server struct {
+	service *service
+
+	mu       sync.Mutex // guards the rest
+	listener *bufconn.Listener
+	grpc     *grpc.Server
+	served   chan struct{} // closed when grpc has ended
+	options  []grpc.ServerOption
+}
+
+// Start serves models, all of them loaded and ready, until the test ends.
+func Start(tb testing.TB, models ...Model) *Server {
+	tb.Helper()
+	return StartWith(tb, nil, models...)
+}
+
+// StartWith is [Start] with options for the gRPC server, such as a keepalive policy, credentials or interceptors.
+func StartWith(tb testing.TB, options []grpc.ServerOption, models ...Model) *Server {
+	tb.Helper()
+	s := start(options, models)
+	tb.Cleanup(s.Stop)
+	return s
+}
+
+// New is [Start] where there is no test, as in an example: the caller stops the server.
+func New(models ...Model) *Server { return start(nil, models) }
+
+func start(options []grpc.ServerOption, models []Model) *Server {
+	s := &Server{service: newService(models)}
+	s.options = append([]grpc.ServerOption{grpc.MaxRecvMsgSize(maxMessage), grpc.MaxSendMsgSize(maxMessage)}, options...)
+	s.Restart()
+	return s
+}
+
+// Restart brings a stopped server back, with the state that it had. On a running one it does nothing.
+func (s *Server) Restart() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.grpc != nil {
+		return
+	}
+	s.listener = bufconn.Listen(buffer)
+	s.grpc = grpc.NewServer(s.options...)
+	s.served = make(chan struct{})
+	tritonpb.RegisterGRPCInferenceServiceServer(s.grpc, s.service)
+	go func(server *grpc.Server, listener net.Listener, served chan struct{}) {
+		defer close(served)
+		_ = server.Serve(listener) // ends with Stop, and only then
+	}(s.grpc, s.listener, s.served)
+}
+
+// Stop ends the server as a crash would: calls in flight fail as unavailable, and so do later ones until a
+// [Server.Restart]. It returns when every call has ended.
+func (s *Server) Stop() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.grpc == nil {
+		return
+	}
+	s.grpc.Stop()
+	<-s.served
+	s.grpc = nil
+}
+
+// Target is the address to give to a gRPC client together with [Server.DialOption].
+func (s *Server) Target() string { return "passthrough:///tritontest" }
+
+// DialOption connects a gRPC client to the server.
+func (s *Server) DialOption() grpc.DialOption {
+	return grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return s.Dial(ctx) })
+}
+
+// Dial makes a connection to the server, for dialers that choose among several.
+func (s *Server) Dial(ctx context.Context) (net.Conn, error) {
+	s.mu.Lock()
+	listener, running := s.listener, s.grpc != nil
+	s.mu.Unlock()
+	if !running {
+		return nil, errors.New("the fake server is stopped")
+	}
+	return listener.DialContext(ctx)
+}
+
+// Client makes a client of the server, which is closed when the test ends.
+func (s *Server) Client(tb testing.TB, opts ...client.Option) *client.Client {
+	tb.Helper()
+	c, err := client.New(context.Background(), s.Target(), append(opts, client.WithDialOptions(s.DialOption()))...)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		if err := c.Close(); err != nil {
+			tb.Error(err)
+		}
+	})
+	return c
+}
+
+// Requests returns the inferences that have arrived, oldest first, as they came. They must not be changed.
+func (s *Server) Requests() []*tritonpb.ModelInferRequest { return s.service.arrived() }
+
+// SetReady makes a model ready or not, as loading and unloading it would; it panics on a model that Start was not
+// given, which is a slip in the test.
+func (s *Server) SetReady(model string, ready bool) { s.service.setReady(model, ready) }
+
+// Inject makes the next inferences of model go wrong. Faults are used up in the order of their injection.
+func (s *Server) Inject(model string, fault Fault) { s.service.inject(model, fault) }
+
+// Heal forgets the faults of model.
+func (s *Server) Heal(model string) { s.service.heal(model) }
