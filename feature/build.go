@@ -1,6 +1,7 @@
 package feature
 
 import (
+	"fmt"
 	"slices"
 
 	"recsys/graph"
@@ -27,23 +28,24 @@ func inputs(b *graph.Builder, raw schema.Schema) map[string]*graph.Value {
 	return columns
 }
 
-// apply runs the operators on columns, which it updates. An operator is given those of its columns that exist.
+// apply runs the operators on columns, which it updates.
 func apply(b *graph.Builder, operators []Fitted, columns map[string]*graph.Value) {
 	for _, f := range operators {
 		in := map[string]*graph.Value{}
 		for _, name := range f.Reads() {
-			if v := columns[name]; v != nil {
-				in[name] = v
+			if in[name] = columns[name]; in[name] == nil {
+				b.Fail(fmt.Errorf("operator %s reads column %q, which neither the data nor an operator before has", f.Name(), name))
+				return
 			}
-		}
-		if len(in) == 0 {
-			continue
 		}
 		end := b.Scope(f.Name())
 		out := f.Apply(b, in)
 		end()
-		for name, v := range out {
-			columns[name] = v
+		for _, c := range f.Writes() {
+			if columns[c.Name] = out[c.Name]; out[c.Name] == nil {
+				b.Fail(fmt.Errorf("operator %s does not make column %q, which it says it writes", f.Name(), c.Name))
+				return
+			}
 		}
 	}
 }

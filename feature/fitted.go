@@ -16,9 +16,8 @@ import (
 // FittedWorkflow is a fitted workflow, or a part of one that [FittedWorkflow.Only] or [FittedWorkflow.Tagged] took
 // out. It is immutable and safe for concurrent use.
 type FittedWorkflow struct {
-	allRaw     schema.Schema // the raw columns of the whole workflow
-	allEncoded schema.Schema // the encoded columns of the whole workflow
-	operators  []Fitted
+	allRaw    schema.Schema // the raw columns that the operators read
+	operators []Fitted
 
 	raw     schema.Schema // what the chosen columns need
 	encoded schema.Schema // the chosen columns
@@ -41,18 +40,18 @@ func assemble(raw schema.Schema, operators []Fitted) (*FittedWorkflow, error) {
 	if err != nil {
 		return nil, err
 	}
-	whole := &FittedWorkflow{allRaw: p.columns.Raw, allEncoded: encoded, operators: operators}
-	all, err := whole.part(encoded)
-	if err != nil {
-		return nil, err
+	whole := &FittedWorkflow{operators: operators}
+	for _, c := range p.columns.Raw {
+		if slices.ContainsFunc(operators, func(f Fitted) bool { return slices.Contains(f.Reads(), c.Name) }) {
+			whole.allRaw = append(whole.allRaw, c)
+		}
 	}
-	all.allRaw = all.raw
-	return all, nil
+	return whole.part(encoded)
 }
 
 // part returns the workflow of some encoded columns, with the raw columns that their graph needs.
 func (w *FittedWorkflow) part(encoded schema.Schema) (*FittedWorkflow, error) {
-	p := &FittedWorkflow{allRaw: w.allRaw, allEncoded: w.allEncoded, operators: w.operators, encoded: encoded}
+	p := &FittedWorkflow{allRaw: w.allRaw, operators: w.operators, encoded: encoded}
 	g, err := p.Graph("features")
 	if err != nil {
 		return nil, err
@@ -145,8 +144,8 @@ func (w *FittedWorkflow) Graph(name string, tags ...schema.Tag) (*graph.Graph, e
 	apply(b, w.operators, columns)
 	for _, c := range chosen {
 		v := columns[c.Name]
-		if v == nil {
-			return nil, fmt.Errorf("graph %q: no operator makes column %q", name, c.Name)
+		if b.Err() != nil {
+			break
 		}
 		if c.Has(schema.Continuous) {
 			v = finish(b, c.Name, v, w.operators)

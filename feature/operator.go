@@ -41,11 +41,12 @@ type Plan struct {
 type Fitted interface {
 	// Name is the operator's name; a [Registry] finds the reader of State by it.
 	Name() string
-	// Reads names the columns that Apply may use, Writes the columns it makes, with cardinalities.
+	// Reads names the columns that Apply uses, Writes the columns it makes, with cardinalities.
 	Reads() []string
 	Writes() schema.Schema
-	// Apply adds nodes. It is given any part of the columns that it reads and returns every column that it can make
-	// of them: a sub-graph of one entity has only that entity's columns. Columns are [B] or [B,L].
+	// Apply adds nodes: in holds the columns that it reads, [B] or [B,L], the result those that it writes. A column
+	// should use no more inputs than it needs: nodes and inputs that a part of the workflow does not need are dropped,
+	// which is how the sub-graph of one entity comes about.
 	Apply(b *graph.Builder, in map[string]*graph.Value) map[string]*graph.Value
 	// State returns what has to be saved, as a value for encoding/json, and the version of its form. Vocabularies
 	// are saved apart: see [Encoder].
@@ -124,13 +125,13 @@ func typeNames(dtypes []tensor.DType) string {
 
 // WithTags returns the column with tags added and others removed.
 func WithTags(c schema.Column, add, remove []schema.Tag) schema.Column {
-	tags := make([]schema.Tag, 0, len(c.Tags)+len(add))
+	kept := make([]schema.Tag, 0, len(c.Tags)+len(add))
 	for _, t := range c.Tags {
 		if !slices.Contains(remove, t) && !slices.Contains(add, t) {
-			tags = append(tags, t)
+			kept = append(kept, t)
 		}
 	}
-	c.Tags = append(tags, add...)
+	c.Tags = slices.Concat(kept, add)
 	return c
 }
 

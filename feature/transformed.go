@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"maps"
 	"slices"
 	"strings"
 
@@ -89,10 +90,9 @@ func (t *transformed) graph(columns []string) (*graph.Graph, error) {
 	values := inputs(b, t.raw)
 	apply(b, t.before, values)
 	for _, name := range columns {
-		if values[name] == nil {
-			return nil, fmt.Errorf("column %q: no operator makes it", name)
+		if b.Err() == nil {
+			b.Output(name, values[name])
 		}
-		b.Output(name, values[name])
 	}
 	return b.Build()
 }
@@ -155,9 +155,7 @@ func (s *stream) convert(ctx context.Context, batch tensor.Map) (tensor.Map, err
 	if err != nil {
 		return nil, err
 	}
-	for name, v := range values {
-		out[name] = v
-	}
+	maps.Copy(out, values)
 	return out, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"recsys/schema"
@@ -155,9 +156,7 @@ func (p *planner) keepsPromise(plan Plan, f Fitted) error {
 
 func (p *planner) learn(f Fitted) {
 	if e, ok := f.(Encoder); ok {
-		for column, v := range e.Vocabularies() {
-			p.columns.vocabularies[column] = v
-		}
+		maps.Copy(p.columns.vocabularies, e.Vocabularies())
 	}
 }
 

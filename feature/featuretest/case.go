@@ -70,29 +70,26 @@ func (s *subject) save(w *feature.FittedWorkflow) ([]byte, error) {
 	return out.Bytes(), err
 }
 
-// failing is a source that breaks after its first batch.
-type failing struct{ feature.Tables }
+// failing is a source whose call number at breaks after its first batch. It counts the calls.
+type failing struct {
+	feature.Tables
+	at    int
+	calls *int
+}
 
 var errSource = errors.New("the source broke")
 
 func (f failing) Batches(ctx context.Context, columns []string) iter.Seq2[tensor.Map, error] {
+	*f.calls++
+	if *f.calls != f.at {
+		return f.Tables.Batches(ctx, columns)
+	}
 	return func(yield func(tensor.Map, error) bool) {
-		for batch := range f.Tables.Batches(ctx, columns) {
-			if yield(batch, nil) {
+		for batch, err := range f.Tables.Batches(ctx, columns) {
+			if yield(batch, err) && err == nil {
 				yield(nil, errSource)
 			}
 			return
 		}
 	}
-}
-
-// counting is a source that counts the calls.
-type counting struct {
-	feature.Source
-	calls *int
-}
-
-func (c counting) Batches(ctx context.Context, columns []string) iter.Seq2[tensor.Map, error] {
-	*c.calls++
-	return c.Source.Batches(ctx, columns)
 }

@@ -101,15 +101,24 @@ func checkFit(ctx context.Context, s *subject) error {
 			return fmt.Errorf("fitting again, in batches of %d rows, saves other bytes:\n%s\ninstead of\n%s", batch, got, want)
 		}
 	}
-	calls := 0
 	tables := feature.Tables{Tables: []tensor.Map{s.train}, BatchRows: 7}
-	if _, err := s.workflow().Fit(ctx, s.Raw, counting{tables, &calls}); err != nil {
-		return err
+	for at := 1; ; at++ {
+		calls := 0
+		_, err := s.workflow().Fit(ctx, s.Raw, failing{tables, at, &calls})
+		if calls < at {
+			return err
+		}
+		if !errors.Is(err, errSource) {
+			return fmt.Errorf("pass %d over the source broke after one batch and fitting returns %s", at, errorText(err))
+		}
 	}
-	if _, err = s.workflow().Fit(ctx, s.Raw, failing{tables}); calls > 0 && !errors.Is(err, errSource) {
-		return fmt.Errorf("the source broke after one batch and fitting returns %w", err)
+}
+
+func errorText(err error) string {
+	if err == nil {
+		return "no error"
 	}
-	return nil
+	return "another error: " + err.Error()
 }
 
 // checkState writes, reads, writes again and transforms.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"recsys/tensor"
@@ -55,7 +56,7 @@ func difference[T any](a, b []T, equal func(x, y T) bool) int {
 func at(t *tensor.Tensor, i int) string {
 	switch v := t.Any().(type) {
 	case []int64:
-		return fmt.Sprint(v[i])
+		return strconv.FormatInt(v[i], 10)
 	case []float32:
 		return fmt.Sprint(v[i])
 	case []string:

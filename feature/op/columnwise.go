@@ -80,12 +80,8 @@ func (f *columnwise[P]) Writes() schema.Schema {
 func (f *columnwise[P]) Apply(b *graph.Builder, in map[string]*graph.Value) map[string]*graph.Value {
 	out := make(map[string]*graph.Value, len(in))
 	for _, e := range f.entries {
-		x := in[e.From]
-		if x == nil {
-			continue
-		}
 		end := b.Scope(e.From)
-		made := f.rule.apply(b, e, x)
+		made := f.rule.apply(b, e, in[e.From])
 		end()
 		for i, c := range e.Writes {
 			out[c.Name] = made[i]
@@ -191,7 +187,7 @@ func eachColumn(
 	in feature.Columns, columns []string, dtypes []tensor.DType, write func(c schema.Column) (schema.Schema, error),
 ) (feature.Plan, error) {
 	p := feature.Plan{Reads: columns}
-	var errs []error
+	errs := make([]error, 0, len(columns))
 	for _, name := range columns {
 		c, err := in.FindRaw(name, dtypes...)
 		if err == nil {

@@ -70,24 +70,24 @@ func (c *counter) vocabulary(o *Categorify, name string) (*feature.Vocabulary, e
 	return feature.NewIntVocabulary(name, buckets, frequent(c.ints, tensor.NullInt64, o.MinFrequency, o.MaxSize))
 }
 
-// frequent returns the keys but null that were counted at least least times, by falling count and rising key, at most
-// most of them if most is not 0.
-func frequent[K cmp.Ordered](counts map[K]int, null K, least, most int) []K {
+// frequent returns the keys other than null with a count of threshold or more, by falling count and rising key; a limit
+// above 0 keeps the first of them.
+func frequent[K cmp.Ordered](counts map[K]int, null K, threshold, limit int) []K {
 	type counted struct {
 		key   K
 		count int
 	}
 	all := make([]counted, 0, len(counts))
 	for k, n := range counts {
-		if k != null && n >= least {
+		if k != null && n >= threshold {
 			all = append(all, counted{k, n})
 		}
 	}
 	slices.SortFunc(all, func(a, b counted) int {
 		return cmp.Or(cmp.Compare(b.count, a.count), cmp.Compare(a.key, b.key))
 	})
-	if most > 0 && len(all) > most {
-		all = all[:most]
+	if limit > 0 && len(all) > limit {
+		all = all[:limit]
 	}
 	keys := make([]K, len(all))
 	for i, c := range all {

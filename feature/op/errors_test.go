@@ -1,0 +1,122 @@
+package op_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"recsys/feature"
+	"recsys/feature/op"
+	"recsys/tensor"
+)
+
+// TestFaults fits workflows that cannot be fitted. Every error names the operator and, where there is one, the column.
+func TestFaults(t *testing.T) {
+	many := tensor.Map{
+		"user_id": tensor.Of([]int64{1}, 1), "item_id": tensor.Of([]string{"a"}, 1), "age": tensor.Of([]float32{1}, 1),
+		"city": tensor.Of([]string{"x"}, 1), "year": tensor.Of([]int64{1}, 1), "genres": tensor.Of([]string{"", "", "", ""}, 1, 4),
+		"time": tensor.Of([]int64{1}, 1),
+	}
+	with := func(name string, v *tensor.Tensor) tensor.Map { return tensor.Map{name: v} }
+	users, items := &op.Categorify{Columns: []string{"user_id"}}, &op.Categorify{Columns: []string{"item_id"}}
+	cases := []struct {
+		name      string
+		train     tensor.Map
+		operators []feature.Operator
+		want      string
+	}{
+		{"no columns", many, []feature.Operator{&op.Normalize{}}, "operator 1, normalize: no columns; name them in the setting columns"},
+		{"named twice", many, []feature.Operator{&op.Log{Columns: []string{"age", "age"}}}, `column "age" is named twice`},
+		{"no such column", many, []feature.Operator{&op.Log{Columns: []string{"agee"}}}, `log: column "agee": there is none; the columns here are user_id, item_id`},
+		{"all faults", many, []feature.Operator{&op.Log{Columns: []string{"x", "city"}}}, "column \"x\": there is none; the columns here are user_id, item_id, genres, votes, age, year, city, scores, time\ncolumn \"city\" is string here; this operator takes int64 or float32"},
+		{"encoded twice", many, []feature.Operator{users, users}, `operator 2, categorify: column "user_id" holds ids here`},
+		{"categorify of numbers", many, []feature.Operator{&op.Categorify{Columns: []string{"age"}}}, `column "age" is float32 here; this operator takes int64 or string`},
+		{"categorify negative", many, []feature.Operator{&op.Categorify{Columns: []string{"user_id"}, MaxSize: -1}}, "must not be negative"},
+		{"shared vocabulary absent", many, []feature.Operator{&op.Categorify{Columns: []string{"city"}, Share: "item_id"}}, `column "city": it shares the vocabulary of "item_id", which no operator before encodes`},
+		{"shared vocabulary of another type", many, []feature.Operator{users, &op.Categorify{Columns: []string{"city"}, Share: "user_id"}}, `column "city": it is string and shares the vocabulary of "user_id", which is int64`},
+		{"shared vocabulary of bins", many, []feature.Operator{
+			&op.Bucketize{Columns: []string{"year"}, Boundaries: []float64{1}}, &op.Categorify{Columns: []string{"user_id"}, Share: "year"},
+		}, `column "year" has no vocabulary`},
+		{"limits of a shared vocabulary", many, []feature.Operator{items, &op.Categorify{Columns: []string{"city"}, Share: "item_id", MaxSize: 3}}, "set min_frequency, max_size and oov_buckets there"},
+		{"not UTF-8", with("city", tensor.Of([]string{"caf\xe9"}, 1)), []feature.Operator{&op.Categorify{Columns: []string{"city"}}}, `vocabulary "city": key "caf\xe9" is not UTF-8; convert the data`},
+		{"no rows to count", with("city", tensor.Of([]string{}, 0)), []feature.Operator{&op.Categorify{Columns: []string{"city"}}}, `column "city": the training data has no rows`},
+		{"no rows to normalize", with("age", tensor.Of([]float32{}, 0)), []feature.Operator{&op.Normalize{Columns: []string{"age"}}}, `column "age": the training data has no rows`},
+		{"no rows for a median", with("age", tensor.Of([]float32{}, 0)), []feature.Operator{&op.FillMissing{Columns: []string{"age"}, Median: true}}, `column "age": the training data has no rows`},
+		{"infinite number", with("age", tensor.Of([]float32{1, float32(inf())}, 2)), []feature.Operator{&op.Normalize{Columns: []string{"age"}}}, `column "age": value +Inf`},
+		{"infinite median", with("age", tensor.Of([]float32{float32(inf())}, 1)), []feature.Operator{&op.FillMissing{Columns: []string{"age"}, Median: true}}, `column "age": the median is +Inf`},
+		{"median of nulls", with("age", tensor.Of([]float32{nan(), nan()}, 2)), []feature.Operator{&op.FillMissing{Columns: []string{"age"}, Median: true}}, `column "age": all 2 values are null`},
+		{"median of strings", many, []feature.Operator{&op.FillMissing{Columns: []string{"city"}, Median: true}}, `column "city": strings have no median; set value`},
+		{"value and median", many, []feature.Operator{&op.FillMissing{Columns: []string{"age"}, Median: true, Value: 1}}, "choose one"},
+		{"value of another type", many, []feature.Operator{&op.FillMissing{Columns: []string{"age"}, Value: "x"}}, `column "age": value "x" does not fill a float32 column`},
+		{"no value for strings", many, []feature.Operator{&op.FillMissing{Columns: []string{"city"}}}, `column "city": value <nil> does not fill a string column`},
+		{"value null", many, []feature.Operator{&op.FillMissing{Columns: []string{"city"}, Value: ""}}, "is null itself"},
+		{"value null int64", many, []feature.Operator{&op.FillMissing{Columns: []string{"year"}, Value: null}}, "is null itself"},
+		{"value not an int64", many, []feature.Operator{&op.FillMissing{Columns: []string{"year"}, Value: 1.5}}, "value 1.5 is not an int64"},
+		{"value too large", many, []feature.Operator{&op.FillMissing{Columns: []string{"age"}, Value: 1e300}}, "is beyond float32"},
+		{"fill a list", many, []feature.Operator{&op.FillMissing{Columns: []string{"genres"}, Value: "x"}}, `column "genres": it is a list`},
+		{"filled strings left", many, []feature.Operator{&op.FillMissing{Columns: []string{"city"}, Value: "x"}}, `column "city" is still string when the workflow ends`},
+		{"no boundaries", many, []feature.Operator{&op.Bucketize{Columns: []string{"age"}}}, "no boundaries"},
+		{"boundaries fall", many, []feature.Operator{&op.Bucketize{Columns: []string{"age"}, Boundaries: []float64{2, 2}}}, "boundary 2 follows 2"},
+		{"boundary NaN", many, []feature.Operator{&op.Bucketize{Columns: []string{"age"}, Boundaries: []float64{float64(nan())}}}, "boundary NaN is beyond"},
+		{"sequence of nothing encoded", many, []feature.Operator{&op.Sequence{Column: "history", Of: "item_id", Length: 3}}, `sequence: column "item_id" is not encoded; put categorify of "item_id" before the sequence`},
+		{"sequence of bins", many, []feature.Operator{
+			&op.Bucketize{Columns: []string{"year"}, Boundaries: []float64{1}}, &op.Sequence{Column: "history", Of: "year", Length: 3},
+		}, `column "year" has no vocabulary`},
+		{"sequence without a length", many, []feature.Operator{items, &op.Sequence{Column: "history", Of: "item_id"}}, "length 0 has to be positive"},
+		{"sequence without names", many, []feature.Operator{items, &op.Sequence{Length: 1}}, "both have to be set"},
+		{"sequence named as its column", many, []feature.Operator{items, &op.Sequence{Column: "item_id", Of: "item_id", Length: 3}}, "choose another"},
+		{"sequence over another raw column", many, []feature.Operator{items, &op.Sequence{Column: "city", Of: "item_id", Length: 3}}, `column "city": the data has it as string of length 0, the operator as string of length 3`},
+		{"date_parts unknown", many, []feature.Operator{&op.DateParts{Column: "time", Parts: []string{"minute"}}}, `part "minute" is not known; known are hour and weekday`},
+		{"date_parts twice", many, []feature.Operator{&op.DateParts{Column: "time", Parts: []string{"hour", "hour"}}}, `part "hour" is named twice`},
+		{"date_parts of strings", many, []feature.Operator{&op.DateParts{Column: "city"}}, `column "city" is string here; this operator takes int64`},
+		{"date_parts of lists", many, []feature.Operator{&op.DateParts{Column: "votes"}}, `column "votes": it is a list`},
+		{"date_parts of nothing", many, []feature.Operator{&op.DateParts{}}, "no column"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := feature.Workflow{Operators: c.operators}.Fit(t.Context(), rawColumns(), feature.Tables{Tables: []tensor.Map{c.train}})
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got error\n%v\nwant one with\n%s", err, c.want)
+			}
+		})
+	}
+}
+
+// TestDecode reads the settings of every operator as a pipeline file has them.
+func TestDecode(t *testing.T) {
+	cases := []struct{ name, settings, fault string }{
+		{"categorify", `{"columns": ["a"], "min_frequency": 5, "max_size": 10, "oov_buckets": 2, "share": "a"}`, ""},
+		{"normalize", `{"columns": ["a"]}`, ""},
+		{"fill_missing", `{"columns": ["a"], "value": 1, "indicator": true}`, ""},
+		{"fill_missing", `{"columns": ["a"], "median": true}`, ""},
+		{"bucketize", `{"columns": ["a"], "boundaries": [1, 2.5]}`, ""},
+		{"log", `{"columns": ["a"]}`, ""},
+		{"sequence", `{"name": "history", "of": "a", "length": 50}`, ""},
+		{"date_parts", `{"column": "a", "parts": ["hour"]}`, ""},
+		{"categorise", `{}`, `operator "categorise" is not known; known are bucketize, categorify, date_parts, fill_missing, log, normalize, sequence`},
+		{"log", `{"columns": []}`, "operator log: no columns"},
+		{"log", `{"columns": 1}`, "operator log: json"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			o, err := op.Registry().Decode(c.name, func(into any) error { return json.Unmarshal([]byte(c.settings), into) })
+			switch {
+			case c.fault != "":
+				if err == nil || !strings.Contains(err.Error(), c.fault) {
+					t.Errorf("got error %v, want one with %q", err, c.fault)
+				}
+			case err != nil:
+				t.Error(err)
+			default:
+				var got, want any
+				text, _ := json.Marshal(o)
+				if json.Unmarshal(text, &got) != nil || json.Unmarshal([]byte(c.settings), &want) != nil {
+					t.Fatal("settings are no JSON")
+				}
+				if diff := cmpDiff(got, want); o.Name() != c.name || diff != "" {
+					t.Errorf("operator %s (-got +want):\n%s", o.Name(), diff)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,275 @@
+package op_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"math"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"recsys/feature"
+	"recsys/feature/op"
+	"recsys/internal/portable"
+	"recsys/schema"
+	"recsys/tensor"
+)
+
+func nan() float32 { return float32(math.NaN()) }
+
+const null = tensor.NullInt64
+
+// fit fits operators on whole columns that stand in one table each, so that lengths may differ.
+func fit(t *testing.T, raw schema.Schema, train tensor.Map, operators ...feature.Operator) *feature.FittedWorkflow {
+	t.Helper()
+	src := feature.Tables{BatchRows: 2}
+	for _, name := range train.Names() {
+		src.Tables = append(src.Tables, tensor.Map{name: train[name]})
+	}
+	f, err := feature.Workflow{Operators: operators}.Fit(t.Context(), raw, src)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+func transform(t *testing.T, f *feature.FittedWorkflow, in tensor.Map) map[string]any {
+	t.Helper()
+	out, err := f.Transform(t.Context(), in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	values := map[string]any{}
+	for name, v := range out {
+		values[name] = v.Any()
+	}
+	return values
+}
+
+// TestValues fixes what each operator computes. The wanted values are worked out by hand.
+func TestValues(t *testing.T) {
+	ints := tensor.Of([]int64{9, 7, 7, null, 5, 9, 3}, 7)
+	texts := tensor.Of([]string{"b", "a", "", "b", "c", "a"}, 6)
+	// Mean 3, population variance ((2²+1+1+2²)/4) = 2.5.
+	age := tensor.Of([]float32{1, 2, nan(), 4, 5}, 5)
+	year := tensor.Of([]int64{2000, null, 1990, 1990, 2010}, 5)
+	std := math.Sqrt(2.5)
+	cases := []struct {
+		name      string
+		raw       schema.Schema
+		train     tensor.Map
+		operators []feature.Operator
+		in        tensor.Map
+		want      map[string]any
+	}{
+		{
+			"categorify counts and orders", pick("user_id", "item_id"),
+			tensor.Map{"user_id": ints, "item_id": texts},
+			[]feature.Operator{&op.Categorify{Columns: []string{"user_id", "item_id"}}},
+			tensor.Map{
+				"user_id": tensor.Of([]int64{7, 9, 3, 5, null, 8}, 6),
+				"item_id": tensor.Of([]string{"a", "b", "c", "", "d", "A"}, 6),
+			},
+			map[string]any{"user_id": []int64{3, 4, 5, 6, 1, 2}, "item_id": []int64{3, 4, 5, 1, 2, 2}},
+		},
+		{
+			"categorify lists", pick("genres"),
+			tensor.Map{"genres": tensor.Of([]string{"x", "y", "", "", "y", "", "", "", "z", "y", "x", "q"}, 3, 4)},
+			[]feature.Operator{&op.Categorify{Columns: []string{"genres"}, MaxSize: 2}},
+			tensor.Map{"genres": tensor.Of([]string{"x", "y", "z", "", "", "", "", ""}, 2, 4)},
+			map[string]any{"genres": []int64{4, 3, 2, 0, 0, 0, 0, 0}},
+		},
+		{
+			"categorify min_frequency", pick("user_id"),
+			tensor.Map{"user_id": ints},
+			[]feature.Operator{&op.Categorify{Columns: []string{"user_id"}, MinFrequency: 2}},
+			tensor.Map{"user_id": tensor.Of([]int64{7, 9, 3}, 3)},
+			map[string]any{"user_id": []int64{3, 4, 2}},
+		},
+		{
+			// MurmurHash3_x86_32 with seed 0: "hello" is 0x248bfa47, "hello, world" is 0x149bbb7f (the published test
+			// vectors); modulo 5 they are 4 and 3.
+			"categorify buckets", pick("city"),
+			tensor.Map{"city": tensor.Of([]string{"x"}, 1)},
+			[]feature.Operator{&op.Categorify{Columns: []string{"city"}, OOVBuckets: 5}},
+			tensor.Map{"city": tensor.Of([]string{"hello", "hello, world", "x", ""}, 4)},
+			map[string]any{"city": []int64{2 + 0x248bfa47%5, 2 + 0x149bbb7f%5, 7, 1}},
+		},
+		{
+			"categorify share", pick("item_id", "city"),
+			tensor.Map{"item_id": texts, "city": tensor.Of([]string{"c"}, 1)},
+			[]feature.Operator{&op.Categorify{Columns: []string{"item_id", "city"}, Share: "item_id"}},
+			tensor.Map{"item_id": tensor.Of([]string{"c"}, 1), "city": tensor.Of([]string{"b"}, 1)},
+			map[string]any{"item_id": []int64{5}, "city": []int64{4}},
+		},
+		{
+			"normalize", pick("age", "year"),
+			tensor.Map{"age": age, "year": tensor.Of([]int64{7, 7}, 2)},
+			[]feature.Operator{&op.Normalize{Columns: []string{"age", "year"}}},
+			tensor.Map{"age": tensor.Of([]float32{3, 5, nan()}, 3), "year": tensor.Of([]int64{7, 9, null}, 3)},
+			map[string]any{"age": []float32{0, float32(2 / std), 0}, "year": []float32{0, 2, 0}},
+		},
+		{
+			"normalize nothing but nulls", pick("age"),
+			tensor.Map{"age": tensor.Of([]float32{nan()}, 1)},
+			[]feature.Operator{&op.Normalize{Columns: []string{"age"}}},
+			tensor.Map{"age": tensor.Of([]float32{3, nan()}, 2)},
+			map[string]any{"age": []float32{3, 0}},
+		},
+		{
+			"fill_missing", pick("age", "city"),
+			tensor.Map{"age": age, "city": texts},
+			[]feature.Operator{
+				&op.FillMissing{Columns: []string{"age"}, Indicator: true},
+				&op.FillMissing{Columns: []string{"city"}, Value: "a"}, &op.Categorify{Columns: []string{"city"}},
+			},
+			tensor.Map{"age": tensor.Of([]float32{3, nan()}, 2), "city": tensor.Of([]string{"", "b"}, 2)},
+			map[string]any{"age": []float32{3, 0}, "age_missing": []float32{0, 1}, "city": []int64{3, 4}},
+		},
+		{
+			"fill_missing median", pick("age", "year"),
+			tensor.Map{"age": age, "year": year},
+			[]feature.Operator{&op.FillMissing{Columns: []string{"age", "year"}, Median: true}},
+			tensor.Map{"age": tensor.Of([]float32{nan()}, 1), "year": tensor.Of([]int64{null}, 1)},
+			map[string]any{"age": []float32{2}, "year": []float32{1990}},
+		},
+		{
+			"bucketize", pick("age", "year", "scores"), nil,
+			[]feature.Operator{
+				// 0.1 is not a float32: the nearest is above it, the one before is below.
+				&op.Bucketize{Columns: []string{"age", "scores"}, Boundaries: []float64{0.1, 18}},
+				&op.Bucketize{Columns: []string{"year"}, Boundaries: []float64{1990, 1999.5}},
+			},
+			tensor.Map{
+				"age":    tensor.Of([]float32{nan(), 0.1, math.Nextafter32(0.1, 0), 18, 17.999}, 5),
+				"scores": tensor.Of([]float32{nan(), 0, 18, 1, 2, nan(), 0, 0, 0, 0, 0, 0, 0, 0, 0}, 5, 3),
+				"year":   tensor.Of([]int64{null, 1989, 1990, 1999, 2000}, 5),
+			},
+			map[string]any{
+				"age": []int64{1, 3, 2, 4, 3}, "year": []int64{1, 2, 3, 3, 4},
+				"scores": []int64{0, 2, 4, 3, 3, 0, 2, 2, 2, 2, 2, 2, 2, 2, 2},
+			},
+		},
+		{
+			"log", pick("age", "year"), nil,
+			[]feature.Operator{&op.Log{Columns: []string{"age", "year"}}},
+			tensor.Map{"age": tensor.Of([]float32{0, math.E - 1, -5, nan()}, 4), "year": tensor.Of([]int64{0, 9, -1, null}, 4)},
+			map[string]any{"age": []float32{0, 1, 0, 0}, "year": []float32{0, float32(portable.Log(10)), 0, 0}},
+		},
+		{
+			// Without its null the logs are 0 and 1: mean 0.5, deviation 0.5.
+			"log leaves nulls to normalize", pick("age"),
+			tensor.Map{"age": tensor.Of([]float32{0, math.E - 1, nan()}, 3)},
+			[]feature.Operator{&op.Log{Columns: []string{"age"}}, &op.Normalize{Columns: []string{"age"}}},
+			tensor.Map{"age": tensor.Of([]float32{0, math.E - 1, nan()}, 3)},
+			map[string]any{"age": []float32{-1, 1, 0}},
+		},
+		{
+			"sequence", pick("item_id"),
+			tensor.Map{"item_id": texts},
+			[]feature.Operator{
+				&op.Categorify{Columns: []string{"item_id"}}, &op.Sequence{Column: "history", Of: "item_id", Length: 3},
+			},
+			tensor.Map{
+				"item_id": tensor.Of([]string{"a", "a", "a"}, 3),
+				"history": tensor.Of([]string{"b", "new", "", "", "", "", "c", "b", "a"}, 3, 3),
+			},
+			map[string]any{"item_id": []int64{3, 3, 3}, "history": []int64{4, 2, 0, 0, 0, 0, 5, 4, 3}},
+		},
+		{
+			// 1970-01-01 was a Thursday (3). 1969-12-31T23:59:59Z is -1, a Wednesday. 2024-02-29T12:34:56Z, a Thursday, is
+			// 1709210096. TestDatePartsAgainstTime tries many.
+			"date_parts", pick("time"), nil,
+			[]feature.Operator{&op.DateParts{Column: "time"}},
+			tensor.Map{"time": tensor.Of([]int64{0, -1, 1709210096, null, 3600, -86400 * 3}, 6)},
+			map[string]any{
+				"time_hour": []int64{2, 25, 14, 1, 3, 2}, "time_weekday": []int64{5, 4, 5, 1, 5, 2},
+			},
+		},
+		{
+			"operators in a row", pick("age"),
+			tensor.Map{"age": age},
+			[]feature.Operator{
+				&op.FillMissing{Columns: []string{"age"}, Median: true}, &op.Bucketize{Columns: []string{"age"}, Boundaries: []float64{2}},
+			},
+			tensor.Map{"age": tensor.Of([]float32{1, nan()}, 2)},
+			map[string]any{"age": []int64{2, 3}},
+		},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			got := transform(t, fit(t, c.raw, c.train, c.operators...), c.in)
+			// Two roundings in float32, of 2^-24 relative each.
+			if diff := cmp.Diff(got, c.want, cmpopts.EquateApprox(2.4e-7, 1e-7)); diff != "" {
+				t.Errorf("(-got +want):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestDatePartsAgainstTime compares with package time over the years 1 to 9999.
+func TestDatePartsAgainstTime(t *testing.T) {
+	rng := portable.New(3, "date_parts")
+	first, last := time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC).Unix(), time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC).Unix()
+	seconds := []int64{first, last}
+	for range 2000 {
+		seconds = append(seconds, first+int64(rng.IntN(int(last-first))))
+	}
+	var hours, weekdays []int64
+	for _, s := range seconds {
+		at := time.Unix(s, 0).UTC()
+		hours = append(hours, 2+int64(at.Hour()))
+		weekdays = append(weekdays, 2+(int64(at.Weekday())+6)%7)
+	}
+	f := fit(t, pick("time"), nil, &op.DateParts{Column: "time"})
+	got := transform(t, f, tensor.Map{"time": tensor.Of(seconds, len(seconds))})
+	want := map[string]any{"time_hour": hours, "time_weekday": weekdays}
+	if diff := cmp.Diff(got, want); diff != "" {
+		t.Errorf("(-got +want):\n%s", diff)
+	}
+}
+
+// TestNormalizeMoments compares with moments computed in another way, on numbers for which a sum of squares in one pass
+// would lose all digits.
+func TestNormalizeMoments(t *testing.T) {
+	rng := portable.New(4, "moments")
+	values := make([]int64, 10_000)
+	sum := 0.0
+	for i := range values {
+		values[i] = 1_700_000_000_000 + int64(rng.IntN(1000))
+		sum += float64(values[i] - 1_700_000_000_000)
+	}
+	mean := sum / float64(len(values))
+	squares := 0.0
+	for _, v := range values {
+		d := float64(v-1_700_000_000_000) - mean
+		squares += d * d
+	}
+	f := fit(t, pick("year"), tensor.Map{"year": tensor.Of(values, len(values))}, &op.Normalize{Columns: []string{"year"}})
+	var state struct {
+		Operators []struct {
+			State struct {
+				Columns []struct{ Learned struct{ Mean, Std float64 } }
+			}
+		}
+	}
+	var text bytes.Buffer
+	if err := f.Write(&text); err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(text.Bytes(), &state); err != nil {
+		t.Fatal(err)
+	}
+	got := state.Operators[0].State.Columns[0].Learned
+	want := struct{ Mean, Std float64 }{1_700_000_000_000 + mean, math.Sqrt(squares / float64(len(values)))}
+	// Float64 near 1.7e12 has steps of 2.4e-4, which is the error of each difference from the mean.
+	if diff := cmp.Diff(got, want, cmpopts.EquateApprox(1e-6, 0)); diff != "" {
+		t.Errorf("(-got +want):\n%s", diff)
+	}
+}
+
+func inf() float64 { return math.Inf(1) }
+
+func cmpDiff(got, want any) string { return cmp.Diff(got, want) }
