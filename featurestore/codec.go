@@ -37,10 +37,12 @@ func NewCodec(columns schema.Schema) (*Codec, error) {
 
 // hashSchema is FNV-1a over what decides the layout: names, data types and lengths, in order.
 func hashSchema(columns schema.Schema) uint32 {
-	h := fnv.New32a()
+	var text []byte
 	for _, c := range columns {
-		fmt.Fprintf(h, "%q %s %d\n", c.Name, c.DType, c.Length)
+		text = fmt.Appendf(text, "%q %s %d\n", c.Name, c.DType, c.Length)
 	}
+	h := fnv.New32a()
+	_, _ = h.Write(text) // A hash never fails.
 	return h.Sum32()
 }
 
@@ -65,7 +67,7 @@ func (c *Codec) Append(dst []byte, values tensor.Map, i int, eventTime int64) ([
 	}
 	dst = append(dst, rowMagic...)
 	dst = binary.LittleEndian.AppendUint32(dst, c.hash)
-	dst = binary.LittleEndian.AppendUint64(dst, uint64(eventTime)) //nolint:gosec // The bits are kept.
+	dst = binary.LittleEndian.AppendUint64(dst, uint64(eventTime))
 	var err error
 	for _, column := range c.columns {
 		if fixed(column) {
@@ -108,7 +110,7 @@ func appendVariable(dst []byte, c schema.Column, t *tensor.Tensor) ([]byte, erro
 	n := t.Len()
 	if c.Length > 0 {
 		n = trimNulls(t)
-		dst = binary.LittleEndian.AppendUint32(dst, uint32(n)) //nolint:gosec // Lists are far below 2^32.
+		dst = binary.LittleEndian.AppendUint32(dst, uint32(n))
 	}
 	flat, err := t.Reshape(t.Len())
 	if err != nil {
@@ -123,7 +125,7 @@ func appendVariable(dst []byte, c schema.Column, t *tensor.Tensor) ([]byte, erro
 		if len(s) > math.MaxInt32 {
 			return nil, fmt.Errorf("string of %d bytes", len(s))
 		}
-		dst = binary.LittleEndian.AppendUint32(dst, uint32(len(s))) //nolint:gosec // Checked above.
+		dst = binary.LittleEndian.AppendUint32(dst, uint32(len(s)))
 		dst = append(dst, s...)
 	}
 	return dst, nil

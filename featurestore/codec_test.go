@@ -50,11 +50,11 @@ func wideValues() tensor.Map {
 	}
 }
 
-func newCodec(t testing.TB, s schema.Schema) *featurestore.Codec {
-	t.Helper()
+func newCodec(tb testing.TB, s schema.Schema) *featurestore.Codec {
+	tb.Helper()
 	c, err := featurestore.NewCodec(s)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return c
 }

@@ -48,7 +48,7 @@ func (c *Codec) EventTime(row []byte) (int64, error) {
 	if got := binary.LittleEndian.Uint32(row[4:]); got != c.hash {
 		return 0, &HashError{Got: got, Want: c.hash}
 	}
-	return int64(binary.LittleEndian.Uint64(row[8:])), nil //nolint:gosec // The bits are kept.
+	return int64(binary.LittleEndian.Uint64(row[8:])), nil
 }
 
 // rowReader takes elements off the front of rest; after an error it does nothing.

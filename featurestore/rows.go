@@ -92,7 +92,7 @@ func writeRows(f io.Writer, header RowsHeader, records iter.Seq2[Record, error])
 		if payload, err = appendRecord(payload[:0], r); err != nil {
 			return n, fmt.Errorf("record %d: %w", n, err)
 		}
-		head = binary.LittleEndian.AppendUint32(head[:0], uint32(len(payload))) //nolint:gosec // At most maxRowsPayload.
+		head = binary.LittleEndian.AppendUint32(head[:0], uint32(len(payload)))
 		head = binary.LittleEndian.AppendUint32(head, checksum(payload))
 		sum = crc32.Update(sum, castagnoli(), head[4:])
 		if _, err := w.Write(head); err != nil {
@@ -104,7 +104,7 @@ func writeRows(f io.Writer, header RowsHeader, records iter.Seq2[Record, error])
 		n++
 	}
 	head = binary.LittleEndian.AppendUint32(head[:0], 0)
-	head = binary.LittleEndian.AppendUint64(head, uint64(n)) //nolint:gosec // A count.
+	head = binary.LittleEndian.AppendUint64(head, uint64(n))
 	head = binary.LittleEndian.AppendUint32(head, sum)
 	if _, err := w.Write(head); err != nil {
 		return n, err
@@ -122,7 +122,7 @@ func writeRowsHeader(w io.Writer, header RowsHeader) error {
 	}
 	b := []byte(rowsMagic)
 	b = binary.LittleEndian.AppendUint16(b, rowsVersion)
-	b = binary.LittleEndian.AppendUint32(b, uint32(len(text))) //nolint:gosec // Checked above.
+	b = binary.LittleEndian.AppendUint32(b, uint32(len(text)))
 	b = append(b, text...)
 	b = binary.LittleEndian.AppendUint32(b, checksum(text))
 	_, err = w.Write(b)

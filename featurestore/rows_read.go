@@ -21,7 +21,7 @@ var errRows = errors.New("damaged row file")
 // truncated, changed or followed by other data; records before the damage have been yielded by then. A file of
 // another version gives an error that wraps ErrRowsVersion.
 func ReadRows(path string) (RowsHeader, iter.Seq2[Record, error], error) {
-	f, err := os.Open(path) //nolint:gosec // The caller chooses the file.
+	f, err := os.Open(path)
 	if err != nil {
 		return RowsHeader{}, nil, fmt.Errorf("read rows: %w", err)
 	}
@@ -30,7 +30,7 @@ func ReadRows(path string) (RowsHeader, iter.Seq2[Record, error], error) {
 		return RowsHeader{}, nil, fmt.Errorf("read rows %s: %w", path, err)
 	}
 	return header, func(yield func(Record, error) bool) {
-		f, err := os.Open(path) //nolint:gosec // The caller chooses the file.
+		f, err := os.Open(path)
 		if err != nil {
 			yield(Record{}, fmt.Errorf("read rows: %w", err))
 			return
@@ -209,11 +209,11 @@ func (p *payloadReader) varint() int64 {
 // span takes a length and that many bytes, and returns where they are.
 func (p *payloadReader) span() (from, n int) {
 	v := p.uvarint()
-	if p.bad || v > uint64(len(p.bytes)-p.at) { //nolint:gosec // Never negative.
+	if p.bad || v > uint64(len(p.bytes)-p.at) {
 		p.bad = true
 		return p.at, 0
 	}
-	from, n = p.at, int(v) //nolint:gosec // At most the payload's length.
+	from, n = p.at, int(v)
 	p.at += n
 	return from, n
 }
@@ -225,7 +225,7 @@ func (p *payloadReader) str() string {
 
 func (p *payloadReader) strs() []string {
 	n := p.uvarint()
-	if p.bad || n > uint64(len(p.bytes)-p.at) { //nolint:gosec // Never negative.
+	if p.bad || n > uint64(len(p.bytes)-p.at) {
 		p.bad = true // A string takes a byte at least.
 		return nil
 	}

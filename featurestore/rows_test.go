@@ -55,15 +55,15 @@ func collect(seq iter.Seq2[featurestore.Record, error]) (out []featurestore.Reco
 	return out, nil
 }
 
-func write(t testing.TB) (path string, data []byte) {
-	t.Helper()
-	path = filepath.Join(t.TempDir(), "users.rows")
+func write(tb testing.TB) (path string, data []byte) {
+	tb.Helper()
+	path = filepath.Join(tb.TempDir(), "users.rows")
 	n, err := featurestore.WriteRows(path, rowsHeader(), sequence(sample(), nil))
 	if err != nil || n != 3 {
-		t.Fatalf("wrote %d records, error %v", n, err)
+		tb.Fatalf("wrote %d records, error %v", n, err)
 	}
 	if data, err = os.ReadFile(path); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return path, data
 }
@@ -86,9 +86,9 @@ func TestRowsRoundTrip(t *testing.T) {
 			t.Errorf("records (-got +want):\n%s", diff)
 		}
 	}
-	for r := range seq {
-		if r.UserID != "1" {
-			t.Errorf("first user %q, want 1", r.UserID)
+	for r, err := range seq {
+		if err != nil || r.UserID != "1" {
+			t.Errorf("first user %q, error %v, want 1", r.UserID, err)
 		}
 		break
 	}

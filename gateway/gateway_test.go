@@ -34,7 +34,11 @@ func TestNewRefuses(t *testing.T) {
 		{"more items", func(c *gateway.Config) { c.Manifest.Items.Count = 11 }, "10 items"},
 		{"item twice", func(c *gateway.Config) {
 			c.Items = func(yield func(featurestore.Record, error) bool) {
-				_ = yield(featurestore.Record{UserID: "a"}, nil) && yield(featurestore.Record{UserID: "a"}, nil)
+				for range 2 {
+					if !yield(featurestore.Record{UserID: "a"}, nil) {
+						return
+					}
+				}
 			}
 		}, `item "a" has indices 3 and 4`},
 		{"items fail", func(c *gateway.Config) {
@@ -242,7 +246,7 @@ func get(t *testing.T, client *http.Client, url string) int {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer r.Body.Close()
+	defer r.Body.Close() //nolint:errcheck // It is read to its end.
 	if _, err := io.Copy(io.Discard, r.Body); err != nil {
 		t.Fatal(err)
 	}
@@ -296,7 +300,8 @@ func TestServeDrains(t *testing.T) {
 	if err := <-served; err != nil {
 		t.Errorf("serve: %v", err)
 	}
-	if _, err := client.Get(base + "/healthz"); err == nil {
+	if r, err := client.Get(base + "/healthz"); err == nil {
+		_ = r.Body.Close()
 		t.Error("it still serves")
 	}
 }

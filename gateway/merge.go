@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"fmt"
+	"maps"
 
 	"recsys/ensemble"
 	"recsys/featurestore"
@@ -58,9 +59,7 @@ type facts struct {
 // read gives the defaults and rowErr; any other fault gives err.
 func (g *merger) inputs(f facts) (in tensor.Map, rowErr, err error) {
 	in = make(tensor.Map, len(g.defaults)+1)
-	for name, t := range g.defaults {
-		in[name] = t
-	}
+	maps.Copy(in, g.defaults)
 	if len(f.row) > 0 && len(g.manifest.UserRow) > 0 {
 		values, err := g.codec.Decode(f.row)
 		rowErr = err
@@ -89,9 +88,7 @@ func (g *merger) inputs(f facts) (in tensor.Map, rowErr, err error) {
 	if g.manifest.Time != "" {
 		in[g.manifest.Time] = tensor.Of([]int64{f.now}, 1, 1)
 	}
-	for name, t := range f.context {
-		in[name] = t
-	}
+	maps.Copy(in, f.context)
 	return in, rowErr, nil
 }
 

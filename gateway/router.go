@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -102,23 +103,23 @@ func (g *Gateway) instrument(next http.Handler) http.Handler {
 		w.Header().Set("X-Request-ID", id)
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		rec := &recorder{ResponseWriter: w}
-		r = r.WithContext(context.WithValue(r.Context(), requestKey{}, id))
-		next.ServeHTTP(rec, r)
+		ctx := context.WithValue(r.Context(), requestKey{}, id)
+		next.ServeHTTP(rec, r.WithContext(ctx))
 		status := rec.status
 		switch {
-		case status == 0 && r.Context().Err() != nil:
+		case status == 0 && ctx.Err() != nil:
 			status = clientGone
 		case status == 0:
 			status = http.StatusOK
 		}
-		route := chi.RouteContext(r.Context()).RoutePattern()
+		route := chi.RouteContext(ctx).RoutePattern()
 		if route == "" || strings.HasSuffix(route, "*") {
 			route = "other"
 		}
 		took := time.Since(start)
 		g.metrics.requests.WithLabelValues(route, methodLabel(r.Method), strconv.Itoa(status)).Inc()
 		g.metrics.duration.WithLabelValues(route).Observe(took.Seconds())
-		g.log.DebugContext(r.Context(), "request", slog.String("request_id", id), slog.String("route", route),
+		g.log.DebugContext(ctx, "request", slog.String("request_id", id), slog.String("route", route),
 			slog.String("method", methodLabel(r.Method)), slog.Int("status", status), slog.Duration("took", took))
 	})
 }
@@ -126,23 +127,25 @@ func (g *Gateway) instrument(next http.Handler) http.Handler {
 // rescue turns a panic into a problem, or into a broken connection where the answer has begun.
 func (g *Gateway) rescue(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		defer func() {
-			cause := recover()
-			if cause == nil {
-				return
-			}
-			if cause == http.ErrAbortHandler { //nolint:errorlint,err113 // net/http compares it so, too.
-				panic(cause)
-			}
-			g.log.ErrorContext(r.Context(), "panic", slog.String("request_id", requestID(r.Context())),
-				slog.Any("cause", cause), slog.String("stack", string(debug.Stack())))
-			if rec, ok := w.(*recorder); ok && rec.status != 0 {
-				panic(http.ErrAbortHandler)
-			}
-			g.fail(w, r, fmt.Errorf("panic: %v", cause))
-		}()
+		defer g.recovered(w, r)
 		next.ServeHTTP(w, r)
 	})
+}
+
+func (g *Gateway) recovered(w http.ResponseWriter, r *http.Request) {
+	cause := recover()
+	if cause == nil {
+		return
+	}
+	if err, ok := cause.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+		panic(cause)
+	}
+	g.log.ErrorContext(r.Context(), "panic", slog.String("request_id", requestID(r.Context())),
+		slog.Any("cause", cause), slog.String("stack", string(debug.Stack())))
+	if rec, ok := w.(*recorder); ok && rec.status != 0 {
+		panic(http.ErrAbortHandler)
+	}
+	g.fail(w, r, fmt.Errorf("panic: %v", cause))
 }
 
 // bound refuses requests beyond the limit at once: waiting would only make all of them late.

@@ -17,6 +17,7 @@ import (
 func TestStoreOnRedis(t *testing.T) {
 	server := redistest.Start(t)
 	storetest.TestStore(t, func(t *testing.T) featurestore.Store {
+		t.Helper()
 		flush(t, server.URL())
 		return open(t, server.URL())
 	})

@@ -14,6 +14,8 @@ import (
 //	ARGV now in ms, most history, most seen, time to live of markers in ms, then an item per event
 //
 // It returns the number of events that were new.
+//
+//nolint:dupword // In Lua, blocks end with end.
 const addEvents = `
 local applied = 0
 for i = 5, #ARGV do

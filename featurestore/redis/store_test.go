@@ -20,18 +20,19 @@ import (
 	"recsys/featurestore/storetest"
 )
 
-func open(t testing.TB, url string, options ...redis.Option) *redis.Store {
-	t.Helper()
+func open(tb testing.TB, url string, options ...redis.Option) *redis.Store {
+	tb.Helper()
 	options = append([]redis.Option{redis.WithTimeout(10 * time.Second)}, options...) // Slow machines.
 	s, err := redis.Open(url, "shop", options...)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return s
 }
 
 func TestStoreOnMiniredis(t *testing.T) {
 	storetest.TestStore(t, func(t *testing.T) featurestore.Store {
+		t.Helper()
 		return open(t, "redis://"+miniredis.RunT(t).Addr())
 	})
 }

@@ -83,12 +83,12 @@ func checkIncomplete(ctx context.Context, s featurestore.Store) error {
 }
 
 func checkHistoryBound(ctx context.Context, s featurestore.Store) error {
-	loaded := numbered("l", 0, featurestore.MaxHistory+10)
+	loaded := numbered("l", featurestore.MaxHistory+10)
 	err := load(ctx, s, featurestore.LoadStats{Users: 1, Histories: 1}, featurestore.Record{UserID: "u", History: loaded, AsOf: past})
 	if err != nil {
 		return err
 	}
-	added := numbered("e", 0, 40)
+	added := numbered("e", 40)
 	var events []featurestore.Event
 	for i, item := range added {
 		events = append(events, event(item, "u", item, int64(i)))
@@ -101,7 +101,7 @@ func checkHistoryBound(ctx context.Context, s featurestore.Store) error {
 }
 
 func checkSeenBound(ctx context.Context, s featurestore.Store) error {
-	seen := numbered("s", 0, featurestore.DefaultMaxSeen)
+	seen := numbered("s", featurestore.DefaultMaxSeen)
 	if _, err := s.Load(ctx, records(featurestore.Record{UserID: "u", Seen: seen, AsOf: past})); err != nil {
 		return err
 	}

@@ -118,7 +118,7 @@ func checkNoRow(ctx context.Context, s featurestore.Store) error {
 }
 
 func checkMany(ctx context.Context, s featurestore.Store) error {
-	users := numbered("u", 0, 3000)
+	users := numbered("u", 3000)
 	rs := make([]featurestore.Record, 0, len(users))
 	for _, u := range users {
 		rs = append(rs, featurestore.Record{UserID: u, Row: []byte(u), History: []string{u}, Seen: []string{u}, AsOf: past})
@@ -138,8 +138,8 @@ func checkMany(ctx context.Context, s featurestore.Store) error {
 }
 
 func checkTrim(ctx context.Context, s featurestore.Store) error {
-	history := numbered("h", 0, featurestore.MaxHistory+1)
-	seen := numbered("s", 0, featurestore.DefaultMaxSeen/2)
+	history := numbered("h", featurestore.MaxHistory+1)
+	seen := numbered("s", featurestore.DefaultMaxSeen/2)
 	err := load(ctx, s, featurestore.LoadStats{Users: 1, Histories: 1},
 		featurestore.Record{UserID: "u", History: history, Seen: append(seen, seen...), AsOf: past})
 	if err != nil {

@@ -36,7 +36,7 @@ func checkLoaded(ctx context.Context, s featurestore.Store) error {
 }
 
 func checkLimit(ctx context.Context, s featurestore.Store) error {
-	history := numbered("h", 0, 20)
+	history := numbered("h", 20)
 	err := load(ctx, s, featurestore.LoadStats{Users: 1, Histories: 1}, featurestore.Record{UserID: "u", History: history, AsOf: past})
 	if err != nil {
 		return err
@@ -81,7 +81,7 @@ func checkCopies(ctx context.Context, s featurestore.Store) error {
 
 func checkBytes(ctx context.Context, s featurestore.Store) error {
 	ids := []string{"}", "a}:row", "a", "{", "{x}", "a b\r\n*1", "日本", "\x00\xff", "*", "a}:event:x"}
-	var rs []featurestore.Record
+	rs := make([]featurestore.Record, 0, len(ids))
 	for _, id := range ids {
 		rs = append(rs, featurestore.Record{UserID: id, Row: []byte(id + "\x00\r\n\xff"), History: []string{id + "h"}, Seen: []string{id + "s"}})
 	}

@@ -103,10 +103,10 @@ func event(id, user, item string, second int64) featurestore.Event {
 	return featurestore.Event{ID: id, UserID: user, ItemID: item, Type: "view", Time: time.Unix(second, 0)}
 }
 
-func numbered(prefix string, from, to int) []string {
-	out := make([]string, 0, to-from)
-	for i := from; i < to; i++ {
-		out = append(out, fmt.Sprintf("%s%06d", prefix, i))
+func numbered(prefix string, n int) []string {
+	out := make([]string, n)
+	for i := range out {
+		out[i] = fmt.Sprintf("%s%06d", prefix, i)
 	}
 	return out
 }
@@ -121,8 +121,11 @@ func first(steps ...func() error) error {
 }
 
 func wantError(err, target error, what string) error {
-	if err == nil || target != nil && !errors.Is(err, target) {
-		return fmt.Errorf("%s gave error %v, want one that wraps %v", what, err, target)
+	switch {
+	case err == nil:
+		return fmt.Errorf("%s gave no error", what)
+	case target != nil && !errors.Is(err, target):
+		return fmt.Errorf("%s gave another error than %q: %w", what, target.Error(), err)
 	}
 	return nil
 }

@@ -31,19 +31,19 @@ type Server struct {
 
 // Start starts a server with further arguments in redis.conf's words, such as "--appendonly", "yes", waits
 // until it answers, and stops it when the test ends. It skips the test where there is no redis-server.
-func Start(t testing.TB, args ...string) *Server {
-	t.Helper()
+func Start(tb testing.TB, args ...string) *Server {
+	tb.Helper()
 	binary := os.Getenv("RECSYS_REDIS_SERVER")
 	if binary == "" {
 		binary = "redis-server"
 	}
 	path, err := exec.LookPath(binary)
 	if err != nil {
-		t.Skipf("no redis-server: install it or set RECSYS_REDIS_SERVER (%v)", err)
+		tb.Skipf("no redis-server: install it or set RECSYS_REDIS_SERVER (%v)", err)
 	}
-	s := &Server{binary: path, folder: t.TempDir(), password: rand.Text(), args: args}
-	t.Cleanup(func() { s.Kill() })
-	s.Restart(t)
+	s := &Server{binary: path, folder: tb.TempDir(), password: rand.Text(), args: args}
+	tb.Cleanup(func() { s.Kill() })
+	s.Restart(tb)
 	return s
 }
 
@@ -63,21 +63,23 @@ func (s *Server) Kill() {
 		return
 	}
 	_ = s.cmd.Process.Kill() // Fails when the process has ended, which is what is wanted.
-	<-s.exited
+	for range s.exited {     // Until it is closed; how the server ended does not matter.
+		continue
+	}
 	s.cmd = nil
 }
 
 // Restart starts the server again after Kill, on the same port and folder, and waits until it answers.
-func (s *Server) Restart(t testing.TB) {
-	t.Helper()
+func (s *Server) Restart(tb testing.TB) {
+	tb.Helper()
 	var err error
 	for range 5 { // Another process may take the free port first.
 		if s.port == 0 {
-			if s.port, err = freePort(t.Context()); err != nil {
-				t.Fatalf("find a free port: %v", err)
+			if s.port, err = freePort(tb.Context()); err != nil {
+				tb.Fatalf("find a free port: %v", err)
 			}
 		}
-		if err = s.start(t.Context()); err == nil {
+		if err = s.start(tb.Context()); err == nil {
 			return
 		}
 		s.Kill()
@@ -86,7 +88,7 @@ func (s *Server) Restart(t testing.TB) {
 		}
 		s.port = 0
 	}
-	t.Fatalf("start redis-server: %v\n%s", err, s.log.String())
+	tb.Fatalf("start redis-server: %v\n%s", err, s.log.String())
 }
 
 func (s *Server) start(ctx context.Context) error {
@@ -94,7 +96,7 @@ func (s *Server) start(ctx context.Context) error {
 		"--port", strconv.Itoa(s.port), "--bind", "127.0.0.1", "--dir", s.folder, "--requirepass", s.password,
 		"--save", "", "--daemonize", "no", "--loglevel", "warning",
 	}, s.args...)
-	cmd := exec.Command(s.binary, args...) //nolint:gosec,noctx // The test's own server; Kill ends it.
+	cmd := exec.Command(s.binary, args...)
 	s.log.Reset()
 	cmd.Stdout, cmd.Stderr = &s.log, &s.log
 	if err := cmd.Start(); err != nil {
@@ -117,8 +119,8 @@ func (s *Server) start(ctx context.Context) error {
 		}
 		select {
 		case <-tick.C:
-		case <-exited:
-			return errors.New("the server has ended")
+		case err := <-exited:
+			return fmt.Errorf("the server has ended: %w", err)
 		case <-ctx.Done():
 			return fmt.Errorf("the server does not answer: %w", err)
 		}
