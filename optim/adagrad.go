@@ -1,0 +1,36 @@
+package optim
+
+import "errors"
+
+// Adagrad is Duchi, Hazan and Singer 2011 (Adaptive Subgradient Methods, section 1, diagonal form):
+// s += g², w -= rate/(1+(step-1)·Decay) · g/(sqrt(s)+Epsilon).
+type Adagrad struct {
+	Epsilon float64 // 0 means 1e-10, PyTorch's default
+	Initial float64 // the initial s
+	Decay   float64 // of the rate, PyTorch's lr_decay
+}
+
+// Validate reports settings out of range.
+func (r Adagrad) Validate() error {
+	return errors.Join(inRange("adagrad: Epsilon", r.Epsilon, 0, 1), inRange("adagrad: Initial", r.Initial, 0, 1e30),
+		inRange("adagrad: Decay", r.Decay, 0, 1e30))
+}
+
+func (r Adagrad) slots() []slot { return []slot{{"sum", float32(r.Initial)}} }
+
+func (r Adagrad) begin(step int64, rate float64) coefficients {
+	epsilon := r.Epsilon
+	if epsilon == 0 {
+		epsilon = 1e-10
+	}
+	return coefficients{rate: float32(-rate / (1 + float64(float64(step-1)*r.Decay))), epsilon: float32(epsilon)}
+}
+
+func (r Adagrad) update(c coefficients, w, g []float32, s [maxSlots][]float32) {
+	g, sum := g[:len(w)], s[0][:len(w)]
+	for i := range w {
+		v := sum[i] + float32(g[i]*g[i])
+		sum[i] = v
+		w[i] += float32(c.rate*g[i]) / (sqrt(v) + c.epsilon)
+	}
+}

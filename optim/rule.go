@@ -1,0 +1,41 @@
+package optim
+
+import (
+	"fmt"
+	"math"
+)
+
+// Rule is how a gradient changes a parameter: [SGD], [Adagrad] or [Adam].
+type Rule interface {
+	// Validate reports settings out of range.
+	Validate() error
+	// slots names the state that the rule keeps, one tensor of the parameter's shape each, and its initial value.
+	slots() []slot
+	// begin computes what is the same for all elements at a step, counted from 1.
+	begin(step int64, rate float64) coefficients
+	// update changes w by the gradient g of the same length; s holds the same elements of each slot.
+	update(c coefficients, w, g []float32, s [maxSlots][]float32)
+}
+
+const maxSlots = 2
+
+type slot struct {
+	name    string
+	initial float32
+}
+
+// coefficients are the scalars of one step, rounded to single precision as PyTorch rounds them.
+type coefficients struct {
+	rate                     float32 // of the step, negative
+	keep, gain, keep2, gain2 float32
+	correction, epsilon      float32
+}
+
+func inRange(name string, v, low, high float64) error {
+	if !(v >= low && v < high) {
+		return fmt.Errorf("%s is %v; it has to be in [%v,%v)", name, v, low, high)
+	}
+	return nil
+}
+
+func sqrt(x float32) float32 { return float32(math.Sqrt(float64(x))) }

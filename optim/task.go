@@ -1,0 +1,89 @@
+package optim
+
+import "sync"
+
+// taskSize is the number of elements that a worker updates at a time: large enough to hide the hand-over, small
+// enough to share a table out.
+const taskSize = 1 << 14
+
+// task is a part of an update: elements [from, to) of a dense gradient, rows [from, to) of a sparse one.
+type task struct {
+	p        *param
+	ids      []int64 // nil for a dense gradient
+	g        []float32
+	from, to int
+}
+
+func (o *Optimizer) addDense(p *param, g []float32) {
+	for from := 0; from < len(g); from += taskSize {
+		o.tasks = append(o.tasks, task{p: p, g: g, from: from, to: min(from+taskSize, len(g))})
+	}
+}
+
+func (o *Optimizer) addSparse(p *param, r Rows) {
+	rows := max(taskSize/max(p.width, 1), 1)
+	for from := 0; from < len(r.IDs); from += rows {
+		o.tasks = append(o.tasks, task{p: p, ids: r.IDs, g: r.Rows, from: from, to: min(from+rows, len(r.IDs))})
+	}
+}
+
+// worker is the memory of one goroutine.
+type worker struct{ scratch []float32 }
+
+// run does all tasks. They touch disjoint elements, so their order does not matter.
+func (o *Optimizer) run(scale float32) {
+	workers := min(len(o.cores), len(o.tasks))
+	if workers <= 1 {
+		o.work(0, 1, scale)
+		return
+	}
+	var wg sync.WaitGroup
+	for w := range workers {
+		wg.Go(func() { o.work(w, workers, scale) })
+	}
+	wg.Wait()
+}
+
+// work does every workers-th task from the first on.
+func (o *Optimizer) work(first, workers int, scale float32) {
+	w := &o.cores[first]
+	for i := first; i < len(o.tasks); i += workers {
+		t := &o.tasks[i]
+		if t.ids == nil {
+			w.update(o.config.Rule, t.p, t.from, t.to, t.g[t.from:t.to], scale)
+			continue
+		}
+		n := t.p.width
+		for r := t.from; r < t.to; r++ {
+			at := int(t.ids[r]) * n
+			w.update(o.config.Rule, t.p, at, at+n, t.g[r*n:(r+1)*n], scale)
+		}
+	}
+}
+
+// update changes elements [from, to) of p by their gradient g.
+func (w *worker) update(rule Rule, p *param, from, to int, g []float32, scale float32) {
+	x := p.w[from:to]
+	if scale != 1 || p.l2 != 0 {
+		if len(w.scratch) < len(g) {
+			w.scratch = make([]float32, max(len(g), taskSize))
+		}
+		s := w.scratch[:len(g)]
+		for i, v := range g {
+			s[i] = float32(scale*v) + float32(p.l2*x[i])
+		}
+		g = s
+	}
+	if p.shrink != 1 {
+		for i := range x {
+			x[i] *= p.shrink
+		}
+	}
+	var slots [maxSlots][]float32
+	for i, s := range p.slots {
+		if s != nil {
+			slots[i] = s[from:to]
+		}
+	}
+	rule.update(p.c, x, g, slots)
+}
