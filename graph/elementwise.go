@@ -78,25 +78,36 @@ func unaryFloat32(f func(r *Run, y, x []float32)) func(*Run, *Node, []*tensor.Te
 	}
 }
 
+// chunk is how many repetitions of one element are laid out at a time: they and as many elements of the other operand
+// and of the result fit in a first-level cache of 32 KiB.
+const chunk = 1024
+
 // binaryFloat32 runs a broadcast operator row by row through the vector kernel rows, which may get one slice as
 // source and destination. An input that is repeated along a row is laid out in scratch.
 func binaryFloat32(r *Run, rows func(z, x, y []float32), in, out []*tensor.Tensor) {
 	x, y, z := tensor.MustData[float32](in[0]), tensor.MustData[float32](in[1]), tensor.MustData[float32](out[0])
 	w := broadcastWalk(out[0].Shape(), in[0].Shape(), in[1].Shape())
 	for w.next() {
-		rows(z[w.off[0]:w.off[0]+w.n], rowOf(r, x, &w, 1), rowOf(r, y, &w, 2))
+		row, i, j := z[w.off[0]:w.off[0]+w.n], w.off[1], w.off[2]
+		switch {
+		case w.n == 1 || w.step[1] == 1 && w.step[2] == 1:
+			rows(row, x[i:i+w.n], y[j:j+w.n])
+		case w.step[1] == 1:
+			same := r.Scratch(min(w.n, chunk))
+			fill(same, y[j])
+			for at := 0; at < w.n; at += chunk {
+				n := min(w.n-at, chunk)
+				rows(row[at:at+n], x[i+at:i+at+n], same[:n])
+			}
+		default:
+			same := r.Scratch(min(w.n, chunk))
+			fill(same, x[i])
+			for at := 0; at < w.n; at += chunk {
+				n := min(w.n-at, chunk)
+				rows(row[at:at+n], same[:n], y[j+at:j+at+n])
+			}
+		}
 	}
-}
-
-// rowOf returns the current row of operand o, whose elements are data. At most one operand repeats along a row of
-// more than one element, so the scratch suffices.
-func rowOf(r *Run, data []float32, w *walk, o int) []float32 {
-	if w.n == 1 || w.step[o] == 1 {
-		return data[w.off[o] : w.off[o]+w.n]
-	}
-	row := r.Scratch(w.n)
-	fill(row, data[w.off[o]])
-	return row
 }
 
 // binaryInt runs a broadcast operator on int64 or int32 tensors.

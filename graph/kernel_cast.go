@@ -12,8 +12,7 @@ import (
 func castable(from, to tensor.DType) bool {
 	if from == tensor.String || to == tensor.String {
 		if to == tensor.String {
-			from, to = to, from
-			return to == tensor.Int64 || to == tensor.Int32 || to == tensor.String
+			return from == tensor.Int64 || from == tensor.Int32 || from == tensor.String
 		}
 		return to == tensor.Int64 || to == tensor.Int32 || to == tensor.Float32
 	}
@@ -21,7 +20,7 @@ func castable(from, to tensor.DType) bool {
 }
 
 func castNumber(d tensor.DType) bool {
-	switch d { //nolint:exhaustive // the others have no kernel
+	switch d {
 	case tensor.Float32, tensor.Float64, tensor.Int64, tensor.Int32, tensor.Uint32, tensor.Uint8, tensor.Bool:
 		return true
 	default:

@@ -119,10 +119,8 @@ func (c *InferContext) Want(least, most int) error {
 
 // WantDType checks that input i has one of the given element types.
 func (c *InferContext) WantDType(i int, dtypes ...tensor.DType) error {
-	for _, d := range dtypes {
-		if c.In[i].DType == d {
-			return nil
-		}
+	if slices.Contains(dtypes, c.In[i].DType) {
+		return nil
 	}
 	return fmt.Errorf("input %d is %s; supported are %v", i, c.In[i].DType, dtypes)
 }

@@ -1,7 +1,6 @@
 package graph
 
 import (
-	"recsys/internal/portable"
 	"recsys/tensor"
 )
 
@@ -51,12 +50,30 @@ func opSoftplus() *Op {
 }
 
 func softplus(r *Run, y, x []float32) {
-	e := r.Scratch(len(x))
+	buffer := r.Scratch(2 * chunk)
+	for len(x) > 0 {
+		n := min(len(x), chunk)
+		softplusChunk(r, y[:n], x[:n], buffer[:n], buffer[chunk:chunk+n])
+		x, y = x[n:], y[n:]
+	}
+}
+
+// softplusChunk computes log1p(e), e = exp(-|x|), as log(u)·e/(u-1) with u = 1+e rounded, which cancels the rounding
+// of u (Goldberg 1991, theorem 4); u = 1 means that log1p(e) is e.
+func softplusChunk(r *Run, y, x, e, log []float32) {
 	for i, v := range x {
 		e[i] = -abs(v)
 	}
 	r.Kernels.Exp(e, e)
+	for i, v := range e {
+		log[i] = 1 + v
+	}
+	r.Kernels.Log(log, log)
 	for i, v := range x {
-		y[i] = max(v, 0) + portable.Log1p32(e[i])
+		tail := e[i]
+		if d := (1 + tail) - 1; d != 0 {
+			tail = float32(log[i]*tail) / d
+		}
+		y[i] = max(v, 0) + tail
 	}
 }

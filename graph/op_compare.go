@@ -1,7 +1,6 @@
 package graph
 
 import (
-	"cmp"
 	"fmt"
 
 	"recsys/tensor"
@@ -22,20 +21,45 @@ func (b *Builder) Less(x, y *Value) *Value { return b.op("Less", nil, x, y) }
 // LessOrEqual returns x <= y elementwise as bool, broadcasting (float32, int64, int32).
 func (b *Builder) LessOrEqual(x, y *Value) *Value { return b.op("LessOrEqual", nil, x, y) }
 
+// relation is what a comparison asks.
+type relation uint8
+
+const (
+	equal relation = iota
+	greater
+	greaterOrEqual
+	less
+	lessOrEqual
+)
+
 func opEqual() *Op {
+	op := comparison("Equal", 13, equal)
+	op.Infer = inferCompare(tensor.Float32, tensor.Int64, tensor.Int32, tensor.Bool)
+	return op
+}
+
+func opGreater() *Op { return comparison("Greater", 13, greater) }
+
+func opGreaterOrEqual() *Op { return comparison("GreaterOrEqual", 16, greaterOrEqual) }
+
+func opLess() *Op { return comparison("Less", 13, less) }
+
+func opLessOrEqual() *Op { return comparison("LessOrEqual", 16, lessOrEqual) }
+
+func comparison(typ string, since int, rel relation) *Op {
 	return &Op{
-		Type: "Equal", Since: 13,
-		Infer: inferCompare(tensor.Float32, tensor.Int64, tensor.Int32, tensor.Bool),
+		Type: typ, Since: since,
+		Infer: inferCompare(tensor.Float32, tensor.Int64, tensor.Int32),
 		Kernel: func(_ *Run, _ *Node, in, out []*tensor.Tensor) error {
 			switch in[0].DType() {
 			case tensor.Float32:
-				broadcastBinary(equal[float32], in, out)
+				compare[float32](rel, in, out)
 			case tensor.Int64:
-				broadcastBinary(equal[int64], in, out)
+				compare[int64](rel, in, out)
 			case tensor.Int32:
-				broadcastBinary(equal[int32], in, out)
+				compare[int32](rel, in, out)
 			case tensor.Bool:
-				broadcastBinary(equal[bool], in, out)
+				broadcastBinary(func(x, y bool) bool { return x == y }, in, out)
 			default:
 				return fmt.Errorf("no kernel for %s", in[0].DType())
 			}
@@ -44,46 +68,72 @@ func opEqual() *Op {
 	}
 }
 
-func opGreater() *Op {
-	return comparison("Greater", 13, greater[float32], greater[int64], greater[int32])
+func compare[T number](rel relation, in, out []*tensor.Tensor) {
+	x, y, z := tensor.MustData[T](in[0]), tensor.MustData[T](in[1]), tensor.MustData[bool](out[0])
+	w := broadcastWalk(out[0].Shape(), in[0].Shape(), in[1].Shape())
+	for w.next() {
+		row, i, j := z[w.off[0]:w.off[0]+w.n], w.off[1], w.off[2]
+		switch {
+		case w.n == 1 || w.step[1] == 1 && w.step[2] == 1:
+			compareRows(rel, row, x[i:i+w.n], y[j:j+w.n])
+		case w.step[1] == 1:
+			compareRowWith(rel, row, x[i:i+w.n], y[j])
+		default:
+			// x ∘ y is y ∘' x with the relation turned round.
+			turned := [...]relation{equal, less, lessOrEqual, greater, greaterOrEqual}[rel]
+			compareRowWith(turned, row, y[j:j+w.n], x[i])
+		}
+	}
 }
 
-func opGreaterOrEqual() *Op {
-	return comparison("GreaterOrEqual", 16, greaterOrEqual[float32], greaterOrEqual[int64], greaterOrEqual[int32])
+func compareRows[T number](rel relation, z []bool, x, y []T) {
+	x, y = x[:len(z)], y[:len(z)]
+	switch rel {
+	case equal:
+		for i := range z {
+			z[i] = x[i] == y[i]
+		}
+	case greater:
+		for i := range z {
+			z[i] = x[i] > y[i]
+		}
+	case greaterOrEqual:
+		for i := range z {
+			z[i] = x[i] >= y[i]
+		}
+	case less:
+		for i := range z {
+			z[i] = x[i] < y[i]
+		}
+	case lessOrEqual:
+		for i := range z {
+			z[i] = x[i] <= y[i]
+		}
+	}
 }
 
-func opLess() *Op {
-	return comparison("Less", 13, less[float32], less[int64], less[int32])
-}
-
-func opLessOrEqual() *Op {
-	return comparison("LessOrEqual", 16, lessOrEqual[float32], lessOrEqual[int64], lessOrEqual[int32])
-}
-
-func equal[T comparable](x, y T) bool           { return x == y }
-func greater[T cmp.Ordered](x, y T) bool        { return x > y }
-func greaterOrEqual[T cmp.Ordered](x, y T) bool { return x >= y }
-func less[T cmp.Ordered](x, y T) bool           { return x < y }
-func lessOrEqual[T cmp.Ordered](x, y T) bool    { return x <= y }
-
-func comparison(
-	typ string, since int, float func(x, y float32) bool, long func(x, y int64) bool, short func(x, y int32) bool,
-) *Op {
-	return &Op{
-		Type: typ, Since: since,
-		Infer: inferCompare(tensor.Float32, tensor.Int64, tensor.Int32),
-		Kernel: func(_ *Run, _ *Node, in, out []*tensor.Tensor) error {
-			switch in[0].DType() {
-			case tensor.Float32:
-				broadcastBinary(float, in, out)
-			case tensor.Int64:
-				broadcastBinary(long, in, out)
-			case tensor.Int32:
-				broadcastBinary(short, in, out)
-			default:
-				return fmt.Errorf("no kernel for %s", in[0].DType())
-			}
-			return nil
-		},
+func compareRowWith[T number](rel relation, z []bool, x []T, y T) {
+	x = x[:len(z)]
+	switch rel {
+	case equal:
+		for i := range z {
+			z[i] = x[i] == y
+		}
+	case greater:
+		for i := range z {
+			z[i] = x[i] > y
+		}
+	case greaterOrEqual:
+		for i := range z {
+			z[i] = x[i] >= y
+		}
+	case less:
+		for i := range z {
+			z[i] = x[i] < y
+		}
+	case lessOrEqual:
+		for i := range z {
+			z[i] = x[i] <= y
+		}
 	}
 }

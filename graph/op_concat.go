@@ -18,35 +18,7 @@ func (b *Builder) Concat(axis int64, xs ...*Value) *Value {
 func opConcat() *Op {
 	return &Op{
 		Type: "Concat", Since: 13,
-		Infer: func(c *InferContext) error {
-			if len(c.In) == 0 || !c.Has(0) {
-				return errors.New("takes one input or more")
-			}
-			if _, ok := c.Node.Attrs["axis"]; !ok {
-				return errors.New("attribute axis is missing")
-			}
-			first := c.In[0]
-			axis, err := Axis(c.Node.Attrs.Int("axis", 0), len(first.Shape))
-			if err != nil {
-				return err
-			}
-			dims := make([]Dim, len(c.In))
-			for i, t := range c.In {
-				if t.DType != first.DType || len(t.Shape) != len(first.Shape) {
-					return fmt.Errorf("inputs 0 and %d are %s and %s", i, first, t)
-				}
-				for a, d := range t.Shape {
-					if a != axis && !d.Same(first.Shape[a]) {
-						return fmt.Errorf("inputs 0 and %d are %s and %s: axis %d differs", i, first, t, a)
-					}
-				}
-				dims[i] = t.Shape[axis]
-			}
-			shape := slices.Clone(first.Shape)
-			shape[axis] = sumDims(dims)
-			c.Out(0, first.DType, shape)
-			return nil
-		},
+		Infer: inferConcat,
 		Kernel: func(_ *Run, n *Node, in, out []*tensor.Tensor) error {
 			axis, err := Axis(n.Attrs.Int("axis", 0), out[0].Rank())
 			if err != nil {
@@ -76,6 +48,36 @@ func opConcat() *Op {
 			}
 		},
 	}
+}
+
+func inferConcat(c *InferContext) error {
+	if len(c.In) == 0 || !c.Has(0) {
+		return errors.New("takes one input or more")
+	}
+	if _, ok := c.Node.Attrs["axis"]; !ok {
+		return errors.New("attribute axis is missing")
+	}
+	first := c.In[0]
+	axis, err := Axis(c.Node.Attrs.Int("axis", 0), len(first.Shape))
+	if err != nil {
+		return err
+	}
+	dims := make([]Dim, len(c.In))
+	for i, t := range c.In {
+		if t.DType != first.DType || len(t.Shape) != len(first.Shape) {
+			return fmt.Errorf("inputs 0 and %d are %s and %s", i, first, t)
+		}
+		for a, d := range t.Shape {
+			if a != axis && !d.Same(first.Shape[a]) {
+				return fmt.Errorf("inputs 0 and %d are %s and %s: axis %d differs", i, first, t, a)
+			}
+		}
+		dims[i] = t.Shape[axis]
+	}
+	shape := slices.Clone(first.Shape)
+	shape[axis] = sumDims(dims)
+	c.Out(0, first.DType, shape)
+	return nil
 }
 
 // concatSymbolicGrad cuts the upstream gradient where one of the inputs has a symbolic size: what stands before it is

@@ -2,6 +2,7 @@ package graph
 
 import (
 	"errors"
+	"slices"
 
 	"recsys/tensor"
 )
@@ -33,6 +34,7 @@ func opDiv() *Op {
 }
 
 func divRows(z, x, y []float32) {
+	x, y = x[:len(z)], y[:len(z)]
 	for i := range z {
 		z[i] = x[i] / y[i]
 	}
@@ -42,17 +44,9 @@ func divRows(z, x, y []float32) {
 func hasZero(t *tensor.Tensor) bool {
 	switch data := t.Any().(type) {
 	case []int64:
-		for _, v := range data {
-			if v == 0 {
-				return true
-			}
-		}
+		return slices.Contains(data, 0)
 	case []int32:
-		for _, v := range data {
-			if v == 0 {
-				return true
-			}
-		}
+		return slices.Contains(data, 0)
 	}
 	return false
 }

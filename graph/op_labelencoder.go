@@ -139,7 +139,7 @@ type table[K, V tensor.Element] struct {
 }
 
 func newEncoder(n *Node) (any, error) {
-	switch keys, _ := encoderList(n.Attrs, "keys_"); keys { //nolint:exhaustive // Infer admits no others
+	switch keys, _ := encoderList(n.Attrs, "keys_"); keys {
 	case tensor.Int64:
 		return encoderFrom(n, n.Attrs.Ints("keys_int64s"))
 	case tensor.String:
@@ -151,7 +151,7 @@ func newEncoder(n *Node) (any, error) {
 
 func encoderFrom[K int64 | string | float32](n *Node, keys []K) (any, error) {
 	a := n.Attrs
-	switch values, _ := encoderList(a, "values_"); values { //nolint:exhaustive // Infer admits no others
+	switch values, _ := encoderList(a, "values_"); values {
 	case tensor.Int64:
 		return newTable(keys, a.Ints("values_int64s"), a.Int("default_int64", -1)), nil
 	case tensor.String:

@@ -1,7 +1,6 @@
 package graph
 
 import (
-	"encoding/binary"
 	"fmt"
 	"math/bits"
 
@@ -43,21 +42,18 @@ func opMurmurHash3() *Op {
 }
 
 func murmur(x *tensor.Tensor, seed uint32, put func(i int, h uint32)) error {
-	var buffer [8]byte
 	switch data := x.Any().(type) {
 	case []int32:
 		for i, v := range data {
-			binary.LittleEndian.PutUint32(buffer[:], uint32(v))
-			put(i, murmur32(buffer[:4], seed))
+			put(i, murmurEnd(murmurWord(seed, uint32(v)), 4))
 		}
 	case []int64:
 		for i, v := range data {
-			binary.LittleEndian.PutUint64(buffer[:], uint64(v))
-			put(i, murmur32(buffer[:], seed))
+			put(i, murmurEnd(murmurWord(murmurWord(seed, uint32(v)), uint32(v>>32)), 8))
 		}
 	case []string:
 		for i, v := range data {
-			put(i, murmur32(v, seed))
+			put(i, murmurString(v, seed))
 		}
 	default:
 		return fmt.Errorf("no kernel for %s", x.DType())
@@ -65,25 +61,34 @@ func murmur(x *tensor.Tensor, seed uint32, put func(i int, h uint32)) error {
 	return nil
 }
 
-// murmur32 is MurmurHash3_x86_32. The constants are the algorithm's own.
-func murmur32[S string | []byte](key S, seed uint32) uint32 {
-	const c1, c2 = 0xcc9e2d51, 0x1b873593
-	h, n := seed, len(key)
-	at := 0
-	for ; at+4 <= n; at += 4 {
-		k := uint32(key[at]) | uint32(key[at+1])<<8 | uint32(key[at+2])<<16 | uint32(key[at+3])<<24
-		h ^= bits.RotateLeft32(k*c1, 15) * c2
-		h = bits.RotateLeft32(h, 13)*5 + 0xe6546b64
-	}
-	var k uint32
-	for i := n - 1; i >= at; i-- {
-		k = k<<8 | uint32(key[i])
-	}
-	h ^= bits.RotateLeft32(k*c1, 15) * c2
+// The constants of MurmurHash3_x86_32.
+const murmurC1, murmurC2 = 0xcc9e2d51, 0x1b873593
+
+// murmurWord mixes four bytes, the first one lowest, into the state.
+func murmurWord(h, k uint32) uint32 {
+	h ^= bits.RotateLeft32(k*murmurC1, 15) * murmurC2
+	return bits.RotateLeft32(h, 13)*5 + 0xe6546b64
+}
+
+// murmurEnd makes the hash of n bytes from the state.
+func murmurEnd(h uint32, n int) uint32 {
 	h ^= uint32(n)
 	h ^= h >> 16
 	h *= 0x85ebca6b
 	h ^= h >> 13
 	h *= 0xc2b2ae35
 	return h ^ h>>16
+}
+
+func murmurString(key string, seed uint32) uint32 {
+	h, n, at := seed, len(key), 0
+	for ; at+4 <= n; at += 4 {
+		h = murmurWord(h, uint32(key[at])|uint32(key[at+1])<<8|uint32(key[at+2])<<16|uint32(key[at+3])<<24)
+	}
+	var k uint32
+	for i := n - 1; i >= at; i-- {
+		k = k<<8 | uint32(key[i])
+	}
+	h ^= bits.RotateLeft32(k*murmurC1, 15) * murmurC2
+	return murmurEnd(h, n)
 }

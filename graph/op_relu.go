@@ -8,14 +8,8 @@ func (b *Builder) Relu(x *Value) *Value { return b.op("Relu", nil, x) }
 func opRelu() *Op {
 	return &Op{
 		Type: "Relu", Since: 14,
-		Infer: inferSame(tensor.Float32),
-		Kernel: func(_ *Run, _ *Node, in, out []*tensor.Tensor) error {
-			x, y := tensor.MustData[float32](in[0]), tensor.MustData[float32](out[0])
-			for i, v := range x {
-				y[i] = max(v, 0)
-			}
-			return nil
-		},
+		Infer:  inferSame(tensor.Float32),
+		Kernel: unaryFloat32(func(r *Run, y, x []float32) { r.Kernels.Relu(y, x) }),
 		// The gradient at 0 is 0.
 		Grad: func(c *GradContext) { c.Set(0, c.B.reluGrad(c.Upstream(0), c.Out(0))) },
 	}

@@ -202,8 +202,7 @@ func sliceGrad(c *GradContext) {
 		shapes[i] = slices.Clone(shape)
 		shape[r.axis] = r.of(shape[r.axis])
 	}
-	for i := len(ranges) - 1; i >= 0; i-- {
-		r := ranges[i]
+	for i, r := range slices.Backward(ranges) {
 		if g = b.padSlice(g, shapes[i], r, c); b.err != nil {
 			return
 		}

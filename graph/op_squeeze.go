@@ -25,29 +25,9 @@ func opSqueeze() *Op {
 				return err
 			}
 			x := c.In[0].Shape
-			drop := make([]bool, len(x))
-			if c.Has(1) {
-				axes, err := c.Int64s(1)
-				if err != nil {
-					return err
-				}
-				for _, a := range axes {
-					i, err := Axis(a, len(x))
-					if err != nil {
-						return err
-					}
-					if !x[i].Is(1) {
-						return fmt.Errorf("axis %d of %s is %s, not 1", a, x, x[i])
-					}
-					drop[i] = true
-				}
-			} else {
-				for i, d := range x {
-					if !d.IsFixed() {
-						return fmt.Errorf("shape %s is symbolic: name the axes to drop", x)
-					}
-					drop[i] = d.Size == 1
-				}
+			drop, err := squeezed(c, x)
+			if err != nil {
+				return err
 			}
 			shape := Shape{}
 			for i, d := range x {
@@ -61,6 +41,35 @@ func opSqueeze() *Op {
 		Kernel: copyKernel,
 		Grad:   func(c *GradContext) { c.Set(0, c.B.Reshape(c.Upstream(0), c.B.ShapeOf(c.In(0)))) },
 	}
+}
+
+// squeezed marks the axes that a Squeeze drops.
+func squeezed(c *InferContext, x Shape) ([]bool, error) {
+	drop := make([]bool, len(x))
+	if !c.Has(1) {
+		for i, d := range x {
+			if !d.IsFixed() {
+				return nil, fmt.Errorf("shape %s is symbolic: name the axes to drop", x)
+			}
+			drop[i] = d.Size == 1
+		}
+		return drop, nil
+	}
+	axes, err := c.Int64s(1)
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range axes {
+		i, err := Axis(a, len(x))
+		if err != nil {
+			return nil, err
+		}
+		if !x[i].Is(1) {
+			return nil, fmt.Errorf("axis %d of %s is %s, not 1", a, x, x[i])
+		}
+		drop[i] = true
+	}
+	return drop, nil
 }
 
 func opUnsqueeze() *Op {

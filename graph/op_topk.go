@@ -1,7 +1,6 @@
 package graph
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -105,10 +104,11 @@ type selection[T number] struct {
 
 var errNaN = errors.New("NaN has no rank; remove it before TopK")
 
+// take selects from the n elements of x that stand stride apart.
 func (s *selection[T]) take(x []T, n int) error {
 	for i := range s.k {
 		v := x[i*s.stride]
-		if v != v {
+		if isNaN(v) {
 			return errNaN
 		}
 		s.values[i*s.stride], s.ids[i*s.stride] = v, int64(i)
@@ -116,17 +116,21 @@ func (s *selection[T]) take(x []T, n int) error {
 	for i := s.k/2 - 1; i >= 0; i-- {
 		s.sink(i, s.k)
 	}
+	worst := s.values[0]
+	at := s.k * s.stride
 	for i := s.k; i < n; i++ {
-		v := x[i*s.stride]
+		v := x[at]
+		at += s.stride
 		// Later elements lose ties, so most are passed over here. NaN is not.
-		if s.largest && v <= s.values[0] || !s.largest && v >= s.values[0] {
+		if s.largest && v <= worst || !s.largest && v >= worst {
 			continue
 		}
-		if v != v {
+		if isNaN(v) {
 			return errNaN
 		}
 		s.values[0], s.ids[0] = v, int64(i)
 		s.sink(0, s.k)
+		worst = s.values[0]
 	}
 	for last := s.k - 1; last > 0; last-- {
 		s.swap(0, last)
@@ -135,13 +139,19 @@ func (s *selection[T]) take(x []T, n int) error {
 	return nil
 }
 
+func isNaN[T number](v T) bool { return v != v } //nolint:gocritic // NaN alone differs from itself.
+
 // worse orders elements from the worst to the best; of equal ones the higher index is worse.
 func (s *selection[T]) worse(i, j int) bool {
 	i, j = i*s.stride, j*s.stride
-	if c := cmp.Compare(s.values[i], s.values[j]); c != 0 {
-		return (c < 0) == s.largest
+	v, w := s.values[i], s.values[j]
+	switch {
+	case v == w:
+		return s.ids[i] > s.ids[j]
+	case s.largest:
+		return v < w
 	}
-	return s.ids[i] > s.ids[j]
+	return v > w
 }
 
 func (s *selection[T]) swap(i, j int) {

@@ -28,48 +28,37 @@ func (b *Builder) Log(x *Value) *Value { return b.op("Log", nil, x) }
 func opNeg() *Op {
 	return &Op{
 		Type: "Neg", Since: 13,
-		Infer:  inferSame(tensor.Float32, tensor.Int64, tensor.Int32),
-		Kernel: signed(func(v float32) float32 { return -v }, func(v int64) int64 { return -v }),
-		Grad:   func(c *GradContext) { c.Set(0, c.B.Neg(c.Upstream(0))) },
+		Infer: inferSame(tensor.Float32, tensor.Int64, tensor.Int32),
+		Kernel: func(r *Run, _ *Node, in, out []*tensor.Tensor) error {
+			if x, ok := in[0].Any().([]float32); ok {
+				r.Kernels.Scale(tensor.MustData[float32](out[0]), -1, x)
+				return nil
+			}
+			return unaryInt(func(v int64) int64 { return -v }, in, out)
+		},
+		Grad: func(c *GradContext) { c.Set(0, c.B.Neg(c.Upstream(0))) },
 	}
 }
 
 func opAbs() *Op {
 	return &Op{
 		Type: "Abs", Since: 13,
-		Infer:  inferSame(tensor.Float32, tensor.Int64, tensor.Int32),
-		Kernel: signed(abs, func(v int64) int64 { return max(v, -v) }),
+		Infer: inferSame(tensor.Float32, tensor.Int64, tensor.Int32),
+		Kernel: func(_ *Run, _ *Node, in, out []*tensor.Tensor) error {
+			if x, ok := in[0].Any().([]float32); ok {
+				y := tensor.MustData[float32](out[0])
+				for i, v := range x {
+					y[i] = abs(v)
+				}
+				return nil
+			}
+			return unaryInt(func(v int64) int64 { return max(v, -v) }, in, out)
+		},
 		Grad: func(c *GradContext) {
 			b, g, zero := c.B, c.Upstream(0), c.B.Float32(0)
 			up := b.Where(b.Greater(c.In(0), zero), g, zero)
 			c.Set(0, b.Where(b.Less(c.In(0), zero), b.Neg(g), up))
 		},
-	}
-}
-
-// signed is the kernel of Neg and Abs.
-func signed(float func(float32) float32, long func(int64) int64) func(*Run, *Node, []*tensor.Tensor, []*tensor.Tensor) error {
-	return func(_ *Run, _ *Node, in, out []*tensor.Tensor) error {
-		switch x := in[0].Any().(type) {
-		case []float32:
-			y := tensor.MustData[float32](out[0])
-			for i, v := range x {
-				y[i] = float(v)
-			}
-		case []int64:
-			y := tensor.MustData[int64](out[0])
-			for i, v := range x {
-				y[i] = long(v)
-			}
-		case []int32:
-			y := tensor.MustData[int32](out[0])
-			for i, v := range x {
-				y[i] = int32(long(int64(v)))
-			}
-		default:
-			return fmt.Errorf("no kernel for %s", in[0].DType())
-		}
-		return nil
 	}
 }
 
@@ -120,3 +109,22 @@ func opLog() *Op {
 }
 
 func abs(v float32) float32 { return math.Float32frombits(math.Float32bits(v) &^ (1 << 31)) }
+
+// unaryInt runs f on an int64 or int32 tensor.
+func unaryInt(f func(int64) int64, in, out []*tensor.Tensor) error {
+	switch x := in[0].Any().(type) {
+	case []int64:
+		y := tensor.MustData[int64](out[0])
+		for i, v := range x {
+			y[i] = f(v)
+		}
+	case []int32:
+		y := tensor.MustData[int32](out[0])
+		for i, v := range x {
+			y[i] = int32(f(int64(v)))
+		}
+	default:
+		return fmt.Errorf("no kernel for %s", in[0].DType())
+	}
+	return nil
+}

@@ -2,6 +2,7 @@ package graph
 
 import (
 	"fmt"
+	"slices"
 
 	"recsys/tensor"
 )
@@ -102,11 +103,11 @@ func broadcastWalk(out []int, operands ...[]int) walk {
 // repeated have stride 0.
 func lay(strides *[MaxRank][maxOperands]int, o int, shape []int, rank int) {
 	stride := 1
-	for i := len(shape) - 1; i >= 0; i-- {
-		if shape[i] != 1 {
+	for i, size := range slices.Backward(shape) {
+		if size != 1 {
 			strides[rank-len(shape)+i][o] = stride
 		}
-		stride *= shape[i]
+		stride *= size
 	}
 }
 

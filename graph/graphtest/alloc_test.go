@@ -26,6 +26,7 @@ func TestKernelsDoNotAllocate(t *testing.T) {
 }
 
 func allocations(t *testing.T, op *graph.Op, c graphtest.Case) {
+	t.Helper()
 	b := graph.NewBuilder("g")
 	values, in := make([]*graph.Value, len(c.Inputs)), make([]*tensor.Tensor, len(c.Inputs))
 	for i, input := range c.Inputs {

@@ -59,8 +59,11 @@ func (c *Case) judge(out tensor.Map, err error) error {
 		return err // Bad data is an error, whatever the message.
 	}
 	if c.Error != "" {
-		if err == nil || !strings.Contains(err.Error(), c.Error) {
-			return fmt.Errorf("got error %v, want one with %q", err, c.Error)
+		switch {
+		case err == nil:
+			return fmt.Errorf("got no error, want one with %q", c.Error)
+		case !strings.Contains(err.Error(), c.Error):
+			return fmt.Errorf("want an error with %q, got: %w", c.Error, err)
 		}
 		return nil
 	}
