@@ -75,8 +75,8 @@ func (c *checker) step(r *Repository, field string, s Step) *Model {
 	case m.Config.IsEnsemble():
 		c.add(RuleStep, field, "name its stages instead", "is an ensemble itself")
 		return nil
-	case s.Version < 1:
-		c.add(RulePin, field, "pin the generation's version", "model_version is %d: generations could mix in one answer", s.Version)
+	case s.Version == -1:
+		c.add(RulePolicy, field, "pin the generation's version", "model_version is -1: generations could mix in one answer")
 	case !slices.Contains(m.Served(), s.Version):
 		c.add(RulePin, field, "add the version folder and the number to version_policy of "+m.Name,
 			"version %d of %q is not served: its policy serves %s", s.Version, m.Name, formatVersions(m.Served()))

@@ -77,7 +77,7 @@ func TestValidateMutations(t *testing.T) {
 		{"steps of a stage", edit(prep, "max_batch_size", "ensemble_scheduling { step { model_name: \"x\" } }\nmax_batch_size"), ensemble.RuleEnsemble, prep, "the model is no ensemble"},
 		{"missing stage", remove("shop_recall"), ensemble.RuleStep, top, `has no readable model "shop_recall"`},
 		{"ensemble as a step", edit(top, `model_name: "shop_prep"`, `model_name: "shop"`), ensemble.RuleStep, top, "is an ensemble itself"},
-		{"unpinned step", edit(top, "model_version: 1", "model_version: -1"), ensemble.RulePin, top, "generations could mix"},
+		{"unpinned step", edit(top, "model_version: 1", "model_version: -1"), ensemble.RulePolicy, top, "generations could mix"},
 		{"pin of a missing version", edit(top, "model_version: 1", "model_version: 3"), ensemble.RulePin, top, `version 3 of "shop_prep" is not served`},
 		{"unmapped input", edit(top, "    input_map { key: \"likes\" value: \"likes\" }\n", ""), ensemble.RuleMapping, top, `input "likes" of model "shop_prep" is mapped 0 times`},
 		{"unused input", edit(top, "    input_map { key: \"likes\" value: \"likes\" }\n", ""), ensemble.RuleMapping, top, "no step uses it"},

@@ -76,6 +76,28 @@ func TestGoodStages(t *testing.T) {
 	}
 }
 
+func TestShop(t *testing.T) {
+	e, _, err := ensembletest.Shop(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, fuse := range []ensemble.Fuse{ensemble.FuseNone, ensemble.FuseGroups, ensemble.FuseAll} {
+		stages, err := e.Fuse(fuse)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range stages {
+			t.Run(string(fuse)+"/"+s.Name, func(t *testing.T) {
+				sub, err := ensembletest.Graph(s)
+				if err != nil {
+					t.Fatal(err)
+				}
+				ensembletest.Run(t, sub)
+			})
+		}
+	}
+}
+
 func TestBrokenStages(t *testing.T) {
 	var calls atomic.Int64
 	tests := []struct {

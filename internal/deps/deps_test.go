@@ -47,7 +47,7 @@ var policy = map[string]string{
 	"ensemble/stage":         "ensemble graph onnx schema tensor",
 	"ensemble/ensembletest":  "ensemble graph graph/exec graph/kernel onnx schema tensor test/ort",
 	"engine":                 "ensemble graph graph/exec graph/kernel onnx schema tensor",
-	"engine/server":          "engine client/tritonpb ensemble tensor",
+	"engine/server":          "engine client/tritonpb client/wire ensemble tensor",
 	"client":                 "client/tritonpb tensor",
 	"client/tritonpb":        "",
 	"client/tritontest":      "client client/tritonpb tensor",

@@ -1,0 +1,16 @@
+// Package engine serves a model repository in process, as Triton would: it reads the folders and their config.pbtxt, holds the versions
+// that the policies name, and runs models and ensembles on graph/exec.
+//
+//	e, err := engine.Open(ctx, "model_repository", engine.Options{})
+//	out, version, err := e.Infer(ctx, "shop", inputs, []string{"item_ids", "scores"})
+//
+// [Open] refuses what Triton refuses: it applies the rules of [ensemble.Repository.Check] and [ensemble.CheckGraph] and runs the warm-ups for
+// one user. [Engine.Infer] takes tensors as they come over the wire, so a scalar column has the shape [B,1] that config.pbtxt declares, and
+// checks names, types, shapes and the batch size. Steps of an ensemble run in order of their tensors; steps that the wanted outputs do not need are
+// left out.
+//
+// Models whose files are the same byte by byte share memory. Requests are not joined into batches: each runs by itself, as many at once as there are
+// processors; the others wait.
+//
+// Package engine/server offers an Engine over gRPC.
+package engine
