@@ -33,8 +33,9 @@ func run(ctx context.Context, plan *exec.Plan, in tensor.Map, rows int, s schema
 	var workers sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {
 		workers.Go(func() {
+			session := plan.NewSession()
 			for from := range pieces {
-				if err := runPiece(ctx, plan, in, out, from, min(from+pieceRows, rows)); err != nil {
+				if err := runPiece(ctx, session, in, out, from, min(from+pieceRows, rows)); err != nil {
 					cancel(err)
 				}
 			}
@@ -51,12 +52,12 @@ func run(ctx context.Context, plan *exec.Plan, in tensor.Map, rows int, s schema
 	return out, nil
 }
 
-func runPiece(ctx context.Context, plan *exec.Plan, in, out tensor.Map, from, to int) error {
+func runPiece(ctx context.Context, session *exec.Session, in, out tensor.Map, from, to int) error {
 	part := make(tensor.Map, len(in))
 	for name, t := range in {
 		part[name] = t.Rows(from, to)
 	}
-	got, err := plan.Run(ctx, part)
+	got, err := session.Run(ctx, part)
 	if err != nil {
 		return err
 	}

@@ -17,7 +17,8 @@ import (
 type Bucketize struct {
 	// Columns are int64 or float32 and are replaced.
 	Columns []string `json:"columns"`
-	// Boundaries rise strictly and are finite.
+	// Boundaries rise strictly and lie between -2^63 and 2^63. For float32 columns they are rounded to float32, so that
+	// 0.7 in the data is on the boundary 0.7.
 	Boundaries []float64 `json:"boundaries"`
 }
 
@@ -91,8 +92,8 @@ func bucketizeRule() rule[bins] {
 	}
 }
 
-// boundaries returns the boundaries in the column's type, rounded up: a value of that type is at or above a boundary
-// exactly when it is at or above the rounded one.
+// boundaries returns the boundaries in the column's type: rounded up for int64, which changes no comparison, and to the
+// nearest float32, as a number in the data that is written like the boundary has been.
 func boundaries(b *graph.Builder, at []float64, dtype tensor.DType) *graph.Value {
 	if dtype == tensor.Int64 {
 		rounded := make([]int64, len(at))
@@ -104,9 +105,6 @@ func boundaries(b *graph.Builder, at []float64, dtype tensor.DType) *graph.Value
 	rounded := make([]float32, len(at))
 	for i, v := range at {
 		rounded[i] = float32(v)
-		if float64(rounded[i]) < v {
-			rounded[i] = math.Nextafter32(rounded[i], float32(math.Inf(1)))
-		}
 	}
 	return b.Const("", tensor.Of(rounded, len(rounded)))
 }

@@ -138,18 +138,18 @@ func TestValues(t *testing.T) {
 		{
 			"bucketize", pick("age", "year", "scores"), nil,
 			[]feature.Operator{
-				// 0.1 is not a float32: the nearest is above it, the one before is below.
-				&op.Bucketize{Columns: []string{"age", "scores"}, Boundaries: []float64{0.1, 18}},
+				// Neither 0.1 nor 0.7 is a float32: the nearest are above and below.
+				&op.Bucketize{Columns: []string{"age", "scores"}, Boundaries: []float64{0.1, 0.7, 18}},
 				&op.Bucketize{Columns: []string{"year"}, Boundaries: []float64{1990, 1999.5}},
 			},
 			tensor.Map{
-				"age":    tensor.Of([]float32{nan(), 0.1, math.Nextafter32(0.1, 0), 18, 17.999}, 5),
-				"scores": tensor.Of([]float32{nan(), 0, 18, 1, 2, nan(), 0, 0, 0, 0, 0, 0, 0, 0, 0}, 5, 3),
-				"year":   tensor.Of([]int64{null, 1989, 1990, 1999, 2000}, 5),
+				"age":    tensor.Of([]float32{nan(), 0.1, math.Nextafter32(0.1, 0), 18, 17.999, 0.7, math.Nextafter32(0.7, 0)}, 7),
+				"scores": tensor.Of(append([]float32{nan(), 0, 18, 1, 2, nan()}, make([]float32, 15)...), 7, 3),
+				"year":   tensor.Of([]int64{null, 1989, 1990, 1999, 2000, 0, 0}, 7),
 			},
 			map[string]any{
-				"age": []int64{1, 3, 2, 4, 3}, "year": []int64{1, 2, 3, 3, 4},
-				"scores": []int64{0, 2, 4, 3, 3, 0, 2, 2, 2, 2, 2, 2, 2, 2, 2},
+				"age": []int64{1, 3, 2, 5, 4, 4, 3}, "year": []int64{1, 2, 3, 3, 4, 2, 2},
+				"scores": []int64{0, 2, 5, 4, 4, 0, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2},
 			},
 		},
 		{
