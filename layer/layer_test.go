@@ -1,0 +1,196 @@
+package layer_test
+
+import (
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"recsys/graph"
+	"recsys/graph/exec"
+	"recsys/graph/kernel"
+	"recsys/layer"
+	"recsys/tensor"
+)
+
+// near allows the rounding of a few float32 operations on values near 1.
+func near() cmp.Option { return cmpopts.EquateApprox(1e-6, 1e-6) }
+
+// run builds a graph of one output, sets its parameters and runs it.
+func run(t *testing.T, in, params tensor.Map, build func(b *graph.Builder, in map[string]*graph.Value) *graph.Value) *tensor.Tensor {
+	t.Helper()
+	b := graph.NewBuilder("test")
+	values := map[string]*graph.Value{}
+	for _, name := range in.Names() {
+		shape := graph.Dims(in[name].Shape()...)
+		shape[0] = graph.Sym("B")
+		values[name] = b.Input(name, in[name].DType(), shape)
+	}
+	b.Output("y", build(b, values))
+	g, err := b.Build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := g.Load(params); err != nil {
+		t.Fatal(err)
+	}
+	plan, err := exec.Compile(g, exec.Options{Kernels: kernel.Portable()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := plan.Run(t.Context(), in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out["y"]
+}
+
+func compare(t *testing.T, got *tensor.Tensor, shape []int, want []float32) {
+	t.Helper()
+	if diff := cmp.Diff(shape, got.Shape()); diff != "" {
+		t.Errorf("shape (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(want, tensor.MustData[float32](got), near()); diff != "" {
+		t.Errorf("values (-want +got):\n%s", diff)
+	}
+}
+
+// table is [4,2]: row i is (i, 10·i), so that row 0 would show if padding were counted.
+func table() tensor.Map {
+	return tensor.Map{"embedding/item": tensor.Of([]float32{7, 70, 1, 10, 2, 20, 3, 30}, 4, 2)}
+}
+
+func TestEmbedding(t *testing.T) {
+	in := tensor.Map{"ids": tensor.Of([]int64{3, 1, 2, 2}, 2, 2)}
+	got := run(t, in, table(), func(b *graph.Builder, in map[string]*graph.Value) *graph.Value {
+		return layer.Embedding{Name: "item", Rows: 4, Dim: 2}.Apply(b, in["ids"])
+	})
+	compare(t, got, []int{2, 2, 2}, []float32{3, 30, 1, 10, 2, 20, 2, 20})
+}
+
+func TestListEmbeddingIgnoresPadding(t *testing.T) {
+	in := tensor.Map{"ids": tensor.Of([]int64{3, 1, 0, 0, 0, 0, 0, 2, 0}, 3, 3)}
+	got := run(t, in, table(), func(b *graph.Builder, in map[string]*graph.Value) *graph.Value {
+		return layer.ListEmbedding{Embedding: layer.Embedding{Name: "item", Rows: 4, Dim: 2}}.Apply(b, in["ids"])
+	})
+	compare(t, got, []int{3, 2}, []float32{2, 20, 0, 0, 2, 20})
+}
+
+func TestListEmbeddingOfCandidates(t *testing.T) {
+	in := tensor.Map{"ids": tensor.Of([]int64{1, 0, 2, 3, 0, 0, 3, 1}, 2, 2, 2)}
+	got := run(t, in, table(), func(b *graph.Builder, in map[string]*graph.Value) *graph.Value {
+		return layer.ListEmbedding{Embedding: layer.Embedding{Name: "item", Rows: 4, Dim: 2}}.Apply(b, in["ids"])
+	})
+	compare(t, got, []int{2, 2, 2}, []float32{1, 10, 2.5, 25, 0, 0, 2, 20})
+}
+
+func TestSequenceEmbedding(t *testing.T) {
+	weighted := func(rate float64, items ...float64) float32 { // oldest first
+		sum, total := 0.0, 0.0
+		for i, v := range items {
+			w := math.Exp(-rate * float64(len(items)-1-i))
+			sum, total = sum+w*v, total+w
+		}
+		return float32(sum / total)
+	}
+	a, b2 := weighted(0.5, 3, 1, 2), weighted(0.5, 1)
+	tests := []struct {
+		name string
+		ids  []int64
+		want []float32
+	}{
+		{"full", []int64{3, 1, 2}, []float32{2, 20, a, 10 * a}},
+		{"padded on the right", []int64{1, 0, 0}, []float32{1, 10, b2, 10 * b2}},
+		{"padded on the left", []int64{0, 0, 1}, []float32{1, 10, b2, 10 * b2}},
+		{"empty", []int64{0, 0, 0}, []float32{0, 0, 0, 0}},
+	}
+	for _, tc := range tests {
+		t.Run(tc.name, func(t *testing.T) {
+			in := tensor.Map{"ids": tensor.Of(tc.ids, 1, 3)}
+			got := run(t, in, table(), func(b *graph.Builder, in map[string]*graph.Value) *graph.Value {
+				return layer.SequenceEmbedding{
+					Embedding: layer.Embedding{Name: "item", Rows: 4, Dim: 2}, Rates: []float32{0, 0.5},
+				}.Apply(b, in["ids"])
+			})
+			compare(t, got, []int{1, 4}, tc.want)
+		})
+	}
+}
+
+func TestMLP(t *testing.T) {
+	params := tensor.Map{
+		"top/0/weight": tensor.Of([]float32{1, -1, 2, 1}, 2, 2), "top/0/bias": tensor.Of([]float32{0.5, 0}, 2),
+		"top/1/weight": tensor.Of([]float32{1, -2}, 2, 1), "top/1/bias": tensor.Of([]float32{-10}, 1),
+	}
+	in := tensor.Map{"x": tensor.Of([]float32{1, 2, 3, -1}, 2, 2)}
+	got := run(t, in, params, func(b *graph.Builder, in map[string]*graph.Value) *graph.Value {
+		return layer.MLP{Name: "top", Units: []int{2, 1}}.Apply(b, in["x"])
+	})
+	// Row 0: (1+4+0.5, -1+2) = (5.5, 1) -> 5.5-2-10. Row 1: (3-2+0.5, -3-1) -> relu (1.5, 0) -> 1.5-10.
+	compare(t, got, []int{2, 1}, []float32{-6.5, -8.5})
+}
+
+func TestDotInteraction(t *testing.T) {
+	in := tensor.Map{
+		"a": tensor.Of([]float32{1, 2, 0, 1}, 1, 2, 2), "b": tensor.Of([]float32{3, -1, 2, 2}, 1, 2, 2),
+		"c": tensor.Of([]float32{0.5, 4, 1, -1}, 1, 2, 2),
+	}
+	got := run(t, in, nil, func(b *graph.Builder, in map[string]*graph.Value) *graph.Value {
+		return layer.DotInteraction{}.Apply(b, in["a"], in["b"], in["c"])
+	})
+	// Candidate 0: b·a = 1, c·a = 8.5, c·b = -2.5; candidate 1: 2, -1, 0.
+	compare(t, got, []int{1, 2, 3}, []float32{1, 8.5, -2.5, 2, -1, 0})
+}
+
+func TestL2Norm(t *testing.T) {
+	in := tensor.Map{"x": tensor.Of([]float32{3, 4, 0, 0}, 2, 2)}
+	got := run(t, in, nil, func(b *graph.Builder, in map[string]*graph.Value) *graph.Value {
+		return layer.L2Norm{}.Apply(b, in["x"])
+	})
+	compare(t, got, []int{2, 2}, []float32{0.6, 0.8, 0, 0})
+}
+
+func TestFaults(t *testing.T) {
+	tests := []struct {
+		name  string
+		build func(b *graph.Builder, ids, x *graph.Value) *graph.Value
+		want  string
+	}{
+		{"no rows", func(b *graph.Builder, ids, _ *graph.Value) *graph.Value {
+			return layer.Embedding{Name: "item", Dim: 2}.Apply(b, ids)
+		}, `embedding "item" has 0 rows`},
+		{"scalar as list", func(b *graph.Builder, ids, _ *graph.Value) *graph.Value {
+			return layer.ListEmbedding{Embedding: layer.Embedding{Name: "item", Rows: 4, Dim: 2}}.Apply(b, ids)
+		}, "have to be [...,L]"},
+		{"negative rate", func(b *graph.Builder, ids, _ *graph.Value) *graph.Value {
+			e := layer.Embedding{Name: "item", Rows: 4, Dim: 2}
+			return layer.SequenceEmbedding{Embedding: e, Rates: []float32{-1}}.Apply(b, b.Expand(b.Unsqueeze(ids, []int64{1}), b.Int64s(1, 3)))
+		}, "rates are not negative"},
+		{"unknown activation", func(b *graph.Builder, _, x *graph.Value) *graph.Value {
+			return layer.Dense{Name: "d", Units: 2, Activation: "swish"}.Apply(b, x)
+		}, `activation "swish"`},
+		{"no units", func(b *graph.Builder, _, x *graph.Value) *graph.Value {
+			return layer.MLP{Name: "top", Units: []int{0}}.Apply(b, x)
+		}, `dense layer "top/0": has 0 units`},
+		{"one vector", func(b *graph.Builder, _, x *graph.Value) *graph.Value {
+			return layer.DotInteraction{}.Apply(b, x)
+		}, "at least 2"},
+		{"no features", func(b *graph.Builder, _, _ *graph.Value) *graph.Value {
+			return layer.Concat{}.Apply(b)
+		}, "concat of no features"},
+	}
+	for _, tc := range tests {
+		t.Run(tc.name, func(t *testing.T) {
+			b := graph.NewBuilder("test")
+			ids := b.Input("ids", tensor.Int64, graph.Shape{graph.Sym("B")})
+			x := b.Input("x", tensor.Float32, graph.Shape{graph.Sym("B"), graph.Fixed(3)})
+			b.Output("y", tc.build(b, ids, x))
+			_, err := b.Build()
+			if err == nil || !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("got error %v, want one with %q", err, tc.want)
+			}
+		})
+	}
+}
