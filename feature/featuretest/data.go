@@ -1,11 +1,12 @@
 package featuretest
 
 import (
+	"hash/fnv"
 	"math"
+	"math/rand/v2"
 	"slices"
 	"strings"
 
-	"recsys/internal/portable"
 	"recsys/schema"
 	"recsys/tensor"
 )
@@ -16,7 +17,7 @@ const trainRows = 101
 func trainingData(raw schema.Schema) tensor.Map {
 	table := tensor.Map{}
 	for _, c := range raw {
-		rng := portable.New(1, "featuretest/"+c.Name)
+		rng := stream(1, c.Name)
 		n := trainRows * max(c.Length, 1)
 		switch c.DType.DType { //nolint:exhaustive // raw columns have these types
 		case tensor.Int64:
@@ -33,7 +34,14 @@ func trainingData(raw schema.Schema) tensor.Map {
 	return table
 }
 
-func draw[T tensor.Element](rng *portable.Rand, values []T, n int) []T {
+// stream makes the random numbers of a column.
+func stream(seed uint64, column string) *rand.Rand {
+	h := fnv.New64a()
+	h.Write([]byte(column))
+	return rand.New(rand.NewPCG(seed, h.Sum64()))
+}
+
+func draw[T tensor.Element](rng *rand.Rand, values []T, n int) []T {
 	out := make([]T, n)
 	for i := range out {
 		out[i] = values[rng.IntN(len(values))]
@@ -74,7 +82,7 @@ func probeData(raw schema.Schema, train tensor.Map) (probe tensor.Map, rows int)
 	rows = max(len(ints), len(floats), len(texts)) + 40
 	probe = tensor.Map{}
 	for _, c := range raw {
-		rng := portable.New(2, "featuretest/"+c.Name)
+		rng := stream(2, c.Name)
 		switch c.DType.DType { //nolint:exhaustive // raw columns have these types
 		case tensor.Int64:
 			probe[c.Name] = shaped(spread(rng, ints, rows, c.Length), c)
@@ -95,7 +103,7 @@ func unique[T int64 | string](values []T) []T {
 
 // spread takes each value once and then draws. In lists it begins with an empty one and pads every second list on the
 // right; null is the first of values, which is sorted for the types whose null is least, and NaN for floats.
-func spread[T tensor.Element](rng *portable.Rand, values []T, rows, length int) []T {
+func spread[T tensor.Element](rng *rand.Rand, values []T, rows, length int) []T {
 	n := rows * max(length, 1)
 	out := append(slices.Clone(values), draw(rng, values, n)...)[:n]
 	for row := 0; length > 0 && row < rows; row += 2 {
