@@ -1,0 +1,212 @@
+package eval
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"recsys/graph/exec"
+	"recsys/graph/kernel"
+	"recsys/metric"
+	"recsys/model"
+	"recsys/tensor"
+	"recsys/train"
+)
+
+// Options are the settings of an evaluation. The zero value of a field is its default.
+type Options struct {
+	// Cutoffs are the k of Recall@k and NDCG@k, ascending; none means 10, 20, 100.
+	Cutoffs []int
+	// Workers is the number of blocks of users at work; 0 means GOMAXPROCS. Results do not depend on it.
+	Workers int
+	// Kernels is the set to compute with; nil means kernel.Best().
+	Kernels *kernel.Set
+}
+
+func (o Options) withDefaults() Options {
+	if len(o.Cutoffs) == 0 {
+		o.Cutoffs = []int{10, 20, 100}
+	}
+	if o.Workers <= 0 {
+		o.Workers = runtime.GOMAXPROCS(0)
+	}
+	if o.Kernels == nil {
+		o.Kernels = kernel.Best()
+	}
+	return o
+}
+
+// Metrics are named means over users, such as "recall@10", "ndcg@10" and "mrr@100", or over rows, such as "auc".
+type Metrics map[string]float64
+
+// query is one user with the held-out items.
+type query struct {
+	row     int32 // the first held-out interaction: its place in time is where the history ends
+	targets []int // item indices
+}
+
+// userBlock is the number of users whose scores are computed at once.
+const userBlock = 128
+
+// Retrieval ranks all items for every user of rows, as of the user's first one of them, and finds the places of the
+// rows' items: recall and NDCG at every cutoff, the reciprocal rank at the last one, as package metric defines them.
+// Items that the user has among seen are left out of the ranking; held-out items among them, and those that stand for no
+// item, do not count. Of equal scores the lower index comes first. "users" is the number of users that are left.
+func Retrieval(
+	ctx context.Context, r *model.Retrieval, e *train.Examples, rows, seen []int32, o Options,
+) (Metrics, error) {
+	o = o.withDefaults()
+	known := train.NewUserItems(e, seen)
+	queries := group(e, rows, known, r.First)
+	if len(queries) == 0 {
+		return nil, fmt.Errorf("evaluate %q: %w", r.Name,
+			errors.New("no held-out interaction is left to find; look at the split"))
+	}
+	plan, err := exec.Compile(r.Query, exec.Options{Kernels: o.Kernels})
+	if err != nil {
+		return nil, fmt.Errorf("evaluate %q: %w", r.Name, err)
+	}
+	v := &evaluation{r: r, e: e, known: known, plan: plan, o: o}
+	blocks := slices.Collect(slices.Chunk(queries, userBlock))
+	lists := make([][][]int, len(blocks))
+	err = parallel(o.Workers, len(blocks), func(i int) error {
+		var err error
+		lists[i], err = v.block(ctx, blocks[i])
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("evaluate %q: %w", r.Name, err)
+	}
+	means := metric.NewRankings(o.metrics()...)
+	for i, block := range blocks {
+		for j, q := range block {
+			means.Add(lists[i][j], q.targets)
+		}
+	}
+	values := Metrics(means.Values())
+	values["users"] = float64(means.Lists())
+	return values, nil
+}
+
+// metrics returns recall and NDCG at every cutoff and the reciprocal rank at the last one.
+func (o Options) metrics() []metric.Ranking {
+	out := []metric.Ranking{metric.MRR{K: o.Cutoffs[len(o.Cutoffs)-1]}}
+	for _, k := range o.Cutoffs {
+		out = append(out, metric.Recall{K: k}, metric.NDCG{K: k})
+	}
+	return out
+}
+
+// group collects the held-out items of every user, in the order of users.
+func group(e *train.Examples, rows []int32, known *train.UserItems, first int) []query {
+	byUser := map[int32]*query{}
+	users := make([]int32, 0, len(rows))
+	for _, r := range rows {
+		user, item := e.User[r], e.Item[r]
+		q := byUser[user]
+		if q == nil {
+			q = &query{row: r}
+			byUser[user] = q
+			users = append(users, user)
+		}
+		if e.Position != nil && e.Position[r] < e.Position[q.row] {
+			q.row = r
+		}
+		if int(item) >= first && !known.Has(user, item) && !slices.Contains(q.targets, int(item)) {
+			q.targets = append(q.targets, int(item))
+		}
+	}
+	slices.Sort(users)
+	var out []query
+	for _, u := range users {
+		if q := byUser[u]; len(q.targets) > 0 {
+			out = append(out, *q)
+		}
+	}
+	return out
+}
+
+type evaluation struct {
+	r     *model.Retrieval
+	e     *train.Examples
+	known *train.UserItems
+	plan  *exec.Plan
+	o     Options
+}
+
+// block returns the first items of every query, best first.
+func (v *evaluation) block(ctx context.Context, queries []query) ([][]int, error) {
+	rows := make([]int32, len(queries))
+	for i, q := range queries {
+		rows[i] = q.row
+	}
+	in, err := v.e.Inputs(v.r.Query, rows)
+	if err != nil {
+		return nil, err
+	}
+	out, err := v.plan.Run(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	vectors, err := tensor.Data[float32](out[model.QueryOutput])
+	if err != nil {
+		return nil, err
+	}
+	items, d := v.r.Items.Dim(0), v.r.Items.Dim(1)
+	if len(vectors) != len(rows)*d {
+		return nil, fmt.Errorf("queries are %s and items %s; both need one width", out[model.QueryOutput], v.r.Items)
+	}
+	scores := make([]float32, len(rows)*items)
+	v.o.Kernels.Gemm(kernel.Gemm{
+		TransB: true, M: len(rows), N: items, K: d,
+		A: vectors, B: tensor.MustData[float32](v.r.Items), C: scores, LDA: d, LDB: d, LDC: items,
+	})
+	lists := make([][]int, len(queries))
+	for i, q := range queries {
+		line := scores[i*items : (i+1)*items]
+		v.mask(line, v.e.User[q.row])
+		if lists[i], err = metric.TopK(line, nil, v.o.Cutoffs[len(v.o.Cutoffs)-1], nil); err != nil {
+			return nil, fmt.Errorf("user row %d: %w", v.e.User[q.row], err)
+		}
+	}
+	return lists, nil
+}
+
+// mask gives -inf to what is no item and to what the user has.
+func (v *evaluation) mask(scores []float32, user int32) {
+	none := float32(math.Inf(-1))
+	for i := range min(v.r.First, len(scores)) {
+		scores[i] = none
+	}
+	for _, item := range v.known.Of(user) {
+		if int(item) < len(scores) {
+			scores[item] = none
+		}
+	}
+}
+
+// parallel calls f(0) to f(n-1) on up to workers goroutines and returns the error of the smallest i that failed.
+func parallel(workers, n int, f func(i int) error) error {
+	errs := make([]error, n)
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range min(workers, n) {
+		wg.Go(func() {
+			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
+				errs[i] = f(i)
+			}
+		})
+	}
+	wg.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,128 @@
+package model
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"recsys/graph"
+	"recsys/layer"
+	"recsys/schema"
+)
+
+// DLRM are the settings of the deep learning recommendation model (Naumov et al. 2019): a bottom MLP over the
+// continuous columns, an embedding of one width per categorical column, the dot products of all pairs of these vectors,
+// and a top MLP over the products and the bottom's output. The tables begin uniform in ±sqrt(1/V), as in the paper's
+// code.
+type DLRM struct {
+	// Name prefixes parameter paths; "" means "dlrm".
+	Name string `json:"name,omitempty"`
+	// Dim is the width D of every embedding; 0 means 16.
+	Dim int `json:"dim,omitempty"`
+	// Bottom are the widths of the bottom MLP's hidden layers; a layer of Dim units follows. None means 64. Unused
+	// without continuous columns.
+	Bottom []int `json:"bottom,omitempty"`
+	// Top are the widths of the top MLP's hidden layers; a layer of one unit per task follows. None means 128, 64.
+	Top []int `json:"top,omitempty"`
+	// Deviation of initial embeddings; 0 means uniform.
+	Deviation float32 `json:"deviation,omitempty"`
+	// Tasks names the binary tasks; none means "like".
+	Tasks []string `json:"-"`
+}
+
+type dlrm struct {
+	settings DLRM
+	schema   schema.Schema
+}
+
+// NewDLRM binds the settings to a schema, which needs an item column and two vectors to multiply.
+func NewDLRM(s schema.Schema, settings DLRM) (Ranker, error) {
+	if settings.Name == "" {
+		settings.Name = "dlrm"
+	}
+	if settings.Dim == 0 {
+		settings.Dim = 16
+	}
+	if len(settings.Bottom) == 0 {
+		settings.Bottom = []int{64}
+	}
+	if len(settings.Top) == 0 {
+		settings.Top = []int{128, 64}
+	}
+	if len(settings.Tasks) == 0 {
+		settings.Tasks = []string{"like"}
+	}
+	errs := []error{check(s)}
+	if settings.Dim < 0 {
+		errs = append(errs, fmt.Errorf("dim %d has to be positive", settings.Dim))
+	}
+	if len(ItemColumns(s)) == 0 {
+		errs = append(errs, errors.New("the schema has no categorical or continuous item column"))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, fmt.Errorf("model %q: %w", settings.Name, err)
+	}
+	return &dlrm{settings: settings, schema: s}, nil
+}
+
+func (m *dlrm) Name() string { return m.settings.Name }
+
+func (m *dlrm) Schema() schema.Schema { return m.schema }
+
+func (m *dlrm) Tasks() []string { return m.settings.Tasks }
+
+func (m *dlrm) Logits(b *graph.Builder, query, candidates Columns) []*graph.Value {
+	defer b.Scope(m.settings.Name)()
+	userVectors, userNumbers := m.encode(b, QueryColumns(m.schema), query)
+	vectors, numbers := m.encode(b, ItemColumns(m.schema), candidates)
+	axes := candidateAxes(b, m.schema, candidates)
+	repeat := func(x *graph.Value) *graph.Value { return b.Expand(b.Unsqueeze(x, []int64{1}), axes) } // [B,K,F]
+	for _, x := range userVectors {
+		vectors = append(vectors, repeat(x))
+	}
+	for _, x := range userNumbers {
+		numbers = append(numbers, repeat(x))
+	}
+	var top []*graph.Value
+	if len(numbers) > 0 {
+		units := append(append([]int{}, m.settings.Bottom...), m.settings.Dim)
+		x := layer.Concat{}.Apply(b, numbers...)
+		bottom := layer.MLP{Name: "bottom", Units: units, Last: layer.ReLU}.Apply(b, x)
+		vectors = append(vectors, bottom)
+		top = append(top, bottom)
+	}
+	top = append(top, layer.DotInteraction{}.Apply(b, vectors...))
+	x := layer.MLP{Name: "top", Units: m.settings.Top, Last: layer.ReLU}.Apply(b, layer.Concat{}.Apply(b, top...))
+	logits := make([]*graph.Value, len(m.settings.Tasks))
+	for i, task := range m.settings.Tasks {
+		logits[i] = b.Squeeze(layer.Dense{Name: "task/" + task, Units: 1, Activation: layer.Linear}.Apply(b, x), []int64{-1})
+	}
+	return logits
+}
+
+// encode returns the categorical columns as vectors [...,D] and the continuous ones as [...,1].
+func (m *dlrm) encode(b *graph.Builder, s schema.Schema, values Columns) (vectors, numbers []*graph.Value) {
+	for _, c := range s {
+		if c.Has(schema.Continuous) {
+			numbers = append(numbers, number(b, c, values[c.Name]))
+			continue
+		}
+		limit := float32(math.Sqrt(1 / float64(c.Cardinality)))
+		e := layer.Embedding{Name: c.Name, Rows: c.Cardinality, Dim: m.settings.Dim, Init: graph.Uniform(limit)}
+		if m.settings.Deviation > 0 {
+			e.Init = graph.Normal(m.settings.Deviation)
+		}
+		vectors = append(vectors, embed(b, c, e, values[c.Name]))
+	}
+	return vectors, numbers
+}
+
+// candidateAxes returns the shape [B,K,1] of the candidates as a value, taken from the first scalar column.
+func candidateAxes(b *graph.Builder, s schema.Schema, candidates Columns) *graph.Value {
+	for _, c := range ItemColumns(s) {
+		if v := candidates[c.Name]; v != nil && c.Length == 0 {
+			return b.ShapeOf(b.Unsqueeze(v, []int64{-1}))
+		}
+	}
+	return b.Fail(errors.New("no item column is a scalar; the item's key has to be among the features"))
+}

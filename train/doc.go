@@ -1,0 +1,15 @@
+// Package train fits models to encoded interactions in memory.
+//
+// [Examples] are the data: tables of users and items, interactions that point into them, and every user's sequence of
+// items, from which histories are cut on the fly, strictly before the example's own place. A [Task] is a training graph
+// with the rows to train on: [NewSoftmaxTask] and [NewPairwiseTask] for retrievers, [NewPointwiseTask] for rankers.
+// [Fit] runs it.
+//
+//	task, err := train.NewSoftmaxTask(m, examples, rows, train.Softmax{})
+//	result, err := train.Fit(ctx, task, train.Options{Epochs: 10, Seed: 1})
+//	retrieval, err := model.NewRetrieval(ctx, m, result.State, examples.Items, examples.First, nil)
+//
+// A batch is cut into shards of a fixed number of rows. Workers run shards side by side; their gradients are added in
+// the order of the shards, and every random draw belongs to a shard, so that the result has the same bytes with any
+// number of workers. In-batch negatives are those of the shard.
+package train

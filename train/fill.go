@@ -1,0 +1,165 @@
+package train
+
+import (
+	"fmt"
+	"strings"
+
+	"recsys/graph"
+	"recsys/internal/portable"
+	"recsys/model"
+	"recsys/schema"
+	"recsys/tensor"
+)
+
+// Names of training inputs beside those of package model.
+const (
+	// WeightInput holds the weights of rows [B] float32, whose weighted sum of losses is the loss.
+	WeightInput = "weight"
+	// ItemIDsInput holds item indices [B] int64, LogQInput the logarithm of their share among the positives [B].
+	ItemIDsInput = "item_ids"
+	LogQInput    = "log_q"
+	// LossOutput is the training graph's loss, float32 of rank 0.
+	LossOutput = "loss"
+)
+
+// draw is one shard before it is written into tensors.
+type draw struct {
+	rows  []int32 // interactions, B
+	items []int32 // item indices, B or B·K
+	rng   *portable.Rand
+	// weight is the weight of every row.
+	weight float32
+}
+
+// filler writes one input of a training graph.
+type filler struct {
+	name  string
+	dtype tensor.DType
+	// items tells that the input has an entry per item and not per row; width is the elements of an entry.
+	items bool
+	width int
+	shape graph.Shape
+	fill  func(dst *tensor.Tensor, d *draw)
+}
+
+// newFiller finds where the input's values come from.
+func newFiller(in *graph.Value, e *Examples, logQ []float32) (filler, error) {
+	f := filler{name: in.Name(), dtype: in.DType(), shape: in.Shape(), width: 1}
+	switch in.Name() {
+	case WeightInput:
+		f.fill = func(dst *tensor.Tensor, d *draw) {
+			w := tensor.MustData[float32](dst)
+			for i := range w {
+				w[i] = d.weight
+			}
+		}
+		return f, nil
+	case ItemIDsInput:
+		f.items = true
+		f.fill = func(dst *tensor.Tensor, d *draw) {
+			for i, id := range d.items {
+				tensor.MustData[int64](dst)[i] = int64(id)
+			}
+		}
+		return f, nil
+	case LogQInput:
+		f.items = true
+		f.fill = func(dst *tensor.Tensor, d *draw) {
+			for i, id := range d.items {
+				tensor.MustData[float32](dst)[i] = logQ[id]
+			}
+		}
+		return f, nil
+	}
+	if name, ok := strings.CutPrefix(in.Name(), model.LabelInput("")); ok {
+		return f.label(name, e)
+	}
+	for _, c := range model.QueryColumns(e.Schema) {
+		if model.QueryInput(c.Name) == in.Name() {
+			return f.query(c, e), nil
+		}
+	}
+	for _, c := range model.ItemColumns(e.Schema) {
+		if model.ItemInput(c.Name) == in.Name() {
+			f.items, f.width = true, max(1, c.Length)
+			f.fill = func(dst *tensor.Tensor, d *draw) { gatherRows(dst, e.Items[c.Name], d.items, f.width) }
+			return f, nil
+		}
+	}
+	return f, fmt.Errorf("the graph's input %q is neither a column of the schema nor a training input", in.Name())
+}
+
+func (f filler) label(task string, e *Examples) (filler, error) {
+	labels, ok := e.Labels[task]
+	if !ok {
+		return f, fmt.Errorf("the examples have no labels of task %q", task)
+	}
+	f.items = true
+	f.fill = func(dst *tensor.Tensor, d *draw) {
+		y := tensor.MustData[float32](dst)
+		for i, r := range d.rows {
+			y[i] = labels[r]
+		}
+	}
+	return f, nil
+}
+
+func (f filler) query(c schema.Column, e *Examples) filler {
+	f.width = max(1, c.Length)
+	switch {
+	case c.Has(schema.Context):
+		f.fill = func(dst *tensor.Tensor, d *draw) { gatherRows(dst, e.Context[c.Name], d.rows, f.width) }
+	case c.Has(schema.Sequence):
+		f.fill = func(dst *tensor.Tensor, d *draw) {
+			ids := tensor.MustData[int64](dst)
+			for i, r := range d.rows {
+				window(ids[i*f.width:(i+1)*f.width], e.Sequences.Of(e.User[r]), e.Position[r])
+			}
+		}
+	default:
+		f.fill = func(dst *tensor.Tensor, d *draw) {
+			gatherMapped(dst, e.Users[c.Name], d.rows, e.User, f.width)
+		}
+	}
+	return f
+}
+
+// gatherRows copies the rows of src that ids name into dst, width elements each.
+func gatherRows(dst, src *tensor.Tensor, ids []int32, width int) {
+	gatherMapped(dst, src, ids, nil, width)
+}
+
+// gatherMapped copies row through[id] of src, or row id when through is nil, for each of ids.
+func gatherMapped(dst, src *tensor.Tensor, ids, through []int32, width int) {
+	switch s := src.Any().(type) {
+	case []int64:
+		gather(tensor.MustData[int64](dst), s, ids, through, width)
+	case []float32:
+		gather(tensor.MustData[float32](dst), s, ids, through, width)
+	}
+}
+
+func gather[T any](dst, src []T, ids, through []int32, width int) {
+	for i, id := range ids {
+		if through != nil {
+			id = through[id]
+		}
+		copy(dst[i*width:(i+1)*width], src[int(id)*width:])
+	}
+}
+
+// Inputs returns the inputs of g for interactions rows: query columns [B], [B,L] of their users and places in time, item
+// columns of their own items, [B], [B,1] or with a list axis, and labels. The tensors are new.
+func (e *Examples) Inputs(g *graph.Graph, rows []int32) (tensor.Map, error) {
+	t := &Task{Name: g.Name, Graph: g, candidates: 1, items: e.Item}
+	for _, in := range g.Inputs {
+		f, err := newFiller(in, e, nil)
+		if err != nil {
+			return nil, fmt.Errorf("graph %q: %w", g.Name, err)
+		}
+		t.fillers = append(t.fillers, f)
+	}
+	b := t.newBuffer(len(rows))
+	t.fill(b, rows, 1, nil)
+	return b.in, nil
+}

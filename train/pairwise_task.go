@@ -1,0 +1,130 @@
+package train
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"recsys/graph"
+	"recsys/internal/portable"
+	"recsys/loss"
+	"recsys/model"
+)
+
+// Pairwise are the settings of a pairwise task.
+type Pairwise struct {
+	Loss loss.BPR
+	// Negatives is the number of items that each positive is compared with; 0 means 1.
+	Negatives int
+	// L2 is the weight of the squared length of the vectors of query, positive and negatives; 0 means none. Rendle et
+	// al. 2009 have a weight each; here one serves.
+	L2 float32
+}
+
+// NewPairwiseTask trains a retriever to score each row's item above items drawn from all items uniformly that its user
+// does not have among rows (Rendle et al. 2009).
+func NewPairwiseTask(m model.Retriever, e *Examples, rows []int32, s Pairwise) (*Task, error) {
+	if s.Negatives == 0 {
+		s.Negatives = 1
+	}
+	if s.Negatives < 0 {
+		return nil, fmt.Errorf("train %q: %d negatives; at least 1 is needed", m.Name(), s.Negatives)
+	}
+	b := graph.NewBuilder(m.Name() + "_pairwise")
+	k := graph.Fixed(1 + s.Negatives)
+	query := m.Query(b, model.QueryInputs(b, m.Schema()))
+	items := m.Items(b, model.ItemInputs(b, m.Schema(), graph.Sym("B"), k))
+	// [B,1,D]·[B,K,D] -> [B,K]
+	scores := b.ReduceSum(b.Mul(b.Unsqueeze(query, []int64{1}), items), []int64{-1}, false)
+	losses := s.Loss.Apply(b, scores)
+	if s.L2 > 0 {
+		length := b.Add(squaredLength(b, query), b.ReduceSum(squaredLength(b, items), []int64{-1}, false))
+		losses = b.Add(losses, b.Mul(length, b.Float32(s.L2)))
+	}
+	g, err := finish(b, losses)
+	if err != nil {
+		return nil, fmt.Errorf("train %q: %w", m.Name(), err)
+	}
+	t, err := newTask(m.Name(), g, e, rows, 1+s.Negatives, nil)
+	if err != nil {
+		return nil, err
+	}
+	items32 := tableRows(e.Items)
+	if items32-e.First < 2 {
+		return nil, fmt.Errorf("train %q: %w", m.Name(), errors.New("fewer than two items; there is no negative to draw"))
+	}
+	t.negatives = negativeSampler(e, rows, items32, 1+s.Negatives)
+	return t, nil
+}
+
+// tries bounds the draws for one negative: a user who has every item gets one of them.
+const tries = 20
+
+// negativeSampler draws items 1 to k-1 of every row uniformly from [First,V), avoiding those that the row's user has.
+func negativeSampler(e *Examples, rows []int32, v, k int) func(d *draw, item []int32) {
+	seen := NewUserItems(e, rows)
+	return func(d *draw, _ []int32) {
+		for i, r := range d.rows {
+			for j := 1; j < k; j++ {
+				d.items[i*k+j] = drawNegative(d.rng, seen, e.User[r], e.First, v)
+			}
+		}
+	}
+}
+
+func drawNegative(rng *portable.Rand, seen *UserItems, user int32, first, v int) int32 {
+	item := int32(first)
+	for range tries {
+		item = int32(first + rng.IntN(v-first))
+		if !seen.Has(user, item) {
+			break
+		}
+	}
+	return item
+}
+
+// UserItems are sets of item indices by user row. They are immutable and safe for concurrent use.
+type UserItems struct {
+	offsets []int64
+	items   []int32
+}
+
+// NewUserItems collects the items that each user has among rows.
+func NewUserItems(e *Examples, rows []int32) *UserItems {
+	users := tableRows(e.Users)
+	for _, r := range rows {
+		users = max(users, int(e.User[r])+1)
+	}
+	s := &UserItems{offsets: make([]int64, users+1)}
+	for _, r := range rows {
+		s.offsets[e.User[r]+1]++
+	}
+	for u := range users {
+		s.offsets[u+1] += s.offsets[u]
+	}
+	s.items = make([]int32, len(rows))
+	next := slices.Clone(s.offsets)
+	for _, r := range rows {
+		s.items[next[e.User[r]]] = e.Item[r]
+		next[e.User[r]]++
+	}
+	for u := range users {
+		slices.Sort(s.items[s.offsets[u]:s.offsets[u+1]])
+	}
+	return s
+}
+
+// Of returns the user's items in ascending order; an item that several rows have stands there as often. The caller must
+// not change them.
+func (s *UserItems) Of(user int32) []int32 {
+	if int(user)+1 >= len(s.offsets) {
+		return nil
+	}
+	return s.items[s.offsets[user]:s.offsets[user+1]]
+}
+
+// Has reports whether the user has the item.
+func (s *UserItems) Has(user, item int32) bool {
+	_, found := slices.BinarySearch(s.Of(user), item)
+	return found
+}

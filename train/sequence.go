@@ -1,0 +1,55 @@
+package train
+
+import (
+	"slices"
+
+	"recsys/feature"
+)
+
+// sortByUser returns the interactions whose order is not negative, by user, then order, then row, and where each user's
+// begin.
+func sortByUser(users int, user []int32, order []int64) (rows []int32, offsets []int64) {
+	offsets = make([]int64, users+1)
+	for r, u := range user {
+		if order[r] >= 0 && u >= 0 && int(u) < users {
+			offsets[u+1]++
+		}
+	}
+	for u := range users {
+		offsets[u+1] += offsets[u]
+	}
+	rows = make([]int32, offsets[users])
+	next := slices.Clone(offsets)
+	for r, u := range user {
+		if order[r] >= 0 && u >= 0 && int(u) < users {
+			rows[next[u]] = int32(r)
+			next[u]++
+		}
+	}
+	for u := range users {
+		slices.SortStableFunc(rows[offsets[u]:offsets[u+1]], func(a, b int32) int {
+			switch {
+			case order[a] < order[b]:
+				return -1
+			case order[a] > order[b]:
+				return 1
+			}
+			return 0
+		})
+	}
+	return rows, offsets
+}
+
+// window writes the last len(dst) items of sequence before position into dst, oldest first, padded on the right with 0,
+// as feature.Sequences.Window does: a null item is padding.
+func window(dst []int64, sequence []int32, position int32) {
+	end := min(int(position), len(sequence))
+	items := sequence[max(0, end-len(dst)):end]
+	for i, item := range items {
+		dst[i] = int64(item)
+		if item == feature.NullID {
+			dst[i] = feature.PaddingID
+		}
+	}
+	clear(dst[len(items):])
+}

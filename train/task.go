@@ -1,0 +1,88 @@
+package train
+
+import (
+	"errors"
+	"fmt"
+
+	"recsys/graph"
+	"recsys/internal/portable"
+	"recsys/tensor"
+)
+
+// Task is a training graph with the interactions to train on. It is immutable but for the data of its graph's
+// parameters, and serves one Fit at a time.
+type Task struct {
+	// Name is the model's name.
+	Name string
+	// Graph has the output LossOutput: the sum over rows of WeightInput times the row's loss.
+	Graph *graph.Graph
+	// Rows are the interactions to train on.
+	Rows []int32
+
+	candidates int // items per row: 1 positive and the negatives
+	fillers    []filler
+	negatives  func(d *draw, item []int32)
+	items      []int32
+}
+
+// newTask binds every input of g to the examples. k is the number of items per row; negatives, needed for k > 1, writes
+// items 1 to k-1 of every row of a shard.
+func newTask(name string, g *graph.Graph, e *Examples, rows []int32, k int, logQ []float32) (*Task, error) {
+	if err := e.Validate(); err != nil {
+		return nil, fmt.Errorf("train %q: examples: %w", name, err)
+	}
+	if len(rows) == 0 {
+		return nil, fmt.Errorf("train %q: %w", name, errors.New("there are no interactions to train on; look at the split"))
+	}
+	for _, r := range rows {
+		if r < 0 || int(r) >= e.Len() {
+			return nil, fmt.Errorf("train %q: row %d of %d interactions", name, r, e.Len())
+		}
+	}
+	t := &Task{Name: name, Graph: g, Rows: rows, candidates: k, items: e.Item}
+	for _, in := range g.Inputs {
+		f, err := newFiller(in, e, logQ)
+		if err != nil {
+			return nil, fmt.Errorf("train %q: %w", name, err)
+		}
+		t.fillers = append(t.fillers, f)
+	}
+	return t, nil
+}
+
+// buffer holds the tensors of a shard of a fixed number of rows.
+type buffer struct {
+	in    tensor.Map
+	items []int32
+}
+
+// newBuffer allocates the inputs of a shard of n rows.
+func (t *Task) newBuffer(n int) *buffer {
+	b := &buffer{in: make(tensor.Map, len(t.fillers)), items: make([]int32, n*t.candidates)}
+	for _, f := range t.fillers {
+		shape := make([]int, len(f.shape))
+		for i, d := range f.shape {
+			shape[i] = d.Size
+		}
+		shape[0] = n
+		if len(f.shape) > 1 && !f.shape[1].IsFixed() {
+			shape[1] = t.candidates // [B,K]
+		}
+		b.in[f.name] = tensor.Zeros(f.dtype, shape...)
+	}
+	return b
+}
+
+// fill writes the shard of rows into b, which was made for as many rows.
+func (t *Task) fill(b *buffer, rows []int32, weight float32, rng *portable.Rand) {
+	d := &draw{rows: rows, items: b.items, rng: rng, weight: weight}
+	for i, r := range rows {
+		b.items[i*t.candidates] = t.items[r]
+	}
+	if t.candidates > 1 {
+		t.negatives(d, t.items)
+	}
+	for _, f := range t.fillers {
+		f.fill(b.in[f.name], d)
+	}
+}

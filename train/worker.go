@@ -1,0 +1,77 @@
+package train
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+
+	"recsys/graph/exec"
+	"recsys/graph/kernel"
+	"recsys/internal/portable"
+	"recsys/tensor"
+)
+
+// worker computes shards, one at a time, in memory of its own.
+type worker struct {
+	task    *Task
+	session *exec.Session
+	buffers map[int]*buffer // by number of rows
+	grads   []gradient
+
+	rows   []int32
+	weight float32
+	rng    *portable.Rand
+	loss   float32
+}
+
+// run computes the loss and the gradients of the worker's rows.
+func (w *worker) run(ctx context.Context, k *kernel.Set, slots []slot) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	b := w.buffers[len(w.rows)]
+	if b == nil {
+		b = w.task.newBuffer(len(w.rows))
+		w.buffers[len(w.rows)] = b
+	}
+	w.task.fill(b, w.rows, w.weight, w.rng)
+	out, err := w.session.Run(ctx, b.in)
+	if err != nil {
+		return err
+	}
+	w.loss = tensor.MustData[float32](out[LossOutput])[0]
+	for i, s := range slots {
+		w.grads[i].reset()
+		w.grads[i].collect(k, s, out)
+	}
+	return nil
+}
+
+// parallel calls f(0) to f(n-1) on up to workers goroutines and returns the error of the smallest i that failed.
+func parallel(workers, n int, f func(i int) error) error {
+	if workers = min(workers, n); workers <= 1 {
+		for i := range n {
+			if err := f(i); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	errs := make([]error, n)
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range workers {
+		wg.Go(func() {
+			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
+				errs[i] = f(i)
+			}
+		})
+	}
+	wg.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
