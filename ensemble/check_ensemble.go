@@ -55,6 +55,10 @@ func (c *checker) ensemble(r *Repository) {
 			c.add(RuleProducer, fmt.Sprintf("output %q", out.Name), "map a step's output to it or remove it", "no step makes it")
 			continue
 		}
+		if used[out.Name] {
+			c.add(RuleOutput, fmt.Sprintf("output %q", out.Name), "let the step put out a copy under another name for the ensemble",
+				"a step reads it too: requests that name their outputs fail with \"unexpected deadlock\"")
+		}
 		c.compare(fmt.Sprintf("output %q", out.Name), newWire(out, cfg.MaxBatchSize, "the ensemble's outputs"), w)
 	}
 	for _, in := range cfg.Inputs {

@@ -57,6 +57,11 @@ func TestValidateMutations(t *testing.T) {
 		{"name twice", edit(prep, `name: "likes"`, `name: "user_id"`), ensemble.RuleTensor, prep, "has no name or one that is taken"},
 		{"reshape", edit(prep, "reshape { shape: [ ] }", "reshape { shape: [ 2 ] }"), ensemble.RuleTensor, prep, "cannot be reshaped"},
 		{"batch size", edit(prep, "max_batch_size: 8", "max_batch_size: -1"), ensemble.RuleTensor, prep, "is -1"},
+		{"output that a step reads", edit(top, `value: "explain_query"`, `value: "unread"`), ensemble.RuleProducer, top, "no step makes it"},
+		{"output that is passed on", func(t *testing.T, dir string) {
+			t.Helper()
+			edit(top, `output { name: "explain_query"`, `output { name: "query"`)(t, dir)
+		}, ensemble.RuleOutput, top, "unexpected deadlock"},
 		{"no served version", edit(prep, "versions: [ 1 ]", "versions: [ 2 ]"), ensemble.RuleVersion, prep, "serves no version: the folder has version 1"},
 		{"no ensemble version", remove("shop/1"), ensemble.RuleVersion, top, "the folder has no version folder"},
 		{"policy latest", edit(prep, "specific { versions: [ 1 ] }", "latest { num_versions: 2 }"), ensemble.RulePolicy, prep, "does not name versions"},

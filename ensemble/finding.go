@@ -37,6 +37,7 @@ const (
 	RuleDType        = "dtype"          // both ends of a mapping have one element type
 	RuleDims         = "dims"           // both ends of a mapping have one shape
 	RuleMaxBatchSize = "max-batch-size" // no step takes smaller batches than its ensemble
+	RuleOutput       = "output"         // no step reads an output of the ensemble: Triton loads it, and requests then fail
 	RuleManifest     = "manifest"       // recsys.json agrees with the configuration; Triton does not look at it
 )
 

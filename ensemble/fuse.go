@@ -7,9 +7,8 @@ import (
 	"recsys/graph"
 )
 
-// Fuse composes the stages' graphs: every stage, every group, or all of them become one stage of the result. With FuseNone
-// and FuseGroups the tensors named by Explain, and those that later stages read, are outputs; with FuseAll the final
-// ones alone are. Shapes of later stages become as exact as those of the tensors that they read.
+// Fuse composes the stages' graphs: every stage, every group, or all of them become one stage of the result. Its outputs are
+// the final tensors, those that later stages read and, but for FuseAll, a copy of each tensor that Explain names. Shapes of later stages become as exact as those of the tensors that they read.
 func (e Ensemble) Fuse(how Fuse) ([]Stage, error) {
 	if err := e.Validate(); err != nil {
 		return nil, err
@@ -25,7 +24,9 @@ func (e Ensemble) Fuse(how Fuse) ([]Stage, error) {
 		for _, p := range parts[i+1:] {
 			later = append(later, p.Stages...)
 		}
-		s, err := compose(part, known, func(name string) bool { return e.keeps(how, name, later) })
+		s, err := compose(part, known, func(name string) bool { return e.keeps(name, later) }, func(name string) bool {
+			return how != FuseAll && slices.Contains(e.Explain, name)
+		})
 		if err != nil {
 			return nil, fmt.Errorf("ensemble %q: compose %q: %w", e.Name, part.Name, err)
 		}
@@ -54,24 +55,15 @@ func (e Ensemble) partition(how Fuse) ([]Group, error) {
 	return nil, fmt.Errorf("fuse %q: want none, groups or all", how)
 }
 
-// keeps says whether a tensor becomes an output of the part that makes it.
-func (e Ensemble) keeps(how Fuse, name string, later []Stage) bool {
-	if slices.Contains(e.Outputs, name) {
-		return true
-	}
-	if how == FuseAll {
-		return false
-	}
-	if e.Explain == nil || slices.Contains(e.Explain, name) {
-		return true
-	}
-	return slices.ContainsFunc(later, func(s Stage) bool {
+// keeps says whether a tensor becomes an output of the part that makes it: a final one, or one that a later part reads.
+func (e Ensemble) keeps(name string, later []Stage) bool {
+	return slices.Contains(e.Outputs, name) || slices.ContainsFunc(later, func(s Stage) bool {
 		return slices.ContainsFunc(s.Graph.Inputs, func(v *graph.Value) bool { return v.Name() == name })
 	})
 }
 
 // compose makes one stage of a group. Tensors known from earlier parts become inputs with the shapes that they have.
-func compose(part Group, known map[string]*graph.Value, keep func(string) bool) (Stage, error) {
+func compose(part Group, known map[string]*graph.Value, keep, explain func(string) bool) (Stage, error) {
 	b := graph.NewBuilder(part.Name)
 	values := map[string]*graph.Value{}
 	out := Stage{Name: part.Name}
@@ -111,6 +103,9 @@ func compose(part Group, known map[string]*graph.Value, keep func(string) bool) 
 	for _, o := range outputs {
 		if keep(o.name) {
 			b.Output(o.name, o.value)
+		}
+		if explain(o.name) {
+			b.Output(ExplainPrefix+o.name, o.value)
 		}
 	}
 	g, err := b.Build()

@@ -49,10 +49,16 @@ type Ensemble struct {
 	Groups []Group
 	// Outputs name the final tensors, such as item_ids and scores.
 	Outputs []string
-	// Explain names the tensors that are outputs too unless all stages are fused into one. Nil means every tensor that a
-	// stage puts out.
+	// Explain names intermediate tensors of which requests may ask a copy, called ExplainPrefix and the tensor's name, unless
+	// all stages are fused into one.
 	Explain []string
 }
+
+// ExplainPrefix begins the names of the ensemble's outputs that are copies of intermediate tensors.
+//
+// They have to be copies: when a request names its outputs, Triton passes over a step whose outputs are all outputs of the
+// ensemble that were not asked for, even if other steps read them, and the request ends with "unexpected deadlock".
+const ExplainPrefix = "explain_"
 
 // Fuse says how stages become models.
 type Fuse string
@@ -129,6 +135,10 @@ func (e Ensemble) validateTensors() error {
 	made := map[string]bool{}
 	for _, s := range stages {
 		for _, in := range s.inputs() {
+			if slices.Contains(e.Outputs, in.Name()) {
+				errs = append(errs, fmt.Errorf("stage %q reads tensor %q, which is an output of the ensemble: a tensor cannot be both; "+
+					"name it in Explain", s.Name, in.Name()))
+			}
 			if by, ok := maker[in.Name()]; ok && !made[in.Name()] {
 				errs = append(errs, fmt.Errorf("stage %q reads tensor %q, which stage %q makes only later: put it in front", s.Name, in.Name(), by))
 			}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"recsys/schema"
 )
@@ -33,7 +34,7 @@ func (x *exporter) planEnsemble(e Ensemble, m Manifest, o Options) error {
 		for _, t := range s.config.Outputs {
 			step.Outputs = append(step.Outputs, Mapping{t.Name, t.Name})
 			made[t.Name] = plain(t)
-			if !slices.Contains(e.Outputs, t.Name) && (e.Explain == nil || slices.Contains(e.Explain, t.Name)) {
+			if name, ok := strings.CutPrefix(t.Name, ExplainPrefix); ok && slices.Contains(e.Explain, name) {
 				extra = append(extra, t.Name)
 			}
 		}

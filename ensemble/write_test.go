@@ -183,7 +183,7 @@ func TestExplainChoosesOutputs(t *testing.T) {
 		}
 	}
 	want := []string{
-		"prep.encoded_user_id", "prep.query", "recall.candidates", "recall.candidate_scores", "recall.masked_scores",
+		"prep.encoded_user_id", "prep.query", "recall.candidates", "recall.explain_candidate_scores", "recall.masked_scores",
 		"score.item_ids", "score.scores",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -322,6 +322,7 @@ func TestWriteErrors(t *testing.T) {
 			b.Output("free", b.Relu(b.Input("x", tensor.Float32, graph.Shape{graph.Sym("B"), graph.Sym("S")})))
 			g, _ := b.Build()
 			e.Groups = append(e.Groups, ensemble.Group{Name: "free", Stages: []ensemble.Stage{{Name: "free", Graph: g}}})
+			e.Explain = append(e.Explain, "free")
 		}, `input "x": shape [B,S]: axis 1 has to be of fixed size`},
 		{"warm-up", func(e *ensemble.Ensemble, _ *ensemble.Manifest, _ *ensemble.Options) {
 			b := graph.NewBuilder("broken")
@@ -330,6 +331,7 @@ func TestWriteErrors(t *testing.T) {
 			b.Output("broken", b.Gather(table, b.Add(ids, b.Int64(7)), 0))
 			g, _ := b.Build()
 			e.Groups = append(e.Groups, ensemble.Group{Name: "broken", Stages: []ensemble.Stage{{Name: "broken", Graph: g}}})
+			e.Explain = append(e.Explain, "broken")
 		}, `warm-up "zero_1": a request of zeros fails`},
 	}
 	for _, tt := range tests {

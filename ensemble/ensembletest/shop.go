@@ -46,6 +46,7 @@ func Shop(seed uint64) (ensemble.Ensemble, ensemble.Manifest, error) {
 	}))
 	return ensemble.Ensemble{
 		Name: "shop", Outputs: []string{stage.ItemIDs, stage.Scores},
+		Explain: []string{stage.Query, stage.Candidates, stage.CandidateScores, stage.MaskedScores, "like"},
 		Groups: []ensemble.Group{
 			{Name: "prep", Stages: []ensemble.Stage{features, query}},
 			{Name: "recall", Stages: []ensemble.Stage{retrieve, filter}},
@@ -85,7 +86,9 @@ func (s *shop) features() ensemble.Stage {
 func (s *shop) query(seed uint64) ensemble.Stage {
 	b := graph.NewBuilder(stage.QueryName)
 	user := b.Input(stage.Encoded("user_id"), tensor.Int64, graph.Shape{graph.Sym(ensemble.BatchDim)})
-	b.Output(stage.Query, b.Gather(b.Const("users", floats(seed, "users", 5, shopWidth)), user, 0))
+	likes := b.Input(stage.Encoded("likes"), tensor.Int64, graph.Shape{graph.Sym(ensemble.BatchDim), graph.Fixed(3)})
+	taste := b.MatMul(b.Cast(likes, tensor.Float32), b.Const("likes", floats(seed, "likes", 3, shopWidth)))
+	b.Output(stage.Query, b.Add(b.Gather(b.Const("users", floats(seed, "users", 5, shopWidth)), user, 0), taste))
 	return s.build(stage.QueryName, b)
 }
 
