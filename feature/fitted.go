@@ -18,6 +18,7 @@ import (
 type FittedWorkflow struct {
 	allRaw    schema.Schema // the raw columns that the operators read
 	operators []Fitted
+	whole     *graph.Graph // of all encoded columns
 
 	raw     schema.Schema // what the chosen columns need
 	encoded schema.Schema // the chosen columns
@@ -46,12 +47,33 @@ func assemble(raw schema.Schema, operators []Fitted) (*FittedWorkflow, error) {
 			whole.allRaw = append(whole.allRaw, c)
 		}
 	}
+	if whole.whole, err = whole.build(encoded); err != nil {
+		return nil, err
+	}
 	return whole.part(encoded)
+}
+
+// build makes the graph of all columns; parts are taken out of it.
+func (w *FittedWorkflow) build(encoded schema.Schema) (*graph.Graph, error) {
+	b := graph.NewBuilder("features")
+	columns := inputs(b, w.allRaw)
+	apply(b, w.operators, columns)
+	for _, c := range encoded {
+		if b.Err() != nil {
+			break
+		}
+		v := columns[c.Name]
+		if c.Has(schema.Continuous) {
+			v = finish(b, c.Name, v, w.operators)
+		}
+		b.Output(c.Name, v)
+	}
+	return b.Build()
 }
 
 // part returns the workflow of some encoded columns, with the raw columns that their graph needs.
 func (w *FittedWorkflow) part(encoded schema.Schema) (*FittedWorkflow, error) {
-	p := &FittedWorkflow{allRaw: w.allRaw, operators: w.operators, encoded: encoded}
+	p := &FittedWorkflow{allRaw: w.allRaw, operators: w.operators, whole: w.whole, encoded: encoded}
 	g, err := p.Graph("features")
 	if err != nil {
 		return nil, err
@@ -140,17 +162,9 @@ func (w *FittedWorkflow) Graph(name string, tags ...schema.Tag) (*graph.Graph, e
 		return nil, fmt.Errorf("graph %q: no encoded column has the tags %v", name, tags)
 	}
 	b := graph.NewBuilder(name)
-	columns := inputs(b, w.allRaw)
-	apply(b, w.operators, columns)
+	columns := b.Inline(w.whole, nil)
 	for _, c := range chosen {
-		v := columns[c.Name]
-		if b.Err() != nil {
-			break
-		}
-		if c.Has(schema.Continuous) {
-			v = finish(b, c.Name, v, w.operators)
-		}
-		b.Output(c.Name, v)
+		b.Output(c.Name, columns[c.Name])
 	}
 	return b.Build()
 }

@@ -135,18 +135,9 @@ func Read(registry *Registry, from io.Reader) (*FittedWorkflow, error) {
 	if err != nil {
 		return nil, err
 	}
-	var version struct {
-		Format int `json:"format"`
-	}
-	if err := json.Unmarshal(text, &version); err != nil {
-		return nil, err
-	}
-	if version.Format != stateFormat {
-		return nil, fmt.Errorf("format %d; this program reads format %d: fit again", version.Format, stateFormat)
-	}
 	var file stateFile
-	if err := DecodeState(text, &file); err != nil {
-		return nil, err
+	if err := DecodeState(text, &file); err != nil || file.Format != stateFormat {
+		return nil, badState(text, err)
 	}
 	vocabularies, err := readVocabularies(file.Vocabularies)
 	if err != nil {
@@ -159,6 +150,20 @@ func Read(registry *Registry, from io.Reader) (*FittedWorkflow, error) {
 		}
 	}
 	return assemble(file.Raw, operators)
+}
+
+// badState says why a file is not read: another format rather than what that format has and ours has not.
+func badState(text []byte, err error) error {
+	var version struct {
+		Format int `json:"format"`
+	}
+	if err := json.Unmarshal(text, &version); err != nil {
+		return err
+	}
+	if version.Format != stateFormat {
+		return fmt.Errorf("format %d; this program reads format %d: fit again", version.Format, stateFormat)
+	}
+	return err
 }
 
 func readVocabularies(states []vocabularyState) (Vocabularies, error) {

@@ -61,12 +61,12 @@ func checked(v *Vocabulary, double string) (*Vocabulary, error) {
 
 // firstDouble returns a key that appears twice, "" when there is none.
 func firstDouble[K interface{ ~int64 | ~string }](keys []K) string {
-	sorted := slices.Clone(keys)
-	slices.Sort(sorted)
-	for i := 1; i < len(sorted); i++ {
-		if sorted[i] == sorted[i-1] {
-			return fmt.Sprintf("%#v", sorted[i])
+	seen := make(map[K]struct{}, len(keys))
+	for _, k := range keys {
+		if _, again := seen[k]; again {
+			return fmt.Sprintf("%#v", k)
 		}
+		seen[k] = struct{}{}
 	}
 	return ""
 }
