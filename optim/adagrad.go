@@ -1,6 +1,10 @@
 package optim
 
-import "errors"
+import (
+	"errors"
+
+	"recsys/graph/kernel"
+)
 
 // Adagrad is Duchi, Hazan and Singer 2011 (Adaptive Subgradient Methods, section 1, diagonal form):
 // s += g², w -= rate/(1+(step-1)·Decay) · g/(sqrt(s)+Epsilon).
@@ -26,11 +30,6 @@ func (r Adagrad) begin(step int64, rate float64) coefficients {
 	return coefficients{rate: float32(-rate / (1 + float64(float64(step-1)*r.Decay))), epsilon: float32(epsilon)}
 }
 
-func (r Adagrad) update(c coefficients, w, g []float32, s [maxSlots][]float32) {
-	g, sum := g[:len(w)], s[0][:len(w)]
-	for i := range w {
-		v := sum[i] + float32(g[i]*g[i])
-		sum[i] = v
-		w[i] += float32(c.rate*g[i]) / (sqrt(v) + c.epsilon)
-	}
+func (r Adagrad) update(k *kernel.Set, c *coefficients, w, g []float32, s [maxSlots][]float32) {
+	k.Adagrad(w, s[0], g, c.rate, c.epsilon)
 }

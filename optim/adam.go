@@ -3,6 +3,8 @@ package optim
 import (
 	"errors"
 	"math"
+
+	"recsys/graph/kernel"
 )
 
 // Adam is Kingma and Ba 2015, algorithm 1: m and v are decaying means of g and g²,
@@ -33,11 +35,11 @@ func (r Adam) begin(step int64, rate float64) coefficients {
 		return v
 	}
 	beta1, beta2 := or(r.Beta1, 0.9), or(r.Beta2, 0.999)
-	return coefficients{
-		rate: float32(-rate / (1 - power(beta1, step))), gain: float32(1 - beta1),
-		keep2: float32(beta2), gain2: float32(1 - beta2),
-		correction: float32(math.Sqrt(1 - power(beta2, step))), epsilon: float32(or(r.Epsilon, 1e-8)),
-	}
+	return coefficients{adam: kernel.AdamScalars{
+		Rate: float32(-rate / (1 - power(beta1, step))), Gain1: float32(1 - beta1),
+		Keep2: float32(beta2), Gain2: float32(1 - beta2),
+		Correction: float32(math.Sqrt(1 - power(beta2, step))), Epsilon: float32(or(r.Epsilon, 1e-8)),
+	}}
 }
 
 // power returns x to the power n by squaring: the same bits everywhere.
@@ -52,13 +54,6 @@ func power(x float64, n int64) float64 {
 	return p
 }
 
-func (r Adam) update(c coefficients, w, g []float32, s [maxSlots][]float32) {
-	g, m, v := g[:len(w)], s[0][:len(w)], s[1][:len(w)]
-	for i := range w {
-		d := g[i]
-		mi := m[i] + float32(c.gain*(d-m[i]))
-		vi := float32(c.keep2*v[i]) + float32(float32(c.gain2*d)*d)
-		m[i], v[i] = mi, vi
-		w[i] += float32(c.rate*mi) / (sqrt(vi)/c.correction + c.epsilon)
-	}
+func (r Adam) update(k *kernel.Set, c *coefficients, w, g []float32, s [maxSlots][]float32) {
+	k.Adam(w, s[0], s[1], g, &c.adam)
 }

@@ -3,6 +3,8 @@ package optim
 import (
 	"fmt"
 	"sync"
+
+	"recsys/graph/kernel"
 )
 
 // Combiner adds up row-sparse gradients. It keeps its memory between calls and is not safe for concurrent use. The
@@ -11,6 +13,7 @@ type Combiner struct {
 	// Workers is the number of goroutines; 0 means 1. Each takes a range of rows, so that the result does not depend
 	// on their number.
 	Workers int
+	kernels *kernel.Set
 	parts   []part
 	out     Rows
 }
@@ -31,6 +34,9 @@ type entry struct {
 // order of the pairs and, within a pair, of its ids, as if they were added one by one. The result is valid until the
 // next call. It fails for ids outside [0,V) and for pairs whose lengths do not match.
 func (c *Combiner) Combine(pairs []Rows, rows, width int) (Rows, error) {
+	if c.kernels == nil {
+		c.kernels = kernel.Best()
+	}
 	total := 0
 	for i, p := range pairs {
 		if len(p.Rows) != len(p.IDs)*width {
@@ -59,7 +65,7 @@ func (c *Combiner) Combine(pairs []Rows, rows, width int) (Rows, error) {
 	}
 	c.out.IDs = grow(c.out.IDs, unique)
 	c.out.Rows = grow(c.out.Rows, unique*width)
-	each(workers, func(w int) { c.parts[w].sum(pairs, c.out, from[w], width) })
+	each(workers, func(w int) { c.parts[w].sum(c.kernels, pairs, c.out, from[w], width) })
 	return c.out, nil
 }
 
@@ -127,7 +133,7 @@ func (p *part) sort(span int) {
 }
 
 // sum writes the part's rows to out from row at on.
-func (p *part) sum(pairs []Rows, out Rows, at, width int) {
+func (p *part) sum(k *kernel.Set, pairs []Rows, out Rows, at, width int) {
 	last := int64(-1)
 	at--
 	for _, e := range p.entries {
@@ -140,8 +146,6 @@ func (p *part) sum(pairs []Rows, out Rows, at, width int) {
 			continue
 		}
 		to := out.Rows[at*width:][:width]
-		for i, v := range row {
-			to[i] += v
-		}
+		k.Add(to, to, row)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"recsys/graph/kernel"
 	"recsys/tensor"
 )
 
@@ -69,12 +70,13 @@ type Rows struct {
 
 // Optimizer changes parameters in place. It is not safe for concurrent use.
 type Optimizer struct {
-	config Config
-	paths  []string
-	params map[string]*param
-	step   int64
-	tasks  []task
-	cores  []worker
+	config  Config
+	kernels *kernel.Set
+	paths   []string
+	params  map[string]*param
+	step    int64
+	tasks   []task
+	cores   []worker
 }
 
 type param struct {
@@ -95,7 +97,7 @@ func New(params tensor.Map, config Config) (*Optimizer, error) {
 		return nil, err
 	}
 	config.Workers = max(config.Workers, 1)
-	o := &Optimizer{config: config, paths: params.Names(), params: map[string]*param{}, cores: make([]worker, config.Workers)}
+	o := &Optimizer{config: config, kernels: kernel.Best(), paths: params.Names(), params: map[string]*param{}, cores: make([]worker, config.Workers)}
 	for _, path := range o.paths {
 		t := params[path]
 		if t == nil || t.DType() != tensor.Float32 {

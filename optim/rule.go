@@ -2,7 +2,8 @@ package optim
 
 import (
 	"fmt"
-	"math"
+
+	"recsys/graph/kernel"
 )
 
 // Rule is how a gradient changes a parameter: [SGD], [Adagrad] or [Adam].
@@ -14,7 +15,7 @@ type Rule interface {
 	// begin computes what is the same for all elements at a step, counted from 1.
 	begin(step int64, rate float64) coefficients
 	// update changes w by the gradient g of the same length; s holds the same elements of each slot.
-	update(c coefficients, w, g []float32, s [maxSlots][]float32)
+	update(k *kernel.Set, c *coefficients, w, g []float32, s [maxSlots][]float32)
 }
 
 const maxSlots = 2
@@ -26,9 +27,9 @@ type slot struct {
 
 // coefficients are the scalars of one step, rounded to single precision as PyTorch rounds them.
 type coefficients struct {
-	rate                     float32 // of the step, negative
-	keep, gain, keep2, gain2 float32
-	correction, epsilon      float32
+	rate          float32 // of the step, negative
+	keep, epsilon float32
+	adam          kernel.AdamScalars
 }
 
 func inRange(name string, v, low, high float64) error {
@@ -37,5 +38,3 @@ func inRange(name string, v, low, high float64) error {
 	}
 	return nil
 }
-
-func sqrt(x float32) float32 { return float32(math.Sqrt(float64(x))) }

@@ -1,6 +1,10 @@
 package optim
 
-import "errors"
+import (
+	"errors"
+
+	"recsys/graph/kernel"
+)
 
 // SGD is stochastic gradient descent w -= rate·g, with Momentum as in Sutskever, Martens, Dahl and Hinton 2013,
 // equations 1 and 2, in PyTorch's form: b = momentum·b + g, w -= rate·b, or w -= rate·(g + momentum·b) with Nesterov.
@@ -29,15 +33,12 @@ func (r SGD) begin(_ int64, rate float64) coefficients {
 	return coefficients{rate: float32(-rate), keep: float32(r.Momentum)}
 }
 
-func (r SGD) update(c coefficients, w, g []float32, s [maxSlots][]float32) {
-	g = g[:len(w)]
+func (r SGD) update(k *kernel.Set, c *coefficients, w, g []float32, s [maxSlots][]float32) {
 	if r.Momentum == 0 {
-		for i := range w {
-			w[i] += float32(c.rate * g[i])
-		}
+		k.AddScaled(w, c.rate, g)
 		return
 	}
-	b := s[0][:len(w)]
+	g, b := g[:len(w)], s[0][:len(w)]
 	for i := range w {
 		v := float32(c.keep*b[i]) + g[i]
 		b[i] = v

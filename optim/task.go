@@ -1,6 +1,10 @@
 package optim
 
-import "sync"
+import (
+	"sync"
+
+	"recsys/graph/kernel"
+)
 
 // taskSize is the number of elements that a worker updates at a time: large enough to hide the hand-over, small
 // enough to share a table out.
@@ -50,19 +54,19 @@ func (o *Optimizer) work(first, workers int, scale float32) {
 	for i := first; i < len(o.tasks); i += workers {
 		t := &o.tasks[i]
 		if t.ids == nil {
-			w.update(o.config.Rule, t.p, t.from, t.to, t.g[t.from:t.to], scale)
+			w.update(o.kernels, o.config.Rule, t.p, t.from, t.to, t.g[t.from:t.to], scale)
 			continue
 		}
 		n := t.p.width
 		for r := t.from; r < t.to; r++ {
 			at := int(t.ids[r]) * n
-			w.update(o.config.Rule, t.p, at, at+n, t.g[r*n:(r+1)*n], scale)
+			w.update(o.kernels, o.config.Rule, t.p, at, at+n, t.g[r*n:(r+1)*n], scale)
 		}
 	}
 }
 
 // update changes elements [from, to) of p by their gradient g.
-func (w *worker) update(rule Rule, p *param, from, to int, g []float32, scale float32) {
+func (w *worker) update(k *kernel.Set, rule Rule, p *param, from, to int, g []float32, scale float32) {
 	x := p.w[from:to]
 	if scale != 1 || p.l2 != 0 {
 		if len(w.scratch) < len(g) {
@@ -85,5 +89,5 @@ func (w *worker) update(rule Rule, p *param, from, to int, g []float32, scale fl
 			slots[i] = s[from:to]
 		}
 	}
-	rule.update(p.c, x, g, slots)
+	rule.update(k, &p.c, x, g, slots)
 }

@@ -47,12 +47,19 @@ func (p *program) rewrite() {
 		switch s.node.Op.Type {
 		case "MatMul":
 			by = foldTransposes(s, makers)
+			if sel := p.selection(by); sel != nil {
+				by = sel
+			}
+		case "Transpose":
+			by = transposeProduct(s, makers, uses)
 		case "Add":
 			by = p.addBias(s, makers, uses)
 		case "Relu", "Sigmoid", "Tanh":
 			by = p.activate(s, makers, uses)
 		case "Where":
 			by = p.reluGrad(s, makers)
+		case "Gather":
+			by = gatherRows(s)
 		}
 		if by != nil {
 			p.steps[i] = by
@@ -89,8 +96,8 @@ func (p *program) uses() map[*graph.Value]int {
 func foldTransposes(s *step, makers map[*graph.Value]*step) *step {
 	f := &step{node: s.node, in: slices.Clone(s.in), out: s.out, product: &product{}}
 	for i, trans := range []*bool{&f.product.transA, &f.product.transB} {
-		if t := makers[s.in[i]]; t != nil && swapsLast(t) {
-			f.in[i], *trans = t.in[0], true
+		for t := makers[f.in[i]]; t != nil && swapsLast(t); t = makers[f.in[i]] {
+			f.in[i], *trans = t.in[0], !*trans
 		}
 	}
 	f.run = f.product.run
@@ -99,7 +106,7 @@ func foldTransposes(s *step, makers map[*graph.Value]*step) *step {
 
 // swapsLast reports whether s is a Transpose that exchanges the last two axes and keeps the others.
 func swapsLast(s *step) bool {
-	if s.node.Op.Type != "Transpose" || s.node.Op.Domain != "" {
+	if s.node.Op.Type != "Transpose" || s.node.Op.Domain != "" || s.product != nil {
 		return false
 	}
 	rank := s.in[0].Rank()
@@ -113,6 +120,35 @@ func swapsLast(s *step) bool {
 	}
 	want[rank-1], want[rank-2] = want[rank-2], want[rank-1]
 	return slices.Equal(perm, want)
+}
+
+// transposeProduct turns the transpose of a product that has no other reader into the product of the transposed
+// factors in the other order.
+func transposeProduct(s *step, makers map[*graph.Value]*step, uses map[*graph.Value]int) *step {
+	m := makers[s.in[0]]
+	if m == nil || m.product == nil || m.product.bias || m.product.activation != nil || uses[s.in[0]] != 1 || !swapsLast(s) {
+		return transposeKernel(s)
+	}
+	turned := &product{transA: !m.product.transB, transB: !m.product.transA}
+	return &step{node: s.node, in: []*graph.Value{m.in[1], m.in[0]}, out: s.out, product: turned, run: turned.run}
+}
+
+// transposeKernel exchanges the last two axes of float32 with the kernel set.
+func transposeKernel(s *step) *step {
+	if s.in[0].DType() != tensor.Float32 || !swapsLast(s) {
+		return nil
+	}
+	return &step{
+		node: s.node, in: s.in, out: s.out,
+		run: func(r *graph.Run, in, out []*tensor.Tensor) error {
+			x, y := tensor.MustData[float32](in[0]), tensor.MustData[float32](out[0])
+			rows, cols := in[0].Dim(-2), in[0].Dim(-1)
+			for n := rows * cols; len(x) > 0; x, y = x[n:], y[n:] {
+				r.Kernels.Transpose(y[:n], x[:n], rows, cols)
+			}
+			return nil
+		},
+	}
 }
 
 // addBias joins a product that has no other reader with the addition of a vector along its last axis.
@@ -186,6 +222,30 @@ func (p *program) reluGrad(s *step, makers map[*graph.Value]*step) *step {
 		node: s.node, in: []*graph.Value{y, g}, out: s.out, reuse: []int{1, 0}, form: "ReluGrad",
 		run: func(r *graph.Run, in, out []*tensor.Tensor) error {
 			r.Kernels.ReluGrad(tensor.MustData[float32](out[0]), tensor.MustData[float32](in[0]), tensor.MustData[float32](in[1]))
+			return nil
+		},
+	}
+}
+
+// gatherRows copies the rows of a float32 table with the kernel set. The operator's own kernel words the error.
+func gatherRows(s *step) *step {
+	axis := s.node.Attrs.Int("axis", 0)
+	table, ids := s.in[0], s.in[1]
+	if axis != 0 && axis != -int64(table.Rank()) || table.DType() != tensor.Float32 || ids.DType() != tensor.Int64 {
+		return nil
+	}
+	own := s.run
+	return &step{
+		node: s.node, in: s.in, out: s.out,
+		run: func(r *graph.Run, in, out []*tensor.Tensor) error {
+			x, rows := tensor.MustData[float32](in[0]), in[0].Dim(0)
+			if len(x) == 0 {
+				return own(r, in, out)
+			}
+			ids := tensor.MustData[int64](in[1])
+			if r.Kernels.Gather(tensor.MustData[float32](out[0]), ids, x, rows, len(x)/rows) < len(ids) {
+				return own(r, in, out)
+			}
 			return nil
 		},
 	}

@@ -30,6 +30,29 @@ func TestRewrites(t *testing.T) {
 			y := b.Reshape(x, b.Int64s(-1, 2, 2))
 			return b.MatMul(y, b.Transpose(y, []int64{0, 2, 1}))
 		}, []string{"reshape: Reshape", "matmul: MatMul(A, Bᵀ)"}},
+		{"transposed twice", func(b *graph.Builder, x, w, _ *graph.Value) *graph.Value {
+			return b.MatMul(x, b.Transpose(b.Transpose(w, []int64{1, 0}), []int64{1, 0}))
+		}, []string{"matmul: MatMul(A, B)"}},
+		{"transposed product", func(b *graph.Builder, x, w, _ *graph.Value) *graph.Value {
+			return b.Transpose(b.MatMul(x, b.Transpose(w, []int64{1, 0})), []int64{1, 0})
+		}, []string{"transpose_2: MatMul(A, Bᵀ)"}},
+		{"transposed product of stacks", func(b *graph.Builder, x, _, _ *graph.Value) *graph.Value {
+			y := b.Reshape(x, b.Int64s(-1, 2, 2))
+			return b.Transpose(b.MatMul(b.Transpose(y, []int64{0, 2, 1}), b.Exp(y)), []int64{0, 2, 1})
+		}, []string{"reshape: Reshape", "exp: Exp", "transpose_2: MatMul(Aᵀ, B)"}},
+		{"transposed", func(b *graph.Builder, x, _, _ *graph.Value) *graph.Value {
+			return b.Transpose(x, []int64{1, 0})
+		}, []string{"transpose: Transpose"}},
+		{"selection", func(b *graph.Builder, x, _, _ *graph.Value) *graph.Value {
+			return b.MatMul(x, b.Const("p", tensor.Of([]float32{0, 0, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0, 1, 0, 1, 0, 0, 0, 0, 0}, 4, 5)))
+		}, []string{"matmul: Select"}},
+		{"transposed selection", func(b *graph.Builder, x, _, _ *graph.Value) *graph.Value {
+			p := b.Const("p", tensor.Of([]float32{0, 0, 0, 1, 0, 0, 1, 0}, 2, 4))
+			return b.MatMul(x, b.Transpose(p, []int64{1, 0}))
+		}, []string{"matmul: Select"}},
+		{"sum of columns", func(b *graph.Builder, x, _, _ *graph.Value) *graph.Value {
+			return b.MatMul(x, b.Const("p", tensor.Of([]float32{1, 1, 0, 0}, 4, 1)))
+		}, []string{"matmul: MatMul(A, B)"}},
 		{"not transposed", func(b *graph.Builder, x, w, _ *graph.Value) *graph.Value {
 			return b.MatMul(x, b.Transpose(w, []int64{0, 1}))
 		}, []string{"transpose: Transpose", "matmul: MatMul(A, B)"}},

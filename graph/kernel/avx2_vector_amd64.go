@@ -45,3 +45,42 @@ func avx2MaxOf(x []float32) float32 {
 	}
 	return avx2Max(len(x), unsafe.SliceData(x))
 }
+
+// avx2Transpose moves blocks of 8 rows and whole eights of columns; what is left goes one by one.
+func avx2Transpose(y, x []float32, rows, cols int) {
+	x, y = x[:rows*cols], y[:rows*cols]
+	const block = 64 // columns at a time: their destination rows stay in the first-level cache
+	whole := rows / 8 * 8
+	for c := 0; c < cols; c += block {
+		n := min(block, cols-c)
+		if n/8 > 0 {
+			for r := 0; r < whole; r += 8 {
+				avx2PackTransposed(n/8, &y[c*rows+r], 4*rows, &x[r*cols+c], 4*cols)
+			}
+		}
+		transposeBlock(y, x, 0, whole, c+n/8*8, c+n, rows, cols)
+		transposeBlock(y, x, whole, rows, c, c+n, rows, cols)
+	}
+}
+
+func avx2GatherOf(y []float32, ids []int64, x []float32, rows, width int) int {
+	y, x = y[:len(ids)*width], x[:rows*width]
+	if len(ids) == 0 || width == 0 || rows == 0 {
+		return portableGather(y, ids, x, rows, width)
+	}
+	return avx2Gather(len(ids), unsafe.SliceData(y), unsafe.SliceData(ids), unsafe.SliceData(x), rows, width)
+}
+
+func avx2AdagradOf(w, s, g []float32, rate, epsilon float32) {
+	s, g = s[:len(w)], g[:len(w)]
+	if len(w) > 0 {
+		avx2Adagrad(len(w), unsafe.SliceData(w), unsafe.SliceData(s), unsafe.SliceData(g), rate, epsilon)
+	}
+}
+
+func avx2AdamOf(w, m, v, g []float32, c *AdamScalars) {
+	m, v, g = m[:len(w)], v[:len(w)], g[:len(w)]
+	if len(w) > 0 {
+		avx2Adam(len(w), unsafe.SliceData(w), unsafe.SliceData(m), unsafe.SliceData(v), unsafe.SliceData(g), c)
+	}
+}

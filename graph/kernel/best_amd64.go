@@ -30,5 +30,9 @@ func avx2() *Set {
 		Sum:       avx2SumOf,
 		Dot:       avx2DotOf,
 		Max:       avx2MaxOf,
+		Transpose: avx2Transpose,
+		Gather:    avx2GatherOf,
+		Adagrad:   avx2AdagradOf,
+		Adam:      avx2AdamOf,
 	}
 }

@@ -45,6 +45,19 @@ func main() {
 	g.sum("avx2Sum", false)
 	g.sum("avx2Dot", true)
 	g.max()
+	g.gather()
+	g.elementwise("avx2Adagrad", "(n int, w, s, x *float32, rate, epsilon float32)",
+		"computes s += x², w += rate·x/(sqrt(s)+epsilon) for n elements.", 40,
+		[]string{"w", "s", "x"}, 2, []string{"VBROADCASTSS rate+32(FP), Y14", "VBROADCASTSS epsilon+36(FP), Y13"},
+		"VMULPS Y2, Y2, Y3", "VADDPS Y3, Y1, Y1", "VSQRTPS Y1, Y3", "VADDPS Y13, Y3, Y3", "VMULPS Y2, Y14, Y4",
+		"VDIVPS Y3, Y4, Y4", "VADDPS Y4, Y0, Y0")
+	g.elementwise("avx2Adam", "(n int, w, m, v, x *float32, c *AdamScalars)",
+		"computes Set.Adam for n elements.", 48, []string{"w", "m", "v", "x"}, 3,
+		[]string{"MOVQ c+40(FP), AX", "VBROADCASTSS (AX), Y14", "VBROADCASTSS 4(AX), Y13", "VBROADCASTSS 8(AX), Y12",
+			"VBROADCASTSS 12(AX), Y11", "VBROADCASTSS 16(AX), Y10", "VBROADCASTSS 20(AX), Y9"},
+		"VSUBPS Y1, Y3, Y4", "VMULPS Y4, Y13, Y4", "VADDPS Y4, Y1, Y1", // m
+		"VMULPS Y2, Y12, Y2", "VMULPS Y3, Y11, Y4", "VMULPS Y3, Y4, Y4", "VADDPS Y4, Y2, Y2", // v
+		"VSQRTPS Y2, Y4", "VDIVPS Y10, Y4, Y4", "VADDPS Y9, Y4, Y4", "VMULPS Y1, Y14, Y5", "VDIVPS Y4, Y5, Y5", "VADDPS Y5, Y0, Y0")
 	g.unary("avx2Relu", nil, "VXORPS Y1, Y1, Y1", "VMAXPS Y0, Y1, Y0")
 	g.unary("avx2Exp", nil, g.exp("Y0", true)...)
 	g.unary("avx2Sigmoid", nil, g.sigmoid()...)
@@ -274,7 +287,7 @@ func (g *gen) unary(name string, before []string, body ...string) {
 func (g *gen) scaled(name string, add bool) {
 	doc, body := "computes y = a·x for n elements.", []string{"VMULPS Y0, Y14, Y0"}
 	if add {
-		doc, body = "computes y += a·x for n elements.", []string{"VFMADD213PS Y1, Y14, Y0"}
+		doc, body = "computes y += a·x for n elements.", []string{"VMULPS Y0, Y14, Y0", "VADDPS Y1, Y0, Y0"}
 	}
 	g.text(name, "(n int, y *float32, a float32, x *float32)", doc, 32)
 	g.lines("MOVQ n+0(FP), CX", "MOVQ y+8(FP), DI", "VBROADCASTSS a+16(FP), Y14", "MOVQ x+24(FP), SI",
@@ -341,6 +354,55 @@ func (g *gen) sum(name string, dot bool) {
 	} else {
 		g.line("VMOVSS X0, ret+16(FP)")
 	}
+	g.end()
+}
+
+// elementwise computes several vectors in Y0, Y1 ... by body; the first written of them are stored.
+func (g *gen) elementwise(name, signature, doc string, argBytes int, vectors []string, written int, before []string, body ...string) {
+	g.text(name, signature, doc, argBytes)
+	registers := []string{"DI", "SI", "DX", "R8"}
+	g.line("MOVQ n+0(FP), CX")
+	for i, v := range vectors {
+		g.line("MOVQ %s+%d(FP), %s", v, 8+8*i, registers[i])
+	}
+	g.lines(before...)
+	g.lines("SUBQ $8, CX", "JL tail", "loop:")
+	for i := range vectors {
+		g.line("VMOVUPS (%s), Y%d", registers[i], i)
+	}
+	g.lines(body...)
+	for i := range written {
+		g.line("VMOVUPS Y%d, (%s)", i, registers[i])
+	}
+	for i := range vectors {
+		g.line("ADDQ $32, %s", registers[i])
+	}
+	g.lines("SUBQ $8, CX", "JGE loop", "tail:", "ADDQ $8, CX", "JZ done")
+	g.mask()
+	for i := range vectors {
+		g.line("VMASKMOVPS (%s), Y15, Y%d", registers[i], i)
+	}
+	g.lines(body...)
+	for i := range written {
+		g.line("VMASKMOVPS Y%d, Y15, (%s)", i, registers[i])
+	}
+	g.line("done:")
+	g.end()
+}
+
+// gather copies rows and asks the memory for the row of eight ids ahead.
+func (g *gen) gather() {
+	g.text("avx2Gather", "(n int, y *float32, ids *int64, x *float32, rows, width int) int",
+		"copies rows ids[i] of x, [rows,width] with width > 0, to y and returns n, or the first i whose id is outside [-rows,rows).", 56)
+	g.lines("MOVQ n+0(FP), CX", "MOVQ y+8(FP), DI", "MOVQ ids+16(FP), SI", "MOVQ x+24(FP), DX", "MOVQ rows+32(FP), R8",
+		"MOVQ width+40(FP), R9", "MOVQ R9, R13", "SHLQ $2, R13", "XORQ R10, R10", "row:", "CMPQ R10, CX", "JGE end",
+		"LEAQ 8(R10), AX", "CMPQ AX, CX", "JGE fetched", "MOVQ 64(SI)(R10*8), AX", "IMULQ R13, AX", "PREFETCHT0 (DX)(AX*1)",
+		"ADDQ R13, AX", "PREFETCHT0 -4(DX)(AX*1)", "fetched:",
+		"MOVQ (SI)(R10*8), AX", "TESTQ AX, AX", "JGE positive", "ADDQ R8, AX", "positive:", "CMPQ AX, R8", "JCC end", // unsigned: negative ids are large
+		"IMULQ R13, AX", "ADDQ DX, AX", "MOVQ R9, R11", "SUBQ $8, R11", "JL rest", "eight:", "VMOVUPS (AX), Y0", "VMOVUPS Y0, (DI)",
+		"ADDQ $32, AX", "ADDQ $32, DI", "SUBQ $8, R11", "JGE eight", "rest:", "ADDQ $8, R11", "JZ next", "one:",
+		"MOVL (AX), BX", "MOVL BX, (DI)", "ADDQ $4, AX", "ADDQ $4, DI", "DECQ R11", "JNZ one", "next:", "INCQ R10", "JMP row",
+		"end:", "MOVQ R10, ret+48(FP)")
 	g.end()
 }
 

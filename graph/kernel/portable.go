@@ -27,6 +27,10 @@ func Portable() *Set {
 		Sum:       portableSum,
 		Dot:       portableDot,
 		Max:       portableMax,
+		Transpose: portableTranspose,
+		Gather:    portableGather,
+		Adagrad:   portableAdagrad,
+		Adam:      portableAdam,
 	}
 }
 
@@ -132,4 +136,24 @@ func portableMax(x []float32) float32 {
 		best = max(best, v)
 	}
 	return best
+}
+
+// portableTranspose goes by blocks that fit into the first-level cache.
+func portableTranspose(y, x []float32, rows, cols int) {
+	const block = 32
+	x, y = x[:rows*cols], y[:rows*cols]
+	for r := 0; r < rows; r += block {
+		for c := 0; c < cols; c += block {
+			transposeBlock(y, x, r, min(r+block, rows), c, min(c+block, cols), rows, cols)
+		}
+	}
+}
+
+// transposeBlock transposes rows [r0,r1) and columns [c0,c1) of x.
+func transposeBlock(y, x []float32, r0, r1, c0, c1, rows, cols int) {
+	for r := r0; r < r1; r++ {
+		for c := c0; c < c1; c++ {
+			y[c*rows+r] = x[r*cols+c]
+		}
+	}
 }

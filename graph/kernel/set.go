@@ -23,9 +23,22 @@ type Set struct {
 	// Sum returns the sum of x, Dot of x[i]·y[i], in an order that depends on the length alone.
 	Sum func(x []float32) float32
 	Dot func(x, y []float32) float32
+	// Gather copies row ids[i] of x, [rows,width], to row i of y and returns len(ids), or the first i whose id is
+	// outside [-rows,rows); negative ids count from the end.
+	Gather func(y []float32, ids []int64, x []float32, rows, width int) int
+	// Adagrad computes s += g², w += rate·g/(sqrt(s)+epsilon), and Adam, with the scalars c, m += c.Gain1·(g-m),
+	// v = c.Keep2·v + (c.Gain2·g)·g, w += c.Rate·m/(sqrt(v)/c.Correction + c.Epsilon), element by element. They and
+	// AddScaled round after every operation: all sets give the same bits.
+	Adagrad func(w, s, g []float32, rate, epsilon float32)
+	Adam    func(w, m, v, g []float32, c *AdamScalars)
+	// Transpose writes x, [rows,cols], as y, [cols,rows].
+	Transpose func(y, x []float32, rows, cols int)
 	// Max returns the greatest element of x, which must not be empty; NaN if there is one.
 	Max func(x []float32) float32
 }
+
+// AdamScalars are what all elements of an Adam step share.
+type AdamScalars struct{ Rate, Gain1, Keep2, Gain2, Correction, Epsilon float32 }
 
 // Sets returns every set that this machine can run, [Portable] first and [Best] last. Tests run all of them.
 func Sets() []*Set {

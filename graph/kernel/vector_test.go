@@ -97,8 +97,7 @@ func TestScaled(t *testing.T) {
 			set.AddScaled(y, 0.3, x)
 			check()
 			for i := range y {
-				// One rounding of the product and one of the sum, of numbers below 4.
-				if want := float64(old[i]) + float64(float32(0.3))*float64(x[i]); math.Abs(float64(y[i])-want) > 4*0x1p-23 {
+				if want := old[i] + float32(0.3*x[i]); y[i] != want {
 					t.Fatalf("%s: AddScaled of %d: element %d is %v, want %v", set.Name, n, i, y[i], want)
 				}
 			}
@@ -247,6 +246,101 @@ func TestRelu(t *testing.T) {
 		for i, v := range x {
 			if want := max(v, 0); y[i] != want && !(y[i] != y[i] && v != v) {
 				t.Errorf("%s: Relu(%v) is %v", set.Name, v, y[i])
+			}
+		}
+	}
+}
+
+func TestTranspose(t *testing.T) {
+	for _, set := range kernel.Sets() {
+		rng := rand.New(rand.NewPCG(1, 6))
+		for _, rows := range []int{0, 1, 7, 8, 9, 16, 33, 70} {
+			for _, cols := range []int{0, 1, 5, 8, 15, 64, 65, 130} {
+				x, _ := guarded(t, rng, rows*cols)
+				y, check := guarded(t, rng, rows*cols)
+				set.Transpose(y, x, rows, cols)
+				check()
+				for i := range y {
+					if want := x[i%rows*cols+i/rows]; y[i] != want {
+						t.Fatalf("%s: transpose of [%d,%d]: element %d is %v, want %v", set.Name, rows, cols, i, y[i], want)
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestOptimizerKernels(t *testing.T) {
+	for _, set := range kernel.Sets()[1:] {
+		rng := rand.New(rand.NewPCG(1, 8))
+		for _, n := range lengths() {
+			g, _ := guarded(t, rng, n)
+			vectors := make([][]float32, 5)
+			var checks []func()
+			for i := range vectors {
+				v, check := guarded(t, rng, n)
+				for k := range v {
+					v[k] = float32(math.Abs(float64(v[k])))
+				}
+				vectors[i] = v
+				checks = append(checks, check)
+			}
+			want := make([][]float32, len(vectors))
+			for i, v := range vectors {
+				want[i] = append([]float32{}, v...)
+			}
+			c := &kernel.AdamScalars{Rate: -0.1, Gain1: 0.1, Keep2: 0.99, Gain2: 0.01, Correction: 0.3, Epsilon: 1e-8}
+			for s, v := range map[*kernel.Set][][]float32{kernel.Portable(): want, set: vectors} {
+				s.Adagrad(v[0], v[1], g, -0.1, 1e-10)
+				s.Adam(v[2], v[3], v[4], g, c)
+			}
+			for i := range vectors {
+				checks[i]()
+				for k := range vectors[i] {
+					if vectors[i][k] != want[i][k] {
+						t.Fatalf("%s: length %d: element %d of vector %d is %v, want %v", set.Name, n, k, i, vectors[i][k], want[i][k])
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestGather(t *testing.T) {
+	for _, set := range kernel.Sets() {
+		rng := rand.New(rand.NewPCG(1, 9))
+		for _, n := range []int{0, 1, 7, 8, 9, 50} {
+			for _, width := range []int{0, 1, 3, 8, 9, 16, 27, 64} {
+				const rows = 20
+				x, _ := guarded(t, rng, rows*width)
+				y, check := guarded(t, rng, n*width)
+				ids := make([]int64, n)
+				for i := range ids {
+					ids[i] = rng.Int64N(2*rows) - rows
+				}
+				if got := set.Gather(y, ids, x, rows, width); got != n {
+					t.Fatalf("%s: gathered %d rows, want %d", set.Name, got, n)
+				}
+				check()
+				for i, v := range y {
+					row := (int(ids[i/width]) + rows) % rows
+					if want := x[row*width+i%width]; v != want {
+						t.Fatalf("%s: row %d of width %d: got %v, want %v", set.Name, i/width, width, v, want)
+					}
+				}
+				for _, bad := range []int64{rows, -rows - 1, math.MaxInt64, math.MinInt64} {
+					if n < 2 {
+						continue
+					}
+					at := rng.IntN(n)
+					good := ids[at]
+					ids[at] = bad
+					if got := set.Gather(y, ids, x, rows, width); got != at {
+						t.Errorf("%s: id %d at %d: got %d", set.Name, bad, at, got)
+					}
+					check()
+					ids[at] = good
+				}
 			}
 		}
 	}
