@@ -29,6 +29,6 @@
 //
 // # Reproducibility
 //
-// Fitting uses arithmetic that gives the same bits on every platform and in every order of batches that keeps the
-// rows' order. The same data gives the same bytes of saved state.
+// Fitting uses arithmetic that gives the same bits on every platform, however the rows are cut into batches. The same
+// data in the same order gives the same bytes of saved state.
 package feature
