@@ -102,14 +102,14 @@ func TestInferAgreesWithStages(t *testing.T) {
 		t.Run(string(fuse), func(t *testing.T) {
 			dir := t.TempDir()
 			export(t, dir, 1, ensemble.Options{Fuse: fuse, MaxBatch: 4})
-			in, outputs := request(), []string{"item_ids", "scores"}
+			outputs := []string{"item_ids", "scores"}
 			if fuse != ensemble.FuseAll {
-				outputs = append(outputs, "candidates", "candidate_scores", "masked_scores", "like", "item_indices")
-			} else {
-				delete(in, "likes") // no stage needs them for the answer
+				for _, name := range []string{"candidates", "candidate_scores", "masked_scores", "like"} {
+					outputs = append(outputs, ensemble.ExplainPrefix+name)
+				}
 			}
 			e := open(t, dir, engine.Options{})
-			got, version, err := e.Infer(t.Context(), "shop", in, outputs)
+			got, version, err := e.Infer(t.Context(), "shop", request(), outputs)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -117,7 +117,7 @@ func TestInferAgreesWithStages(t *testing.T) {
 				t.Errorf("got version %s and %d outputs, want 1 and %d", version, len(got), len(outputs))
 			}
 			for _, name := range outputs {
-				same(t, name, want[name], got[name])
+				same(t, name, want[strings.TrimPrefix(name, ensemble.ExplainPrefix)], got[name])
 			}
 		})
 	}
@@ -134,14 +134,13 @@ func TestScalarsHaveAnAxisOnTheWire(t *testing.T) {
 		t.Fatal(err)
 	}
 	same(t, "encoded_user_id", tensor.Of([]int64{3, 4, 2}, 3, 1), out["encoded_user_id"])
-	same(t, "encoded_likes", in["likes"], out["encoded_likes"])
 }
 
 func TestStepsThatNobodyNeedsAreLeftOut(t *testing.T) {
 	dir := t.TempDir()
 	export(t, dir, 1, ensemble.Options{})
 	e := open(t, dir, engine.Options{})
-	if _, _, err := e.Infer(t.Context(), "shop", request(), []string{"query"}); err != nil {
+	if _, _, err := e.Infer(t.Context(), "shop", request(), []string{"explain_query"}); err != nil {
 		t.Fatal(err)
 	}
 	got := map[string]uint64{}
@@ -210,11 +209,11 @@ func TestGenerations(t *testing.T) {
 	export(t, dir, 1, ensemble.Options{})
 	export(t, dir, 2, ensemble.Options{})
 	e := open(t, dir, engine.Options{})
-	out, version, err := e.Infer(t.Context(), "shop", request(), []string{"query"})
+	out, version, err := e.Infer(t.Context(), "shop", request(), []string{"explain_query"})
 	if err != nil || version != "1" {
 		t.Fatalf("got version %s, %v; want 1", version, err)
 	}
-	same(t, "query", reference(t, 1)["query"], out["query"])
+	same(t, "query", reference(t, 1)["query"], out["explain_query"])
 
 	// Publishing the second generation is one file.
 	config, err := os.ReadFile(filepath.Join(dir, "shop", "2", "config.pbtxt"))
@@ -225,11 +224,11 @@ func TestGenerations(t *testing.T) {
 		t.Fatal(err)
 	}
 	e = open(t, dir, engine.Options{})
-	out, version, err = e.Infer(t.Context(), "shop", request(), []string{"query"})
+	out, version, err = e.Infer(t.Context(), "shop", request(), []string{"explain_query"})
 	if err != nil || version != "2" {
 		t.Fatalf("got version %s, %v; want 2", version, err)
 	}
-	same(t, "query", reference(t, 2)["query"], out["query"])
+	same(t, "query", reference(t, 2)["query"], out["explain_query"])
 	versions, err := e.Versions("shop_prep")
 	if err != nil {
 		t.Fatal(err)

@@ -45,7 +45,7 @@ var policy = map[string]string{
 	"featurestore/storetest": "featurestore schema tensor",
 	"ensemble":               "graph graph/exec graph/kernel onnx schema tensor internal/pbtxt",
 	"ensemble/stage":         "ensemble graph onnx schema tensor",
-	"ensemble/ensembletest":  "ensemble graph graph/exec graph/kernel onnx schema tensor test/ort",
+	"ensemble/ensembletest":  "ensemble ensemble/stage internal/portable graph graph/exec graph/kernel onnx schema tensor test/ort",
 	"engine":                 "ensemble graph graph/exec graph/kernel onnx schema tensor",
 	"engine/server":          "engine client/tritonpb client/wire ensemble tensor",
 	"client":                 "client/tritonpb tensor",

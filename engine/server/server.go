@@ -1,0 +1,67 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/health"
+	"google.golang.org/grpc/health/grpc_health_v1"
+
+	"recsys/client/tritonpb"
+	"recsys/engine"
+)
+
+// DefaultMaxMessage bounds a request and an answer.
+const DefaultMaxMessage = 64 << 20
+
+// grace is how long requests at work may take to end when a server stops.
+const grace = 10 * time.Second
+
+// Options are the settings of a server. The zero value is the default.
+type Options struct {
+	// Version is told to clients as the server's version.
+	Version string
+	// MaxMessage is the largest message in bytes, either way; 0 is DefaultMaxMessage.
+	MaxMessage int
+}
+
+// Server implements tritonpb.GRPCInferenceServiceServer. It is safe for concurrent use.
+type Server struct {
+	tritonpb.UnimplementedGRPCInferenceServiceServer
+	engine  *engine.Engine
+	version string
+}
+
+// New makes the service. The engine stays the caller's to close.
+func New(e *engine.Engine, o Options) *Server { return &Server{engine: e, version: o.Version} }
+
+// Serve answers on the listener, which it closes, until ctx ends; then it takes no more requests, gives those at work ten seconds to
+// end, and returns nil. Any other end is an error.
+func Serve(ctx context.Context, l net.Listener, e *engine.Engine, o Options) error {
+	if o.MaxMessage == 0 {
+		o.MaxMessage = DefaultMaxMessage
+	}
+	g := grpc.NewServer(grpc.MaxRecvMsgSize(o.MaxMessage), grpc.MaxSendMsgSize(o.MaxMessage))
+	tritonpb.RegisterGRPCInferenceServiceServer(g, New(e, o))
+	grpc_health_v1.RegisterHealthServer(g, health.NewServer())
+
+	stopped := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		force := time.AfterFunc(grace, g.Stop)
+		defer force.Stop()
+		g.GracefulStop()
+		close(stopped)
+	})
+	err := g.Serve(l)
+	if !stop() {
+		<-stopped
+	}
+	if err != nil && !errors.Is(err, grpc.ErrServerStopped) {
+		return fmt.Errorf("serve engine on %s: %w", l.Addr(), err)
+	}
+	return nil
+}
