@@ -24,15 +24,15 @@ func sumDims(dims []Dim) Dim {
 }
 
 // lessDim returns d-n; unknown where d is not certain to be n or more.
-func lessDim(d Dim, n int) Dim {
+func lessDim(d Dim, n int64) Dim {
 	if n == 0 {
 		return d
 	}
 	fixed, names, ok := summands(d)
-	if !ok || fixed < n {
+	if !ok || n < 0 || int64(fixed) < n {
 		return Sym(Unknown)
 	}
-	return sumDim(fixed-n, names)
+	return sumDim(fixed-int(n), names)
 }
 
 // leastDim returns a size that d is certain to have at least.

@@ -65,6 +65,15 @@ func TestInlineInfersShapesAgain(t *testing.T) {
 	}
 }
 
+func TestInlineSharesInputsOfOneName(t *testing.T) {
+	b := graph.NewBuilder("g")
+	first, second := b.Inline(tower(t), nil), b.Inline(tower(t), nil)
+	b.Output("y", b.Add(first["hidden"], second["hidden"]))
+	if diff := cmp.Diff(names(build(t, b).Inputs), []string{"x"}); diff != "" {
+		t.Errorf("inputs (-got +want):\n%s", diff)
+	}
+}
+
 func TestInlineErrors(t *testing.T) {
 	tests := []struct {
 		name  string

@@ -18,7 +18,7 @@ func opSub() *Op {
 		},
 		Grad: func(c *GradContext) {
 			c.SetBroadcast(0, c.Upstream(0))
-			c.SetBroadcast(1, c.B.Neg(c.Upstream(0)))
+			c.Set(1, c.B.Neg(c.B.sumTo(c.Upstream(0), c.In(1))))
 		},
 	}
 }

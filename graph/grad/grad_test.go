@@ -12,7 +12,9 @@ import (
 	"recsys/graph/graphtest"
 	"recsys/graph/kernel"
 	"recsys/internal/portable"
+	"recsys/onnx"
 	"recsys/tensor"
+	"recsys/test/ort"
 )
 
 const users, dim, batch = 5, 3, 4
@@ -278,6 +280,25 @@ func TestTwoSymbolicDimensions(t *testing.T) {
 		"user": ids(), "item": tensor.Of([]int64{5, 0, 3}, 3), "target": tensor.Of([]int64{0, 2, 1, 1}, batch, 1),
 	}
 	check(t, g, of(t, g), in)
+}
+
+// TestONNXRuntimeComputesTheSameStep: a step is a graph of ONNX operators as any other.
+func TestONNXRuntimeComputesTheSameStep(t *testing.T) {
+	g := model(t, func(b *graph.Builder, table, loss *graph.Value) *graph.Value {
+		again := b.Gather(b.Tanh(table), b.Int64s(4, 0, 2), 0)
+		return b.Add(loss, b.ReduceSum(b.LogSoftmax(again, 1), nil, false))
+	})
+	s := of(t, g)
+	data, err := onnx.Marshal(s.Graph, onnx.Meta{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := run(t, s.Graph, inputs())
+	for name, want := range ort.Run(t, data, inputs(), nil) {
+		if err := graphtest.Compare(got[name], want, 1e-5); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
 }
 
 func TestErrors(t *testing.T) {
