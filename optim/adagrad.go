@@ -16,8 +16,8 @@ type Adagrad struct {
 
 // Validate reports settings out of range.
 func (r Adagrad) Validate() error {
-	return errors.Join(inRange("adagrad: Epsilon", r.Epsilon, 0, 1), inRange("adagrad: Initial", r.Initial, 0, 1e30),
-		inRange("adagrad: Decay", r.Decay, 0, 1e30))
+	return errors.Join(inRange("adagrad: Epsilon", r.Epsilon, 1), inRange("adagrad: Initial", r.Initial, 1e30),
+		inRange("adagrad: Decay", r.Decay, 1e30))
 }
 
 func (r Adagrad) slots() []slot { return []slot{{"sum", float32(r.Initial)}} }

@@ -21,8 +21,8 @@ type Adam struct {
 
 // Validate reports settings out of range.
 func (r Adam) Validate() error {
-	return errors.Join(inRange("adam: Beta1", r.Beta1, 0, 1), inRange("adam: Beta2", r.Beta2, 0, 1),
-		inRange("adam: Epsilon", r.Epsilon, 0, 1))
+	return errors.Join(inRange("adam: Beta1", r.Beta1, 1), inRange("adam: Beta2", r.Beta2, 1),
+		inRange("adam: Epsilon", r.Epsilon, 1))
 }
 
 func (r Adam) slots() []slot { return []slot{{"m", 0}, {"v", 0}} }

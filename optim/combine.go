@@ -95,7 +95,7 @@ func (p *part) collect(pairs []Rows, low, high int) {
 	for i, pair := range pairs {
 		for at, id := range pair.IDs {
 			if id >= int64(low) && id < int64(high) {
-				p.entries = append(p.entries, entry{id - int64(low), int32(i), int32(at)}) //nolint:gosec // Bounded by memory.
+				p.entries = append(p.entries, entry{id - int64(low), int32(i), int32(at)})
 			}
 		}
 	}

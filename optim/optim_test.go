@@ -73,11 +73,11 @@ func TestTorch(t *testing.T) {
 	}
 }
 
-func newOptimizer(t testing.TB, params tensor.Map, c optim.Config) *optim.Optimizer {
-	t.Helper()
+func newOptimizer(tb testing.TB, params tensor.Map, c optim.Config) *optim.Optimizer {
+	tb.Helper()
 	o, err := optim.New(params, c)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return o
 }

@@ -41,13 +41,13 @@ func (c Config) Validate() error {
 		return errors.New("optimiser: Rule and Rate have to be set")
 	}
 	faults := []error{
-		c.Rule.Validate(), c.Rate.Validate(), inRange("optimiser: ClipNorm", c.ClipNorm, 0, 1e30),
-		inRange("optimiser: L2", c.L2, 0, 1e30), inRange("optimiser: Decay", c.Decay, 0, 1e30),
+		c.Rule.Validate(), c.Rate.Validate(), inRange("optimiser: ClipNorm", c.ClipNorm, 1e30),
+		inRange("optimiser: L2", c.L2, 1e30), inRange("optimiser: Decay", c.Decay, 1e30),
 	}
 	for _, g := range c.Groups {
 		name := fmt.Sprintf("optimiser: group %q: ", g.Prefix)
-		faults = append(faults, inRange(name+"Scale", g.Scale, 0, 1e30), inRange(name+"L2", g.L2, 0, 1e30),
-			inRange(name+"Decay", g.Decay, 0, 1e30))
+		faults = append(faults, inRange(name+"Scale", g.Scale, 1e30), inRange(name+"L2", g.L2, 1e30),
+			inRange(name+"Decay", g.Decay, 1e30))
 	}
 	return errors.Join(faults...)
 }

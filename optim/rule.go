@@ -32,9 +32,10 @@ type coefficients struct {
 	adam          kernel.AdamScalars
 }
 
-func inRange(name string, v, low, high float64) error {
-	if !(v >= low && v < high) {
-		return fmt.Errorf("%s is %v; it has to be in [%v,%v)", name, v, low, high)
+// inRange checks that v is in [0,high).
+func inRange(name string, v, high float64) error {
+	if !(v >= 0 && v < high) {
+		return fmt.Errorf("%s is %v; it has to be in [0,%v)", name, v, high)
 	}
 	return nil
 }

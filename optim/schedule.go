@@ -14,7 +14,7 @@ type Schedule interface {
 type Constant float64
 
 // Validate reports a rate that is negative or not finite.
-func (c Constant) Validate() error { return inRange("constant rate", float64(c), 0, 1e30) }
+func (c Constant) Validate() error { return inRange("constant rate", float64(c), 1e30) }
 
 // Rate returns c.
 func (c Constant) Rate(int64) float64 { return float64(c) }
@@ -31,10 +31,10 @@ func (l Linear) Validate() error {
 	if l.Warmup < 0 || l.Total != 0 && l.Total < l.Warmup {
 		return fmt.Errorf("linear rate: Warmup is %d and Total %d; 0 <= Warmup <= Total has to hold", l.Warmup, l.Total)
 	}
-	if err := inRange("linear rate: Peak", l.Peak, 0, 1e30); err != nil {
+	if err := inRange("linear rate: Peak", l.Peak, 1e30); err != nil {
 		return err
 	}
-	return inRange("linear rate: Final", l.Final, 0, 1e30)
+	return inRange("linear rate: Final", l.Final, 1e30)
 }
 
 // Rate returns the rate of a step.

@@ -19,7 +19,7 @@ func (r SGD) Validate() error {
 	if r.Nesterov && r.Momentum == 0 {
 		return errors.New("sgd: Nesterov needs a Momentum")
 	}
-	return inRange("sgd: Momentum", r.Momentum, 0, 1)
+	return inRange("sgd: Momentum", r.Momentum, 1)
 }
 
 func (r SGD) slots() []slot {

@@ -62,16 +62,16 @@ func dlrm(b *graph.Builder) {
 }
 
 // trainStep compiles the loss and all gradients of a model.
-func trainStep(b testing.TB, model func(b *graph.Builder), o exec.Options) *exec.Plan {
-	b.Helper()
-	step, err := grad.Of(build(b, model), "loss")
+func trainStep(tb testing.TB, model func(b *graph.Builder), o exec.Options) *exec.Plan {
+	tb.Helper()
+	step, err := grad.Of(build(tb, model), "loss")
 	if err != nil {
-		b.Fatal(err)
+		tb.Fatal(err)
 	}
 	if err := step.Graph.InitParams(1); err != nil {
-		b.Fatal(err)
+		tb.Fatal(err)
 	}
-	return compile(b, step.Graph, o)
+	return compile(tb, step.Graph, o)
 }
 
 func stepInputs(plan *exec.Plan, rows int) tensor.Map {

@@ -22,25 +22,25 @@ import (
 func batch(n int) graph.Shape { return graph.Shape{graph.Sym("B"), graph.Fixed(n)} }
 
 // build makes a graph with initialised parameters.
-func build(t testing.TB, f func(b *graph.Builder)) *graph.Graph {
-	t.Helper()
+func build(tb testing.TB, f func(b *graph.Builder)) *graph.Graph {
+	tb.Helper()
 	b := graph.NewBuilder("test")
 	f(b)
 	g, err := b.Build()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	if err := g.InitParams(1); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return g
 }
 
-func compile(t testing.TB, g *graph.Graph, o exec.Options) *exec.Plan {
-	t.Helper()
+func compile(tb testing.TB, g *graph.Graph, o exec.Options) *exec.Plan {
+	tb.Helper()
 	p, err := exec.Compile(g, o)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return p
 }

@@ -38,9 +38,7 @@ func (p *program) selection(s *step) *step {
 					if c.from < 0 {
 						clear(to)
 					} else {
-						for i, v := range x[c.from : c.from+c.n] {
-							to[i] = v
-						}
+						copy(to, x[c.from:])
 					}
 					at += c.n
 				}

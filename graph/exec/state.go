@@ -57,8 +57,8 @@ func (b *binding) newState() *state {
 		b: b, arena: make([]uint64, (l.bytes+alignment)/8), texts: make([]string, l.texts),
 		tensors: slices.Clone(l.static), shared: graph.Run{Kernels: p.kernels},
 	}
-	// The first whole cache line of the arena.
-	base := unsafe.Pointer(unsafe.SliceData(st.arena)) //nolint:gosec // Values of several types share the arena.
+	// The first whole cache line of the arena, which values of several types share.
+	base := unsafe.Pointer(unsafe.SliceData(st.arena))
 	base = unsafe.Add(base, (alignment-int(uintptr(base)%alignment))%alignment)
 	for slot, at := range l.offset {
 		if at >= 0 {

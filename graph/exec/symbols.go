@@ -60,7 +60,7 @@ func (p *Plan) key(dst []byte, in tensor.Map) ([]byte, error) {
 		}
 	}
 	for _, n := range sizes {
-		dst = binary.AppendUvarint(dst, uint64(n)) //nolint:gosec // Sizes are not negative.
+		dst = binary.AppendUvarint(dst, uint64(n))
 	}
 	return dst, nil
 }
