@@ -195,12 +195,12 @@ func TestTriton(t *testing.T) {
 	for _, fuse := range []ensemble.Fuse{ensemble.FuseNone, ensemble.FuseGroups, ensemble.FuseAll} {
 		t.Run(string(fuse), func(t *testing.T) {
 			dir := repository(t, fuse)
-			real := triton.Start(t, dir, triton.Options{LoadModels: []string{"shop"}})
+			other := triton.Start(t, dir, triton.Options{LoadModels: []string{"shop"}})
 			names := outputs
 			if fuse == ensemble.FuseAll {
 				names = names[:2]
 			}
-			want, version, err := dial(t, real.GRPC).Infer(t.Context(), "shop", request(), names)
+			want, version, err := dial(t, other.GRPC).Infer(t.Context(), "shop", request(), names)
 			if err != nil {
 				t.Fatal(err)
 			}
