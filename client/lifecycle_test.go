@@ -74,7 +74,7 @@ func TestServerLoss(t *testing.T) {
 		}
 
 		server.Heal("m")
-		time.Sleep(time.Minute) // of the test's own clock: longer than any pause between attempts to connect
+		<-time.After(time.Minute) // of the test's own clock: longer than any pause between attempts to connect
 		server.Restart()
 		start = time.Now()
 		if err := c.WaitReady(t.Context(), "m"); err != nil {
@@ -112,6 +112,9 @@ func TestReplicasShareTheCalls(t *testing.T) {
 	for a, b := counts(); a == 0 || b == 0; a, b = counts() { // until both are connected
 		if err := call(); err != nil {
 			t.Fatal(err)
+		}
+		if a+b > 10_000 { // about a second; connecting takes a millisecond
+			t.Fatalf("of the first calls %d and %d went to the replicas", a, b)
 		}
 	}
 	a, b := counts()

@@ -47,7 +47,8 @@ func (c *Client) RepositoryIndex(ctx context.Context, readyOnly bool) ([]ModelSt
 type LoadOptions struct {
 	// Config replaces the model's config.pbtxt.
 	Config *tritonpb.ModelConfig
-	// Files replace the model's folder: contents by path, such as "1/model.onnx". They need a Config.
+	// Files replace the model's folder: contents by path, such as "1/model.onnx". They need a Config. A model whose
+	// folder the repository lacks serves, but is not in its index.
 	Files map[string][]byte
 }
 

@@ -75,9 +75,9 @@ func elements[T tensor.Element](data []byte) []T {
 	if n == 0 {
 		return []T{}
 	}
-	start := unsafe.Pointer(unsafe.SliceData(data)) //nolint:gosec // n elements lie there, aligned where they are used
+	start := unsafe.Pointer(unsafe.SliceData(data)) // n elements lie there, aligned where they are used
 	if littleEndian() && uintptr(start)%unsafe.Alignof(element) == 0 {
-		return unsafe.Slice((*T)(start), n) //nolint:gosec // see above
+		return unsafe.Slice((*T)(start), n) // see above
 	}
 	out := make([]T, n)
 	if _, err := binary.Decode(data, binary.LittleEndian, out); err != nil {
@@ -101,7 +101,7 @@ func decodeStrings(n int, data []byte) ([]string, error) {
 		if size > uint64(len(data)) {
 			return nil, fmt.Errorf("string %d of %d: has %d bytes by its length, but only %d follow", i, n, size, len(data))
 		}
-		list[i] = unsafe.String(unsafe.SliceData(data), int(size)) //nolint:gosec // at most len(data)
+		list[i] = unsafe.String(unsafe.SliceData(data), int(size)) // at most len(data)
 		data = data[size:]
 	}
 	if len(data) > 0 {

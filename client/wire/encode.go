@@ -54,8 +54,8 @@ func bytesOf[T tensor.Element](data []T) []byte {
 		return []byte{}
 	}
 	var element T
-	start := (*byte)(unsafe.Pointer(unsafe.SliceData(data)))          //nolint:gosec // any memory may be read as bytes
-	return unsafe.Slice(start, len(data)*int(unsafe.Sizeof(element))) //nolint:gosec // exactly data's memory
+	start := (*byte)(unsafe.Pointer(unsafe.SliceData(data)))          // any memory may be read as bytes
+	return unsafe.Slice(start, len(data)*int(unsafe.Sizeof(element))) // exactly data's memory
 }
 
 // encodeCopy encodes a slice of numbers or bools on any machine.
@@ -77,7 +77,7 @@ func encodeStrings(list []string) ([]byte, error) {
 	}
 	out := make([]byte, 0, size)
 	for _, s := range list {
-		out = binary.LittleEndian.AppendUint32(out, uint32(len(s))) //nolint:gosec // checked above
+		out = binary.LittleEndian.AppendUint32(out, uint32(len(s))) // checked above
 		out = append(out, s...)
 	}
 	return out, nil
@@ -85,5 +85,5 @@ func encodeStrings(list []string) ([]byte, error) {
 
 func littleEndian() bool {
 	probe := uint16(1)
-	return *(*byte)(unsafe.Pointer(&probe)) == 1 //nolint:gosec // the first of two bytes
+	return *(*byte)(unsafe.Pointer(&probe)) == 1 // the first of two bytes
 }

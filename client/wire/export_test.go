@@ -1,4 +1,4 @@
 package wire
 
 // EncodeCopy is tested from outside although only a big-endian machine uses it, which none of ours is.
-var EncodeCopy = encodeCopy //nolint:gochecknoglobals // a function under another name
+var EncodeCopy = encodeCopy // a function under another name

@@ -44,7 +44,7 @@ func writeMessage(w io.Writer, r request, body []byte) error {
 	if err != nil {
 		return err
 	}
-	head := binary.LittleEndian.AppendUint32(nil, uint32(len(raw))) //nolint:gosec // names and shapes, far below 4 GiB
+	head := binary.LittleEndian.AppendUint32(nil, uint32(len(raw))) // names and shapes, far below 4 GiB
 	head = append(head, raw...)
 	head = binary.LittleEndian.AppendUint64(head, uint64(len(body)))
 	if _, err := w.Write(head); err != nil {
@@ -85,7 +85,7 @@ func encode(tensors tensor.Map) ([]description, []byte, error) {
 		from := len(body)
 		if list, ok := t.Any().([]string); ok {
 			for _, s := range list {
-				body = binary.LittleEndian.AppendUint32(body, uint32(len(s))) //nolint:gosec // a test's string
+				body = binary.LittleEndian.AppendUint32(body, uint32(len(s))) // a test's string
 				body = append(body, s...)
 			}
 		} else {

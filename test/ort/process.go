@@ -17,7 +17,7 @@ var runner string
 
 // shared is the Python process of this test binary. Test helpers are called with a testing.TB only, which
 // has no place for a value that outlives one test.
-var shared process //nolint:gochecknoglobals // one process per test binary, see above
+var shared process // one process per test binary, see above
 
 // callTimeout bounds one call. The slowest, a full check of a large model on a busy machine, takes seconds.
 const callTimeout = 2 * time.Minute
@@ -57,7 +57,7 @@ func (p *process) call(python string, r request, body []byte) (answer, []byte, e
 }
 
 func (p *process) start(python string) error {
-	cmd := exec.Command(python, "-c", runner) //nolint:gosec,noctx // the tester names the interpreter; the process outlives any test's context
+	cmd := exec.Command(python, "-c", runner) // the tester names the interpreter; the process outlives any test's context
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {

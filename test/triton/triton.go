@@ -92,7 +92,7 @@ func launch(tb testing.TB, dir, repository string, opts Options) *Server {
 	}
 	args := append([]string{"-c", script, "run.sh", dir, repository}, s.options(opts)...)
 	// The test's context ends before its cleanups: the process is stopped by one of those, with time to end well.
-	s.cmd = exec.Command("sh", args...) //nolint:gosec,noctx // arguments are the test's; see above
+	s.cmd = exec.Command("sh", args...) // arguments are the test's; see above
 	s.cmd.Stdout, s.cmd.Stderr = file, file
 	s.cmd.SysProcAttr = ownGroup()
 	err = s.cmd.Start()
@@ -208,7 +208,7 @@ func (s *Server) portTaken() bool {
 func freePorts(n int) ([]string, error) {
 	addresses := make([]string, n)
 	for i := range addresses {
-		listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // does not block
+		listener, err := net.Listen("tcp", "127.0.0.1:0") // does not block
 		if err != nil {
 			return nil, fmt.Errorf("find a free port: %w", err)
 		}
