@@ -48,9 +48,10 @@ var policy = map[string]string{
 	"ensemble/ensembletest":  "ensemble ensemble/stage internal/portable graph graph/exec graph/kernel onnx schema tensor test/ort",
 	"engine":                 "ensemble graph graph/exec graph/kernel onnx schema tensor",
 	"engine/server":          "engine client/tritonpb client/wire ensemble tensor",
-	"client":                 "client/tritonpb tensor",
+	"client":                 "client/tritonpb client/wire tensor",
 	"client/tritonpb":        "",
-	"client/tritontest":      "client client/tritonpb tensor",
+	"client/wire":            "client/tritonpb tensor",
+	"client/tritontest":      "client client/tritonpb client/wire tensor",
 	"gateway":                "ensemble featurestore schema tensor",
 	"pipeline": "data data/synthetic ensemble ensemble/stage eval feature feature/op featurestore graph graph/exec " +
 		"graph/grad graph/kernel layer loss metric model onnx optim sampler schema tensor train internal/portable",
