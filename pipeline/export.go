@@ -22,7 +22,7 @@ func OpenServing(run string) (*Serving, ensemble.Ensemble, error) {
 	if s.Format != runFormat {
 		return nil, e, fmt.Errorf("%s: format %d, this version reads %d: run recsys train again", run, s.Format, runFormat)
 	}
-	e.Name, e.Outputs = s.Manifest.Name, s.Outputs
+	e.Name, e.Outputs, e.Explain = s.Manifest.Name, s.Outputs, s.Explain
 	for _, g := range s.Groups {
 		group := ensemble.Group{Name: g.Name}
 		for _, name := range g.Stages {

@@ -9,26 +9,47 @@ import (
 	"recsys/graph"
 	"recsys/loss"
 	"recsys/model"
+	"recsys/optim"
 	"recsys/tensor"
 	"recsys/train"
 )
 
-// TrainSettings say how a model is trained. The zero value of a field is the default that the model's documentation
-// states.
+// TrainSettings say how a model is trained. The zero value of a field is the default that train.Options states.
 type TrainSettings struct {
-	Epochs       int     `json:"epochs"`
-	Batch        int     `json:"batch"` // rows of an optimiser step
-	Shard        int     `json:"shard"` // rows that a worker takes at once; in-batch negatives are a shard's
-	LearningRate float32 `json:"learning_rate"`
-	Optimizer    string  `json:"optimizer"` // sgd, adagrad or adam
-	Patience     int     `json:"patience"`  // epochs without a better validation score; negative: train them all
+	Epochs int `json:"epochs"`
+	// Batch is the number of rows of an optimiser step; Shard is that of a worker at once, and in-batch negatives are a
+	// shard's.
+	Batch int `json:"batch"`
+	Shard int `json:"shard"`
+	// Optimizer is adam (the default), adagrad or sgd. LearningRate is constant; 0 means 0.001.
+	Optimizer    string  `json:"optimizer"`
+	LearningRate float64 `json:"learning_rate"`
+	// WeightDecay is decoupled from the gradient; it reaches only the rows of tables that a step touches.
+	WeightDecay float64 `json:"weight_decay"`
+	// Patience is the number of epochs without a better validation score after which training stops; 0 means 2,
+	// negative means never.
+	Patience int `json:"patience"`
 }
 
-func (s TrainSettings) options(j Job, validate func(context.Context, tensor.Map) (float64, error)) train.Options {
+func (s TrainSettings) options(j Job, validate func(context.Context, tensor.Map) (float64, error)) (train.Options, error) {
+	o := optim.Config{Decay: s.WeightDecay}
+	switch s.Optimizer {
+	case "", "adam":
+		o.Rule = optim.Adam{}
+	case "adagrad":
+		o.Rule = optim.Adagrad{}
+	case "sgd":
+		o.Rule = optim.SGD{}
+	default:
+		return train.Options{}, fmt.Errorf("train.optimizer: unknown %q; there are: adagrad, adam, sgd", s.Optimizer)
+	}
+	if s.LearningRate != 0 {
+		o.Rate = optim.Constant(s.LearningRate)
+	}
 	return train.Options{
 		Epochs: s.Epochs, BatchRows: s.Batch, ShardRows: s.Shard, Patience: s.Patience, Seed: j.Seed, Kernels: j.Kernels,
-		Progress: j.Progress, Validate: validate, Optimizer: train.Optimizer{Kind: s.Optimizer, Rate: s.LearningRate},
-	}
+		Progress: j.Progress, Validate: validate, Optimizer: o,
+	}, nil
 }
 
 // trainRetrieval runs a task and makes the trained model of its best state.
@@ -46,7 +67,11 @@ func trainRetrieval(ctx context.Context, m model.Retriever, t *train.Task, j Job
 			return j.Score(ctx, r)
 		}
 	}
-	result, err := train.Fit(ctx, t, s.options(j, validate))
+	options, err := s.options(j, validate)
+	if err != nil {
+		return nil, err
+	}
+	result, err := train.Fit(ctx, t, options)
 	if err != nil {
 		return nil, err
 	}
@@ -176,7 +201,11 @@ func (s dlrm) Train(ctx context.Context, j Job) (*Ranking, error) {
 			return -metrics[m.Tasks()[0]]["log_loss"], nil
 		}
 	}
-	result, err := train.Fit(ctx, t, s.Fit.options(j, validate))
+	options, err := s.Fit.options(j, validate)
+	if err != nil {
+		return nil, err
+	}
+	result, err := train.Fit(ctx, t, options)
 	if err != nil {
 		return nil, err
 	}

@@ -22,6 +22,8 @@ type Serving struct {
 	Groups []ServingGroup `json:"groups"`
 	// Outputs are the ensemble's final tensors.
 	Outputs []string `json:"outputs"`
+	// Explain are the intermediate tensors of which requests may ask copies.
+	Explain []string `json:"explain"`
 	// Manifest is complete but for what the export decides: generation, fusing and batch.
 	Manifest ensemble.Manifest `json:"manifest"`
 }
@@ -52,7 +54,13 @@ func (p *Pipeline) writeServing(source *model.Retrieval, ranking *Ranking) error
 	if err != nil {
 		return err
 	}
-	s := Serving{Format: runFormat, Outputs: []string{stage.ItemIDs, stage.Scores, stage.ItemIndices}}
+	s := Serving{
+		Format: runFormat, Outputs: []string{stage.ItemIDs, stage.Scores, stage.ItemIndices},
+		Explain: []string{stage.Query, stage.Candidates, stage.CandidateScores, stage.MaskedScores},
+	}
+	if ranking != nil {
+		s.Explain = append(s.Explain, ranking.Tasks...)
+	}
 	for _, name := range []string{groupPrep, groupRecall, groupScore} {
 		g := ServingGroup{Name: name}
 		for _, st := range stages[name] {

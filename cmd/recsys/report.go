@@ -1,0 +1,115 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"text/tabwriter"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
+
+	"recsys/eval"
+	"recsys/pipeline"
+	"recsys/train"
+)
+
+// reporter shows progress: a bar on a terminal, a line per epoch elsewhere.
+type reporter struct {
+	w        io.Writer
+	terminal bool
+	bar      *progressbar.ProgressBar
+	started  time.Time
+	epoch    int
+}
+
+func newReporter(w io.Writer) *reporter {
+	f, ok := w.(*os.File)
+	return &reporter{w: w, terminal: ok && term.IsTerminal(int(f.Fd())), started: time.Now()}
+}
+
+// Phase prints the name of the work that begins.
+func (r *reporter) Phase(name string) {
+	r.endBar()
+	r.epoch = 0
+	fmt.Fprintf(r.w, "%6.1fs  %s\n", time.Since(r.started).Seconds(), name)
+}
+
+// Note prints a line below the phase.
+func (r *reporter) Note(text string) {
+	r.endBar()
+	fmt.Fprintf(r.w, "         %s\n", text)
+}
+
+// Training moves the bar, or prints a line at the end of an epoch.
+func (r *reporter) Training(p train.Progress) {
+	ended := p.Score == p.Score // NaN within an epoch
+	if r.terminal && r.bar == nil {
+		r.bar = progressbar.NewOptions(p.Total, progressbar.OptionSetWriter(r.w), progressbar.OptionShowIts(),
+			progressbar.OptionSetItsString("rows"), progressbar.OptionThrottle(100*time.Millisecond),
+			progressbar.OptionClearOnFinish(), progressbar.OptionSetPredictTime(true))
+	}
+	if r.bar != nil {
+		r.bar.Describe(fmt.Sprintf("epoch %d/%d loss %.4f", p.Epoch, p.Epochs, p.Loss))
+		_ = r.bar.Set(p.Rows) //nolint:errcheck // A bar that cannot be drawn is no reason to stop.
+	}
+	if ended && p.Epoch != r.epoch {
+		r.epoch = p.Epoch
+		if r.bar == nil {
+			fmt.Fprintf(r.w, "         epoch %d/%d loss %.4f score %.4f, %.0f rows/s, %s left\n",
+				p.Epoch, p.Epochs, p.Loss, p.Score, p.Rate(), p.Left().Round(time.Second))
+		}
+	}
+}
+
+func (r *reporter) endBar() {
+	if r.bar != nil {
+		_ = r.bar.Finish() //nolint:errcheck // See Training.
+		r.bar = nil
+	}
+}
+
+// printMetrics writes the metrics as tables.
+func printMetrics(w io.Writer, m *pipeline.Metrics) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	columns := []string{"recall@10", "recall@20", "recall@100", "ndcg@10"}
+	row := func(first, second string, metrics eval.Metrics, columns []string) {
+		fmt.Fprintf(t, "%s\t%s", first, second)
+		for _, c := range columns {
+			if v, ok := metrics[c]; ok {
+				fmt.Fprintf(t, "\t%.4f", v)
+			} else {
+				fmt.Fprint(t, "\t-")
+			}
+		}
+		fmt.Fprintln(t)
+	}
+	if len(m.Retrieval) > 0 {
+		fmt.Fprintln(t, "retrieval\tpart\trecall@10\trecall@20\trecall@100\tndcg@10")
+	}
+	for _, name := range slices.Sorted(maps.Keys(m.Retrieval)) {
+		for _, part := range slices.Sorted(maps.Keys(m.Retrieval[name])) {
+			row(name, part, m.Retrieval[name][part], columns)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(m.Ranking)) {
+		fmt.Fprintln(t, "\nranking\tpart, task\tauc\tgauc\tlog_loss")
+		for _, part := range slices.Sorted(maps.Keys(m.Ranking[name])) {
+			for _, task := range slices.Sorted(maps.Keys(m.Ranking[name][part])) {
+				row(name, part+", "+task, m.Ranking[name][part][task], []string{"auc", "gauc", "log_loss"})
+			}
+		}
+	}
+	for _, part := range slices.Sorted(maps.Keys(m.Pipeline)) {
+		fmt.Fprintln(t, "\npipeline, after\tpart\trecall@10\trecall@20\trecall@100\tndcg@10\trecall")
+		for _, name := range []string{"retrieve", "filter", "rank", "order"} {
+			if metrics, ok := m.Pipeline[part].PerStage[name]; ok {
+				row(name, part, metrics, append(slices.Clone(columns), "recall"))
+			}
+		}
+	}
+	return t.Flush()
+}

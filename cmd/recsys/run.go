@@ -1,0 +1,117 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"recsys/pipeline"
+)
+
+// pipelineFlags are those of run, fit, train and eval.
+type pipelineFlags struct {
+	Config string `short:"c" required:"" type:"existingfile" placeholder:"FILE" help:"The pipeline, a recsys.yaml."`
+	Data   string `placeholder:"DIR" help:"Folder of the tables; the default is that of the pipeline file."`
+	Out    string `placeholder:"RUN" help:"Run folder; the default is runs/NAME."`
+	Seed   uint64 `help:"Replaces the pipeline's seed."`
+	JSON   bool   `help:"Print metrics as JSON."`
+}
+
+func (f pipelineFlags) open(o output) (*pipeline.Pipeline, error) {
+	text, err := os.ReadFile(f.Config)
+	if err != nil {
+		return nil, err
+	}
+	c, err := pipeline.ParseConfig(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", f.Config, err)
+	}
+	if f.Data == "" {
+		f.Data = filepath.Dir(f.Config)
+	}
+	if f.Out == "" {
+		f.Out = filepath.Join("runs", c.Name)
+	}
+	p, err := pipeline.New(text, f.Data, f.Out, f.Seed, pipeline.Options{Reporter: newReporter(o.err), Version: version})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", f.Config, err)
+	}
+	fmt.Fprintf(o.err, "run folder: %s\n", f.Out)
+	return p, nil
+}
+
+func (f pipelineFlags) print(o output, m *pipeline.Metrics) error {
+	if f.JSON {
+		e := json.NewEncoder(o.out)
+		e.SetIndent("", "  ")
+		return e.Encode(m)
+	}
+	return printMetrics(o.out, m)
+}
+
+type runCmd struct {
+	pipelineFlags `embed:""`
+}
+
+// Help has examples.
+func (runCmd) Help() string {
+	return "Examples:\n  recsys run -c recsys.yaml --data data\n  recsys run -c examples/movielens-1m/recsys.yaml --data ml-1m --out runs/a --seed 2"
+}
+
+// Run fits, trains and evaluates.
+func (c runCmd) Run(ctx context.Context, o output) error {
+	p, err := c.open(o)
+	if err != nil {
+		return err
+	}
+	m, err := p.Run(ctx)
+	if err != nil {
+		return err
+	}
+	return c.print(o, m)
+}
+
+type fitCmd struct {
+	pipelineFlags `embed:""`
+}
+
+// Run fits the features.
+func (c fitCmd) Run(ctx context.Context, o output) error {
+	p, err := c.open(o)
+	if err != nil {
+		return err
+	}
+	return p.Fit(ctx)
+}
+
+type trainCmd struct {
+	pipelineFlags `embed:""`
+}
+
+// Run trains the models.
+func (c trainCmd) Run(ctx context.Context, o output) error {
+	p, err := c.open(o)
+	if err != nil {
+		return err
+	}
+	return p.Train(ctx)
+}
+
+type evalCmd struct {
+	pipelineFlags `embed:""`
+}
+
+// Run evaluates.
+func (c evalCmd) Run(ctx context.Context, o output) error {
+	p, err := c.open(o)
+	if err != nil {
+		return err
+	}
+	m, err := p.Eval(ctx)
+	if err != nil {
+		return err
+	}
+	return c.print(o, m)
+}

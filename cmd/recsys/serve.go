@@ -1,0 +1,147 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"recsys/client"
+	"recsys/engine"
+	"recsys/featurestore"
+	"recsys/featurestore/redis"
+	"recsys/gateway"
+	"recsys/pipeline"
+)
+
+// serveFlags are those of serve and, in part, demo.
+type serveFlags struct {
+	Listen     string        `default:"127.0.0.1:8080" placeholder:"ADDR" help:"Address of the public API."`
+	Admin      string        `default:"127.0.0.1:9090" placeholder:"ADDR" help:"Address of metrics and health; empty for none."`
+	Timeout    time.Duration `default:"150ms" help:"Budget of a request."`
+	DrainDelay time.Duration `default:"0s" help:"Time between readyz turning 503 and the last new connection."`
+}
+
+type serveCmd struct {
+	serveFlags `embed:""`
+
+	Repository string `required:"" type:"existingdir" placeholder:"REPO" help:"Model repository."`
+	Triton     string `placeholder:"HOST:PORT" help:"gRPC address of Triton; without it the embedded engine serves."`
+	Redis      string `env:"RECSYS_REDIS" placeholder:"URL" help:"Feature store; without it users are kept in memory and events are lost at the end."`
+	Model      string `placeholder:"NAME" help:"Ensemble, if the repository holds several."`
+}
+
+// Help has examples.
+func (serveCmd) Help() string {
+	return "Examples:\n  recsys serve --repository model_repository\n" +
+		"  recsys serve --repository model_repository --triton 127.0.0.1:8001 --redis redis://:secret@127.0.0.1:6379/0"
+}
+
+// inferencer is a gateway.Inferencer to be closed.
+type inferencer interface {
+	gateway.Inferencer
+	Close() error
+}
+
+// Run serves until a signal ends it.
+func (c serveCmd) Run(ctx context.Context, o output) (err error) {
+	s, err := openServed(c.Repository, c.Model)
+	if err != nil {
+		return err
+	}
+	var backend inferencer
+	if c.Triton != "" {
+		backend, err = client.New(ctx, c.Triton)
+	} else {
+		backend, err = engine.Open(ctx, c.Repository, engine.Options{})
+	}
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, backend.Close()) }()
+	store, err := openStore(ctx, c.Redis, s)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	g, err := newGateway(s, backend, store, gateway.Config{Timeout: c.Timeout}, gateway.WithLogger(logger(o)))
+	if err != nil {
+		return err
+	}
+	return c.serve(ctx, o, g)
+}
+
+// openStore opens Redis, or a store in memory that holds the repository's users.
+func openStore(ctx context.Context, url string, s *served) (featurestore.Store, error) {
+	if url != "" {
+		return redis.Open(url, s.manifest.Name)
+	}
+	store := featurestore.NewMemory()
+	_, records, err := featurestore.ReadRows(pipeline.UserRows(s.dir))
+	if err != nil {
+		return nil, err
+	}
+	_, err = store.Load(ctx, records)
+	return store, err
+}
+
+// newGateway wires a gateway for the served generation. config holds what differs from the defaults.
+func newGateway(
+	s *served, backend gateway.Inferencer, store featurestore.Store, config gateway.Config, options ...gateway.Option,
+) (*gateway.Gateway, error) {
+	_, items, err := featurestore.ReadRows(pipeline.ItemRows(s.dir))
+	if err != nil {
+		return nil, err
+	}
+	config.Manifest, config.Items, config.Inferencer, config.Store = s.manifest, items, backend, store
+	config.Version = version
+	return gateway.New(config, options...)
+}
+
+// serve listens and serves until ctx ends.
+func (f serveFlags) serve(ctx context.Context, o output, g *gateway.Gateway) error {
+	var lc net.ListenConfig
+	l := gateway.Listeners{DrainDelay: f.DrainDelay}
+	var err error
+	if l.Public, err = lc.Listen(ctx, "tcp", f.Listen); err != nil {
+		return fmt.Errorf("%w; choose another address with --listen", err)
+	}
+	if f.Admin != "" {
+		if l.Admin, err = lc.Listen(ctx, "tcp", f.Admin); err != nil {
+			return errors.Join(fmt.Errorf("%w; choose another address with --admin", err), l.Public.Close())
+		}
+		fmt.Fprintf(o.err, "metrics on http://%s/metrics\n", l.Admin.Addr())
+	}
+	fmt.Fprintf(o.err, "serving on http://%s\n", l.Public.Addr())
+	return g.Serve(ctx, l)
+}
+
+func logger(o output) *slog.Logger { return slog.New(slog.NewTextHandler(o.err, nil)) }
+
+type healthcheckCmd struct {
+	URL string `arg:"" optional:"" default:"http://127.0.0.1:8080/readyz" help:"Address to ask."`
+}
+
+// Run asks once.
+func (c healthcheckCmd) Run(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, c.URL, nil)
+	if err != nil {
+		return err
+	}
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return err
+	}
+	if err := answer.Body.Close(); err != nil {
+		return err
+	}
+	if answer.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s answers %s", c.URL, answer.Status)
+	}
+	return nil
+}

@@ -1,0 +1,245 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"time"
+
+	"recsys/client"
+	"recsys/engine"
+	"recsys/featurestore"
+	"recsys/gateway"
+	"recsys/internal/verify"
+	"recsys/pipeline"
+	"recsys/tensor"
+)
+
+type verifyCmd struct {
+	Run_       string `name:"run" required:"" type:"existingdir" placeholder:"RUN" help:"Run folder: its stages, run one by one offline, are the reference."`
+	Repository string `required:"" type:"existingdir" placeholder:"REPO" help:"Model repository, run by the embedded engine."`
+	Triton     string `placeholder:"HOST:PORT" help:"gRPC address of a Triton that serves the repository."`
+	Gateway    string `placeholder:"URL" help:"A gateway that serves the repository, such as http://127.0.0.1:8080, with its store as loaded: events change answers."`
+	Users      int    `default:"1000" help:"Number of users to compare."`
+	Model      string `placeholder:"NAME" help:"Ensemble, if the repository holds several."`
+	JSON       bool   `help:"Print the report as JSON."`
+}
+
+// Help says what is compared.
+func (verifyCmd) Help() string {
+	return "Every engine gets the same requests, merged by the gateway from the rows, histories and seen items of the " +
+		"repository, at the same request time.\n\nExample:\n  recsys verify --run runs/shop --repository model_repository --triton 127.0.0.1:8001"
+}
+
+// verifyTimeout is the budget of a request: verification looks for differences, not for speed.
+const verifyTimeout = 30 * time.Second
+
+// subject is something that answers recommendation requests over HTTP.
+type subject struct {
+	name string
+	url  string
+}
+
+// Run compares and fails when an engine differs.
+func (c verifyCmd) Run(ctx context.Context, o output) (err error) {
+	s, err := openServed(c.Repository, c.Model)
+	if err != nil {
+		return err
+	}
+	_, chain, err := pipeline.OpenChain(c.Run_, nil)
+	if err != nil {
+		return err
+	}
+	embedded, err := engine.Open(ctx, c.Repository, engine.Options{})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, embedded.Close()) }()
+	store, err := openStore(ctx, "", s)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	backends := []struct {
+		name string
+		gateway.Inferencer
+	}{{"offline", chainInferencer{chain, strconv.Itoa(s.manifest.Generation)}}, {"embedded", embedded}}
+	if c.Triton != "" {
+		triton, err := client.New(ctx, c.Triton)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, triton.Close()) }()
+		backends = append(backends, struct {
+			name string
+			gateway.Inferencer
+		}{"triton", triton})
+	}
+	var subjects []subject
+	for _, b := range backends {
+		g, err := newGateway(s, b.Inferencer, store, gateway.Config{Timeout: verifyTimeout, NoFallback: true}, gateway.WithLogger(logger(o)))
+		if err != nil {
+			return err
+		}
+		server := httptest.NewServer(g.Handler())
+		defer server.Close()
+		subjects = append(subjects, subject{b.name, server.URL})
+	}
+	if c.Gateway != "" {
+		subjects = append(subjects, subject{"rest", c.Gateway})
+	}
+	reports, err := c.compare(ctx, s, subjects)
+	if err != nil {
+		return err
+	}
+	return c.print(o, subjects[1:], reports)
+}
+
+// compare asks every subject for every user's list; the first one is the reference.
+func (c verifyCmd) compare(ctx context.Context, s *served, subjects []subject) ([]verify.Report, error) {
+	_, records, err := featurestore.ReadRows(pipeline.UserRows(s.dir))
+	if err != nil {
+		return nil, err
+	}
+	reports := make([]verify.Report, len(subjects)-1)
+	now, users := time.Now().Unix(), 0
+	for record, err := range records {
+		if err != nil {
+			return nil, err
+		}
+		if users++; users > c.Users {
+			break
+		}
+		var reference verify.List
+		for i, sub := range subjects {
+			list, err := ask(ctx, sub, s, record.UserID, now)
+			if err != nil {
+				return nil, fmt.Errorf("%s: user %s: %w", sub.name, record.UserID, err)
+			}
+			if i == 0 {
+				reference = list
+				continue
+			}
+			reports[i-1].Add(record.UserID, reference, list)
+		}
+	}
+	return reports, nil
+}
+
+// ask sends one request, at the request time now (Unix seconds), for the longest list there is.
+func ask(ctx context.Context, sub subject, s *served, user string, now int64) (verify.List, error) {
+	request := map[string]any{"user_id": user, "num_results": s.manifest.Limits.MaxResults}
+	if s.manifest.Time != "" {
+		request["context"] = map[string]any{s.manifest.Time: now}
+	}
+	body, err := json.Marshal(request)
+	if err != nil {
+		return verify.List{}, err
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, sub.url+"/v1/recommendations", bytes.NewReader(body))
+	if err != nil {
+		return verify.List{}, err
+	}
+	r.Header.Set("Content-Type", "application/json")
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return verify.List{}, err
+	}
+	text, err := io.ReadAll(response.Body)
+	if err := errors.Join(err, response.Body.Close()); err != nil {
+		return verify.List{}, err
+	}
+	if response.StatusCode != http.StatusOK {
+		return verify.List{}, fmt.Errorf("%s: %s", response.Status, bytes.TrimSpace(text))
+	}
+	var answer gateway.Answer
+	if err := json.Unmarshal(text, &answer); err != nil {
+		return verify.List{}, err
+	}
+	if answer.Degraded {
+		return verify.List{}, fmt.Errorf("the answer is degraded: %v", answer.DegradedReasons)
+	}
+	if answer.Model.Generation != s.manifest.Generation {
+		return verify.List{}, fmt.Errorf("generation %d answers, the repository serves %d", answer.Model.Generation, s.manifest.Generation)
+	}
+	var list verify.List
+	for _, item := range answer.Items {
+		list.IDs = append(list.IDs, item.ItemID)
+		list.Scores = append(list.Scores, float64(item.Score))
+	}
+	return list, nil
+}
+
+func (c verifyCmd) print(o output, subjects []subject, reports []verify.Report) error {
+	var failed []string
+	byName := map[string]verify.Report{}
+	for i, r := range reports {
+		byName[subjects[i].name] = r
+		if !r.Agrees() {
+			failed = append(failed, subjects[i].name)
+		}
+		if c.JSON {
+			continue
+		}
+		fmt.Fprintf(o.out, "%-9s %d users, %d with ties in another order, %d different, scores within %.1e\n",
+			subjects[i].name, r.Users, r.Swapped, r.Different, r.MaxDifference)
+		if r.Example != "" {
+			fmt.Fprintf(o.out, "          %s\n", r.Example)
+		}
+	}
+	if c.JSON {
+		if err := printJSON(o.out, byName); err != nil {
+			return err
+		}
+	}
+	if len(failed) > 0 {
+		return fmt.Errorf("answers differ from the offline ones: %v", failed)
+	}
+	return nil
+}
+
+// chainInferencer lets a gateway ask the stages of a run.
+type chainInferencer struct {
+	chain      *pipeline.Chain
+	generation string
+}
+
+// Ready returns nil.
+func (chainInferencer) Ready(context.Context, string) error { return nil }
+
+// Infer runs the stages on inputs in their wire shapes: a scalar column is [B,1].
+func (c chainInferencer) Infer(
+	ctx context.Context, _ string, inputs tensor.Map, outputs []string,
+) (tensor.Map, string, error) {
+	raw := make(tensor.Map, len(inputs))
+	for _, v := range c.chain.Inputs() {
+		t, ok := inputs[v.Name()]
+		if !ok {
+			return nil, "", fmt.Errorf("no input %q", v.Name())
+		}
+		if t.Rank() == v.Rank()+1 && t.Dim(-1) == 1 {
+			var err error
+			if t, err = t.Reshape(t.Shape()[:v.Rank()]...); err != nil {
+				return nil, "", err
+			}
+		}
+		raw[v.Name()] = t
+	}
+	all, err := c.chain.Run(ctx, raw)
+	if err != nil {
+		return nil, "", err
+	}
+	out := make(tensor.Map, len(outputs))
+	for _, name := range outputs {
+		if out[name] = all[name]; out[name] == nil {
+			return nil, "", fmt.Errorf("no output %q", name)
+		}
+	}
+	return out, c.generation, nil
+}
