@@ -179,6 +179,17 @@ func TestMarshalErrors(t *testing.T) {
 			},
 			`write graph "g" as ONNX: node "relu": operator recsys.Relu of version 14 cannot be written: domain "recsys" is written at version 0`,
 		},
+		{
+			"more than 2 GiB", // of zeros that no one touches, so that they take no memory
+			func(b *graph.Builder) {
+				rows := graph.Fixed(1 << 20)
+				x := b.Input("x", tensor.Float32, graph.Shape{graph.Sym("B"), rows})
+				small := b.Const("small", tensor.Zeros(tensor.Float32, 1<<20, 1))
+				b.Output("y", b.MatMul(b.MatMul(x, small), b.Const("large", tensor.Zeros(tensor.Float32, 1, 1<<29))))
+			},
+			`write graph "g" as ONNX: initialisers have 2151677952 bytes, more than the 2147483647 that protobuf reads, most of them (2147483648) ` +
+				`in tensor "large"; external data is not supported yet: make the table smaller`,
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -218,7 +218,7 @@ func (m *Attribute) encode(e *encoder) {
 	e.string(21, m.RefName)
 }
 
-// encode leaves out segments and external data, which are read to be refused.
+// encode leaves out segments, which are read to be refused.
 func (m *Tensor) encode(e *encoder) {
 	varints(e, 1, m.Dims)
 	e.int(2, int64(m.DataType))
@@ -231,6 +231,8 @@ func (m *Tensor) encode(e *encoder) {
 	e.doubles(10, m.DoubleData)
 	varints(e, 11, m.Uint64Data)
 	e.string(12, m.Doc)
+	messages(e, 13, m.ExternalData)
+	e.int(14, m.DataLocation)
 }
 
 func (m *ValueInfo) encode(e *encoder) {

@@ -35,6 +35,7 @@ func sample() *onnxpb.Model {
 			Initializers: []*onnxpb.Tensor{
 				{Name: "w", DataType: onnxpb.Float, Dims: []int64{2}, RawData: []byte{0, 0, 0, 0, 0, 0, 0x80, 0x3f}, Doc: "d"},
 				{Name: "t", FloatData: []float32{1}, Int32Data: []int32{-2}, Int64Data: []int64{3}, DoubleData: []float64{4}, Uint64Data: []uint64{5}},
+				{Name: "x", ExternalData: []*onnxpb.StringPair{{Key: "location", Value: "file"}}, DataLocation: 1},
 				{Name: "s", DataType: onnxpb.String, Dims: []int64{2}, StringData: []string{"", "b"}},
 			},
 			Inputs:  []*onnxpb.ValueInfo{{Name: "x", Type: vector}},
