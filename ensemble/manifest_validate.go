@@ -120,7 +120,7 @@ func validateDefault(c schema.Column, value any) error {
 }
 
 func validateScalar(d tensor.DType, value any) error {
-	ok := false
+	var ok bool
 	switch v := value.(type) {
 	case bool:
 		ok = d == tensor.Bool
