@@ -87,6 +87,21 @@ func avx2Pack8(n int, dst, src *float32, stride int)
 //go:noescape
 func avx2Pack6(n int, dst, src *float32, stride int)
 
+// avx2PackRow copies 16 floats each to places step bytes apart, for panels > 0.
+//
+//go:noescape
+func avx2PackRow(panels int, dst *float32, step int, src *float32)
+
+// avx2Row4 adds a·b to c for 4 rows of b, ldb bytes apart, in order, and 8n columns, n > 0.
+//
+//go:noescape
+func avx2Row4(n int, c, a, b *float32, ldb int)
+
+// avx2Row1 adds a·b to c for 1 rows of b, ldb bytes apart, in order, and 8n columns, n > 0.
+//
+//go:noescape
+func avx2Row1(n int, c, a, b *float32, ldb int)
+
 // avx2PackTransposed writes 8 rows of 8n floats, n > 0, stride bytes apart, as 8n rows of 8 floats, step bytes apart.
 //
 //go:noescape

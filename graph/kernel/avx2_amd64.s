@@ -839,6 +839,70 @@ loop:
 	VZEROUPPER
 	RET
 
+// func avx2PackRow(panels int, dst *float32, step int, src *float32)
+TEXT ·avx2PackRow(SB), NOSPLIT, $0-32
+	MOVQ panels+0(FP), CX
+	MOVQ dst+8(FP), DI
+	MOVQ step+16(FP), R8
+	MOVQ src+24(FP), SI
+loop:
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	ADDQ $64, SI
+	ADDQ R8, DI
+	DECQ CX
+	JNZ loop
+	VZEROUPPER
+	RET
+
+// func avx2Row4(n int, c, a, b *float32, ldb int)
+TEXT ·avx2Row4(SB), NOSPLIT, $0-40
+	MOVQ n+0(FP), CX
+	MOVQ c+8(FP), DI
+	MOVQ a+16(FP), SI
+	MOVQ b+24(FP), DX
+	MOVQ ldb+32(FP), R8
+	LEAQ (R8)(R8*2), R9
+	VBROADCASTSS 0(SI), Y12
+	VBROADCASTSS 4(SI), Y13
+	VBROADCASTSS 8(SI), Y14
+	VBROADCASTSS 12(SI), Y15
+loop:
+	VMOVUPS (DI), Y0
+	VFMADD231PS (DX), Y12, Y0
+	VFMADD231PS (DX)(R8*1), Y13, Y0
+	VFMADD231PS (DX)(R8*2), Y14, Y0
+	VFMADD231PS (DX)(R9*1), Y15, Y0
+	VMOVUPS Y0, (DI)
+	ADDQ $32, DI
+	ADDQ $32, DX
+	DECQ CX
+	JNZ loop
+	VZEROUPPER
+	RET
+
+// func avx2Row1(n int, c, a, b *float32, ldb int)
+TEXT ·avx2Row1(SB), NOSPLIT, $0-40
+	MOVQ n+0(FP), CX
+	MOVQ c+8(FP), DI
+	MOVQ a+16(FP), SI
+	MOVQ b+24(FP), DX
+	MOVQ ldb+32(FP), R8
+	LEAQ (R8)(R8*2), R9
+	VBROADCASTSS 0(SI), Y12
+loop:
+	VMOVUPS (DI), Y0
+	VFMADD231PS (DX), Y12, Y0
+	VMOVUPS Y0, (DI)
+	ADDQ $32, DI
+	ADDQ $32, DX
+	DECQ CX
+	JNZ loop
+	VZEROUPPER
+	RET
+
 // func avx2PackTransposed(n int, dst *float32, step int, src *float32, stride int)
 TEXT ·avx2PackTransposed(SB), NOSPLIT, $0-40
 	MOVQ n+0(FP), CX

@@ -8,6 +8,8 @@ const (
 	blockK    = 256 // a panel of B, 256x16 floats, fills half of a first-level cache of 32 KiB
 	blockRows = 120 // a block of A, 120x256 floats, stays in the second-level cache
 	blockCols = 512 // packed columns of B: 512 KiB at most
+	// streamCols is the width from which a product with one row reads B row by row, as many columns at a time.
+	streamCols = 2048
 )
 
 type tile func(kc int, a *float32, ars, aks int, b *float32, bks int, c *float32, ldc int, add bool)
@@ -24,6 +26,9 @@ func avx2Gemm(buffers *pool, g Gemm) {
 		return
 	case g.N == 1:
 		avx2Column(buffers, g)
+		return
+	case g.M == 1 && !g.TransB && g.N >= streamCols && (g.LDA == 1 || !g.TransA):
+		avx2Row(buffers, g)
 		return
 	}
 	// B is read in place when it is so few times that packing does not pay.
@@ -61,9 +66,7 @@ type avx2Work struct {
 // columns computes n columns of C from column j on.
 func (w *avx2Work) columns(j, n int) {
 	if !w.direct {
-		for p := 0; p < n; p += tileCols {
-			w.packPanel(w.packB[p*w.kc:], j+p, min(tileCols, n-p))
-		}
+		w.packColumns(j, n)
 	} else if rest := n % tileCols; rest > 0 {
 		w.packPanel(w.packB, j+n-rest, rest)
 	}
@@ -164,14 +167,26 @@ func avx2Tile(rows, cols int) tile {
 	return [...]tile{avx2Tile1x16, avx2Tile2x16, avx2Tile3x16, avx2Tile4x16, avx2Tile5x16, avx2Tile6x16}[rows-1]
 }
 
+// packColumns writes n columns of B from column j on as panels.
+func (w *avx2Work) packColumns(j, n int) {
+	p := 0
+	if whole := n / tileCols; !w.TransB && whole > 0 {
+		for k := range w.kc {
+			avx2PackRow(whole, &w.packB[k*tileCols], 4*tileCols*w.kc, &w.B[(w.k+k)*w.LDB+j])
+		}
+		p = whole * tileCols
+	}
+	for ; p < n; p += tileCols {
+		w.packPanel(w.packB[p*w.kc:], j+p, min(tileCols, n-p))
+	}
+}
+
 // packPanel writes columns j to j+width of B as [kc][8 or 16], zeros beyond the width.
 func (w *avx2Work) packPanel(dst []float32, j, width int) {
 	cols := panelCols(width)
 	switch {
 	case w.TransB:
 		w.packTransposed(dst, j, width, cols)
-	case width == tileCols:
-		avx2Pack16(w.kc, &dst[0], &w.B[w.k*w.LDB+j], 4*w.LDB)
 	case width == tileCols/2:
 		avx2Pack8(w.kc, &dst[0], &w.B[w.k*w.LDB+j], 4*w.LDB)
 	default:
@@ -223,6 +238,41 @@ func (w *avx2Work) packBlock(i, m int) {
 			}
 		}
 		r += h
+	}
+}
+
+// avx2Row computes a wide row of C from few rows of B at a time. The last columns go the general way.
+func avx2Row(buffers *pool, g Gemm) {
+	last := (g.N - 8) / 8 * 8
+	buf := buffers.get(streamCols)
+	for k := 0; k < g.K; k += blockK {
+		a := g.A[k : k+min(blockK, g.K-k)]
+		for j := 0; j < last; j += streamCols {
+			c := g.C[j:min(j+streamCols, last)]
+			sum := c
+			if g.Accumulate || k > 0 {
+				sum = buf.data[:len(c)]
+			}
+			clear(sum)
+			avx2RowBlock(sum, a, g.B[k*g.LDB+j:], g.LDB)
+			if g.Accumulate || k > 0 {
+				avx2Add(len(c), &c[0], &c[0], &sum[0])
+			}
+		}
+	}
+	buffers.put(buf)
+	g.N, g.B, g.C = g.N-last, g.B[last:], g.C[last:]
+	avx2Gemm(buffers, g)
+}
+
+// avx2RowBlock adds a·b to c, for each element in ascending order of k by fused multiply-add.
+func avx2RowBlock(c, a, b []float32, ldb int) {
+	k := 0
+	for ; k+4 <= len(a); k += 4 {
+		avx2Row4(len(c)/8, &c[0], &a[k], &b[k*ldb], 4*ldb)
+	}
+	for ; k < len(a); k++ {
+		avx2Row1(len(c)/8, &c[0], &a[k], &b[k*ldb], 4*ldb)
 	}
 }
 

@@ -129,17 +129,34 @@ func TestGemmLarge(t *testing.T) {
 	}
 }
 
+// TestGemmWideRow takes the way of products with one row.
+func TestGemmWideRow(t *testing.T) {
+	for _, set := range kernel.Sets() {
+		for flags := range 8 {
+			for _, n := range []int{2048, 2049, 4103, 5000} {
+				for _, k := range []int{1, 7, 259} {
+					p := newProblem(rand.New(rand.NewPCG(uint64(flags), 3)), flags&1 > 0, flags&2 > 0, flags&4 > 0, 1, n, k)
+					set.Gemm(p.g)
+					if err := p.check(); err != nil {
+						t.Errorf("%s, flags %d, N=%d K=%d: %v", set.Name, flags, n, k, err)
+					}
+				}
+			}
+		}
+	}
+}
+
 // TestGemmRowsAreIndependent: the rows of a batch have the same bits as each row alone, and so have both forms of a
 // transposed matrix.
 func TestGemmRowsAreIndependent(t *testing.T) {
 	for _, set := range kernel.Sets() {
-		for _, n := range []int{1, 2, 8, 9, 33, 64, 70, 530} {
+		for _, n := range []int{1, 2, 8, 9, 33, 64, 70, 530, 2051} {
 			rng := rand.New(rand.NewPCG(uint64(n), 2))
 			m, k := 29, 300
 			p := newProblem(rng, false, false, false, m, n, k)
 			set.Gemm(p.g)
-			for first := 0; first < m; first += 5 {
-				rows := min(5, m-first)
+			for first := 0; first < m; first += 4 {
+				rows := min(4, m-first) // the last part is one row
 				part := p.g
 				part.M, part.A, part.LDC = rows, p.g.A[first*p.g.LDA:], n
 				part.C = make([]float32, rows*n)

@@ -35,6 +35,9 @@ func main() {
 	g.packRows("avx2Pack16", 2)
 	g.packRows("avx2Pack8", 1)
 	g.packSix()
+	g.packRow()
+	g.rowTimes(4)
+	g.rowTimes(1)
 	g.packTransposed()
 	g.binary("avx2Add", "z, x, y", "VADDPS Y1, Y0, Y0")
 	g.binary("avx2Sub", "z, x, y", "VSUBPS Y1, Y0, Y0")
@@ -200,6 +203,33 @@ func (g *gen) packRows(name string, vectors int) {
 		g.line("VMOVUPS Y%d, %d(DI)", v, 32*v)
 	}
 	g.lines("ADDQ R8, SI", fmt.Sprintf("ADDQ $%d, DI", 32*vectors), "DECQ CX", "JNZ loop")
+	g.end()
+}
+
+// packRow deals one row of B out to the panels of 16 columns.
+func (g *gen) packRow() {
+	g.text("avx2PackRow", "(panels int, dst *float32, step int, src *float32)",
+		"copies 16 floats each to places step bytes apart, for panels > 0.", 32)
+	g.lines("MOVQ panels+0(FP), CX", "MOVQ dst+8(FP), DI", "MOVQ step+16(FP), R8", "MOVQ src+24(FP), SI", "loop:",
+		"VMOVUPS (SI), Y0", "VMOVUPS 32(SI), Y1", "VMOVUPS Y0, (DI)", "VMOVUPS Y1, 32(DI)", "ADDQ $64, SI", "ADDQ R8, DI",
+		"DECQ CX", "JNZ loop")
+	g.end()
+}
+
+// rowTimes adds rows of B, scaled, to a row of C: the order of reading that memory is fastest at.
+func (g *gen) rowTimes(rows int) {
+	g.text(fmt.Sprintf("avx2Row%d", rows), "(n int, c, a, b *float32, ldb int)",
+		fmt.Sprintf("adds a·b to c for %d rows of b, ldb bytes apart, in order, and 8n columns, n > 0.", rows), 40)
+	g.lines("MOVQ n+0(FP), CX", "MOVQ c+8(FP), DI", "MOVQ a+16(FP), SI", "MOVQ b+24(FP), DX", "MOVQ ldb+32(FP), R8",
+		"LEAQ (R8)(R8*2), R9")
+	for i := range rows {
+		g.line("VBROADCASTSS %d(SI), Y%d", 4*i, 12+i)
+	}
+	g.lines("loop:", "VMOVUPS (DI), Y0")
+	for i, from := range []string{"(DX)", "(DX)(R8*1)", "(DX)(R8*2)", "(DX)(R9*1)"}[:rows] {
+		g.line("VFMADD231PS %s, Y%d, Y0", from, 12+i)
+	}
+	g.lines("VMOVUPS Y0, (DI)", "ADDQ $32, DI", "ADDQ $32, DX", "DECQ CX", "JNZ loop")
 	g.end()
 }
 
