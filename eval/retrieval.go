@@ -95,7 +95,8 @@ func Retrieval(
 
 // metrics returns recall and NDCG at every cutoff and the reciprocal rank at the last one.
 func (o Options) metrics() []metric.Ranking {
-	out := []metric.Ranking{metric.MRR{K: o.Cutoffs[len(o.Cutoffs)-1]}}
+	out := make([]metric.Ranking, 0, 1+2*len(o.Cutoffs))
+	out = append(out, metric.MRR{K: o.Cutoffs[len(o.Cutoffs)-1]})
 	for _, k := range o.Cutoffs {
 		out = append(out, metric.Recall{K: k}, metric.NDCG{K: k})
 	}

@@ -15,9 +15,9 @@ import (
 // Entries of the sample that are the row's positive again (accidental hits) are no negatives: together they count once.
 type SampledSoftmax struct {
 	// Temperature T divides the products; 0 means 1.
-	Temperature float32 `yaml:"temperature,omitempty"`
+	Temperature float32 `json:"temperature,omitempty"`
 	// Uncorrected leaves log Q out, for comparison.
-	Uncorrected bool `yaml:"uncorrected,omitempty"`
+	Uncorrected bool `json:"uncorrected,omitempty"`
 }
 
 // Sample is what SampledSoftmax reads. With in-batch negatives M is B and entry r is the positive of row r.

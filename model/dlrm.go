@@ -3,7 +3,6 @@ package model
 import (
 	"errors"
 	"fmt"
-	"math"
 
 	"recsys/graph"
 	"recsys/layer"
@@ -12,8 +11,7 @@ import (
 
 // DLRM are the settings of the deep learning recommendation model (Naumov et al. 2019): a bottom MLP over the
 // continuous columns, an embedding of one width per categorical column, the dot products of all pairs of these vectors,
-// and a top MLP over the products and the bottom's output. The tables begin uniform in ±sqrt(1/V), as in the paper's
-// code.
+// and a top MLP over the products and the bottom's output.
 type DLRM struct {
 	// Name prefixes parameter paths; "" means "dlrm".
 	Name string `json:"name,omitempty"`
@@ -24,7 +22,8 @@ type DLRM struct {
 	Bottom []int `json:"bottom,omitempty"`
 	// Top are the widths of the top MLP's hidden layers; a layer of one unit per task follows. None means 128, 64.
 	Top []int `json:"top,omitempty"`
-	// Deviation of initial embeddings; 0 means uniform.
+	// Deviation is the standard deviation of the initial embeddings; 0 means 0.01. Where ids are many and rows few,
+	// smaller ones generalise better: a vector then says nothing until it has been seen.
 	Deviation float32 `json:"deviation,omitempty"`
 	// Tasks names the binary tasks; none means "like".
 	Tasks []string `json:"-"`
@@ -43,6 +42,9 @@ func NewDLRM(s schema.Schema, settings DLRM) (Ranker, error) {
 	if settings.Dim == 0 {
 		settings.Dim = 16
 	}
+	if settings.Deviation == 0 {
+		settings.Deviation = 0.01
+	}
 	if len(settings.Bottom) == 0 {
 		settings.Bottom = []int{64}
 	}
@@ -53,8 +55,8 @@ func NewDLRM(s schema.Schema, settings DLRM) (Ranker, error) {
 		settings.Tasks = []string{"like"}
 	}
 	errs := []error{check(s)}
-	if settings.Dim < 0 {
-		errs = append(errs, fmt.Errorf("dim %d has to be positive", settings.Dim))
+	if settings.Dim < 0 || settings.Deviation < 0 {
+		errs = append(errs, fmt.Errorf("dim %d and deviation %g have to be positive", settings.Dim, settings.Deviation))
 	}
 	if len(ItemColumns(s)) == 0 {
 		errs = append(errs, errors.New("the schema has no categorical or continuous item column"))
@@ -107,10 +109,8 @@ func (m *dlrm) encode(b *graph.Builder, s schema.Schema, values Columns) (vector
 			numbers = append(numbers, number(b, c, values[c.Name]))
 			continue
 		}
-		limit := float32(math.Sqrt(1 / float64(c.Cardinality)))
-		e := layer.Embedding{Name: c.Name, Rows: c.Cardinality, Dim: m.settings.Dim, Init: graph.Uniform(limit)}
-		if m.settings.Deviation > 0 {
-			e.Init = graph.Normal(m.settings.Deviation)
+		e := layer.Embedding{
+			Name: c.Name, Rows: c.Cardinality, Dim: m.settings.Dim, Init: graph.Normal(m.settings.Deviation),
 		}
 		vectors = append(vectors, embed(b, c, e, values[c.Name]))
 	}

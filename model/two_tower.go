@@ -27,7 +27,7 @@ type TwoTower struct {
 	// the key's table.
 	OwnHistory bool `json:"own_history,omitempty"`
 	// Recency are the rates at which means of the history forget (see layer.SequenceEmbedding); each adds Dim inputs to
-	// the query tower. None means a single 0: the plain mean.
+	// the query tower. None means 0, 0.3, 2: all of it, the last few, the last one or two. A single 0 is the plain mean.
 	Recency []float32 `json:"recency,omitempty"`
 	// Deviation is the standard deviation of the initial embeddings; 0 means 0.05.
 	Deviation float32 `json:"deviation,omitempty"`
@@ -58,6 +58,9 @@ func (t TwoTower) withDefaults() TwoTower {
 	}
 	if t.Deviation == 0 {
 		t.Deviation = 0.05
+	}
+	if len(t.Recency) == 0 {
+		t.Recency = []float32{0, 0.3, 2}
 	}
 	if len(t.Query) == 0 {
 		t.Query = []int{256, 64}

@@ -59,7 +59,7 @@ func NewSequences(users int, user, item []int32, order []int64) (Sequences, []in
 		if u < 0 || int(u) >= users {
 			return Sequences{}, nil, fmt.Errorf("interaction %d has user row %d of %d", r, u, users)
 		}
-		position[r] = int32(offsets[u+1] - offsets[u]) //nolint:gosec // A user's interactions are bounded by int32 rows.
+		position[r] = int32(offsets[u+1] - offsets[u])
 	}
 	for at, r := range rows {
 		s.Items[at] = item[r]

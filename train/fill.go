@@ -63,6 +63,9 @@ func newFiller(in *graph.Value, e *Examples, logQ []float32) (filler, error) {
 		}
 		return f, nil
 	case LogQInput:
+		if logQ == nil {
+			return f, fmt.Errorf("the input %q is for softmax tasks", LogQInput)
+		}
 		f.items = true
 		f.fill = func(dst *tensor.Tensor, d *draw) {
 			for i, id := range d.items {

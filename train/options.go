@@ -28,7 +28,6 @@ type Options struct {
 	// the options. See Task.Steps for schedules that end with the training.
 	Optimizer optim.Config
 	Linear    bool
-	steps     int
 	// Frozen names parameters that are not trained, by path.
 	Frozen []string
 	// Validate scores the parameters after every epoch, greater is better; nil means that the last epoch counts. It must

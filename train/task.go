@@ -86,3 +86,11 @@ func (t *Task) fill(b *buffer, rows []int32, weight float32, rng *portable.Rand)
 		f.fill(b.in[f.name], d)
 	}
 }
+
+// Inputs returns the inputs of the task's graph for one shard of rows, with weights of 1/len(rows) and negatives drawn
+// from seed. The tensors are new. Fit feeds the graph the same way.
+func (t *Task) Inputs(rows []int32, seed uint64) tensor.Map {
+	b := t.newBuffer(len(rows))
+	t.fill(b, rows, 1/float32(len(rows)), portable.New(seed, t.Name+"/inputs"))
+	return b.in
+}

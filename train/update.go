@@ -70,7 +70,7 @@ func (u *updater) step(workers int, sums []gradient) error {
 func (u *updater) sort(i int, s *rowSum) {
 	order := u.order[i][:0]
 	for at := range s.ids {
-		order = append(order, int32(at)) //nolint:gosec // Bounded by the rows of a batch.
+		order = append(order, int32(at))
 	}
 	slices.SortFunc(order, func(a, b int32) int { return cmp.Compare(s.ids[a], s.ids[b]) })
 	out := optim.Rows{IDs: u.sorted[i].IDs[:0], Rows: u.sorted[i].Rows[:0]}

@@ -1,0 +1,358 @@
+package train_test
+
+import (
+	"context"
+	"errors"
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"recsys/graph/kernel"
+	"recsys/model"
+	"recsys/model/modeltest"
+	"recsys/optim"
+	"recsys/tensor"
+	"recsys/train"
+)
+
+func rows(e *train.Examples) []int32 {
+	out := make([]int32, e.Len())
+	for i := range out {
+		out[i] = int32(i)
+	}
+	return out
+}
+
+func factorization(t *testing.T, e *train.Examples) model.Retriever {
+	t.Helper()
+	m, err := model.NewMatrixFactorization(e.Schema, model.MatrixFactorization{Dim: 4})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func pairwise(t *testing.T, s train.Pairwise) *train.Task {
+	t.Helper()
+	e := modeltest.Examples()
+	task, err := train.NewPairwiseTask(factorization(t, e), e, rows(e), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return task
+}
+
+func softmax(t *testing.T) *train.Task {
+	t.Helper()
+	e := modeltest.Examples()
+	m, err := model.NewTwoTower(e.Schema, model.TwoTower{Dim: 4, Query: []int{8, 4}, Candidate: []int{4}, Recency: []float32{0, 1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	task, err := train.NewSoftmaxTask(m, e, rows(e), train.Softmax{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return task
+}
+
+// TestWorkersDoNotChangeBytes trains with dense, sparse and shared sparse gradients and a last shard that is short.
+func TestWorkersDoNotChangeBytes(t *testing.T) {
+	for name, task := range map[string]func() *train.Task{
+		"softmax": func() *train.Task { return softmax(t) },
+		"pairs":   func() *train.Task { return pairwise(t, train.Pairwise{Negatives: 3, L2: 0.01}) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, kernels := range kernel.Sets() {
+				var first tensor.Map
+				for _, workers := range []int{1, 2, 5} {
+					r, err := train.Fit(t.Context(), task(), train.Options{
+						Epochs: 3, BatchRows: 200, ShardRows: 33, Workers: workers, Seed: 5, Kernels: kernels,
+					})
+					if err != nil {
+						t.Fatal(err)
+					}
+					if first == nil {
+						first = r.State
+					}
+					for path, p := range r.State {
+						if !p.Equal(first[path]) {
+							t.Errorf("%s: %s differs between 1 and %d workers", kernels.Name, path, workers)
+						}
+					}
+				}
+			}
+		})
+	}
+}
+
+// TestShardsAddUpToTheBatch compares one step of plain gradient descent by shards with the step of the whole batch: the
+// pairwise loss has no rows in common between shards, so only rounding differs.
+func TestShardsAddUpToTheBatch(t *testing.T) {
+	e := modeltest.Examples()
+	m, err := model.NewDLRM(e.Schema, model.DLRM{Dim: 4, Bottom: []int{4}, Top: []int{8}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var states []tensor.Map
+	for _, shard := range []int{37, e.Len()} {
+		task, err := train.NewPointwiseTask(m, e, rows(e))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := train.Fit(t.Context(), task, train.Options{
+			Epochs: 1, BatchRows: e.Len(), ShardRows: shard, Workers: 2, Seed: 5,
+			Optimizer: optim.Config{Rule: optim.SGD{}, Rate: optim.Constant(1)},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Steps != 1 {
+			t.Fatalf("got %d steps, want 1", r.Steps)
+		}
+		states = append(states, r.State)
+	}
+	for path, want := range states[1] {
+		got := tensor.MustData[float32](states[0][path])
+		for i, v := range tensor.MustData[float32](want) {
+			if math.Abs(float64(got[i]-v)) > 1e-6 {
+				t.Errorf("%s[%d] is %g by shards and %g at once", path, i, got[i], v)
+				break
+			}
+		}
+	}
+}
+
+func TestEarlyStoppingRestoresTheBestEpoch(t *testing.T) {
+	scores := []float64{0.1, 0.5, 0.4, 0.3, 0.9}
+	var states []tensor.Map
+	task := pairwise(t, train.Pairwise{})
+	r, err := train.Fit(t.Context(), task, train.Options{
+		Epochs: len(scores), Patience: 2, BatchRows: 100, Seed: 1,
+		Validate: func(_ context.Context, state tensor.Map) (float64, error) {
+			copied := tensor.Map{}
+			for path, p := range state {
+				copied[path] = p.Clone()
+			}
+			states = append(states, copied)
+			return scores[len(states)-1], nil
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Epochs) != 4 || r.Best != 1 {
+		t.Errorf("got %d epochs and the best at %d, want 4 and 1", len(r.Epochs), r.Best)
+	}
+	for path, p := range r.State {
+		if !p.Equal(states[1][path]) {
+			t.Errorf("%s is not that of the best epoch", path)
+		}
+		if !p.Equal(task.Graph.Param(path).Data) {
+			t.Errorf("%s: the graph has other parameters than the result", path)
+		}
+	}
+	if states[0]["mf/embedding/user_id"].Equal(states[1]["mf/embedding/user_id"]) {
+		t.Error("an epoch changed nothing")
+	}
+}
+
+func TestFrozenParametersStay(t *testing.T) {
+	task := pairwise(t, train.Pairwise{})
+	if err := task.Graph.InitParams(1); err != nil {
+		t.Fatal(err)
+	}
+	before := task.Graph.Param("mf/embedding/item_id").Data.Clone()
+	r, err := train.Fit(t.Context(), task, train.Options{Epochs: 1, Seed: 1, Frozen: []string{"mf/embedding/item_id"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !r.State["mf/embedding/item_id"].Equal(before) {
+		t.Error("the frozen table has changed")
+	}
+}
+
+func TestProgress(t *testing.T) {
+	var got []train.Progress
+	_, err := train.Fit(t.Context(), pairwise(t, train.Pairwise{}), train.Options{
+		Epochs: 2, BatchRows: 300, Progress: func(p train.Progress) { got = append(got, p) },
+		Validate: func(context.Context, tensor.Map) (float64, error) { return 1, nil },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var seen []int
+	for _, p := range got {
+		seen = append(seen, p.Rows)
+		if p.Total != 960 || p.Loss <= 0 || p.Left() < 0 || p.Rate() <= 0 {
+			t.Errorf("progress %+v", p)
+		}
+	}
+	// 480 interactions: two steps and the end of the epoch, twice.
+	if diff := cmp.Diff([]int{300, 480, 480, 780, 960, 960}, seen); diff != "" {
+		t.Errorf("rows (-want +got):\n%s", diff)
+	}
+	if last := got[len(got)-1]; last.Score != 1 || last.Left() != 0 {
+		t.Errorf("last report is %+v", last)
+	}
+}
+
+func TestCancelStopsPromptly(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	steps := 0
+	_, err := train.Fit(ctx, pairwise(t, train.Pairwise{}), train.Options{
+		Epochs: 1000, BatchRows: 50, Progress: func(train.Progress) {
+			if steps++; steps == 3 {
+				cancel()
+			}
+		},
+	})
+	if !errors.Is(err, context.Canceled) || steps > 3 {
+		t.Errorf("got error %v after %d steps, want canceled after 3", err, steps)
+	}
+}
+
+func TestLossThatRunsAwayIsAnError(t *testing.T) {
+	_, err := train.Fit(t.Context(), softmax(t), train.Options{
+		Epochs: 50, BatchRows: 100, Optimizer: optim.Config{Rule: optim.SGD{}, Rate: optim.Constant(1e12)},
+	})
+	var lossError *train.LossError
+	if !errors.As(err, &lossError) || lossError.Step < 2 || !strings.Contains(err.Error(), "lower the learning rate") {
+		t.Errorf("got %v, want a LossError with a remedy", err)
+	}
+}
+
+func TestTaskErrors(t *testing.T) {
+	tests := []struct {
+		name   string
+		change func(e *train.Examples)
+		rows   []int32
+		want   string
+	}{
+		{"no rows", func(*train.Examples) {}, nil, "no interactions to train on"},
+		{"row out of range", func(*train.Examples) {}, []int32{480}, "row 480 of 480"},
+		{"missing user column", func(e *train.Examples) { delete(e.Users, "age") }, []int32{0}, `user column "age" has no data`},
+		{"missing item column", func(e *train.Examples) { delete(e.Items, "tags") }, []int32{0}, `item column "tags" has no data`},
+		{"wrong type", func(e *train.Examples) { e.Items["price"] = e.Items["item_id"] }, []int32{0}, `"price" is int64[27]`},
+		{"user out of range", func(e *train.Examples) { e.User[3] = 43 }, []int32{0}, "interaction 3 has user row 43 of 43"},
+		{"item out of range", func(e *train.Examples) { e.Item[3] = -1 }, []int32{0}, "interaction 3 has item index -1"},
+		{"no places", func(e *train.Examples) { e.Position = nil }, []int32{0}, `sequence column "history" needs a position`},
+		{"short labels", func(e *train.Examples) { e.Labels["like"] = nil }, []int32{0}, `task "like" has 0 labels`},
+	}
+	for _, tc := range tests {
+		t.Run(tc.name, func(t *testing.T) {
+			e := modeltest.Examples()
+			m := factorization(t, e)
+			tc.change(e)
+			_, err := train.NewPairwiseTask(m, e, tc.rows, train.Pairwise{})
+			if err == nil || !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("got error %v, want one with %q", err, tc.want)
+			}
+		})
+	}
+}
+
+func TestOptionsAreChecked(t *testing.T) {
+	_, err := train.Fit(t.Context(), pairwise(t, train.Pairwise{}), train.Options{Epochs: -1, ShardRows: -2})
+	if err == nil || !strings.Contains(err.Error(), "epochs are -1") || !strings.Contains(err.Error(), "shard rows are -2") {
+		t.Errorf("got %v, want both faults", err)
+	}
+}
+
+// TestInputsOfTasks checks what is fed: histories end before the row's own place, negatives are no items of the user,
+// and log Q is the item's share.
+func TestInputsOfTasks(t *testing.T) {
+	e := modeltest.Examples()
+	m, err := model.NewTwoTower(e.Schema, model.TwoTower{Dim: 4, Query: []int{4}, Candidate: []int{4}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	task, err := train.NewSoftmaxTask(m, e, rows(e), train.Softmax{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := task.Inputs([]int32{12, 14, 23}, 1) // the second user's interactions 0, 2 and 11
+	h := tensor.MustData[int64](in["encoded_history"])
+	want := []int64{0, 0, 0, 0, 0, int64(e.Item[12]), int64(e.Item[13]), 0, 0, 0}
+	for _, item := range e.Item[18:23] {
+		want = append(want, int64(item))
+	}
+	if diff := cmp.Diff(want, h); diff != "" {
+		t.Errorf("history (-want +got):\n%s", diff)
+	}
+	counts := train.Counts(e, rows(e))
+	for i, r := range []int32{12, 14, 23} {
+		want := math.Log(float64(counts[e.Item[r]]) / 480)
+		if got := tensor.MustData[float32](in[train.LogQInput])[i]; math.Abs(float64(got)-want) > 1e-6 {
+			t.Errorf("log Q of row %d is %g, want %g", r, got, want)
+		}
+		if got := tensor.MustData[int64](in[train.ItemIDsInput])[i]; got != int64(e.Item[r]) {
+			t.Errorf("item of row %d is %d, want %d", r, got, e.Item[r])
+		}
+		if got := tensor.MustData[float32](in[train.WeightInput])[i]; got != float32(1)/3 {
+			t.Errorf("weight of row %d is %g", r, got)
+		}
+		if got := tensor.MustData[int64](in["encoded_hour"])[i]; got != tensor.MustData[int64](e.Context["hour"])[r] {
+			t.Errorf("hour of row %d is %d", r, got)
+		}
+	}
+}
+
+func TestNegativesAreNotTheUsers(t *testing.T) {
+	e := modeltest.Examples()
+	task, err := train.NewPairwiseTask(factorization(t, e), e, rows(e), train.Pairwise{Negatives: 4})
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := train.NewUserItems(e, rows(e))
+	ids := tensor.MustData[int64](task.Inputs(rows(e), 1)["item_item_id"])
+	drawn := map[int64]bool{}
+	for i, r := range rows(e) {
+		if ids[i*5] != int64(e.Item[r]) {
+			t.Fatalf("row %d: positive %d, want %d", r, ids[i*5], e.Item[r])
+		}
+		for _, id := range ids[i*5+1 : i*5+5] {
+			drawn[id] = true
+			if id < 3 || seen.Has(e.User[r], int32(id)) {
+				t.Errorf("row %d: negative %d is the user's own, or no item", r, id)
+			}
+		}
+	}
+	if len(drawn) != 24 {
+		t.Errorf("%d of 24 items were drawn", len(drawn))
+	}
+}
+
+func TestNewSequences(t *testing.T) {
+	user := []int32{1, 0, 1, 1, 0, 1}
+	item := []int32{5, 6, 7, 8, 9, 4}
+	order := []int64{3, 0, 1, 1, -1, 2}
+	s, position, err := train.NewSequences(3, user, item, order)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(train.Sequences{Offsets: []int64{0, 1, 5, 5}, Items: []int32{6, 7, 8, 4, 5}}, s); diff != "" {
+		t.Errorf("sequences (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]int32{3, 0, 0, 1, 1, 2}, position); diff != "" {
+		t.Errorf("positions (-want +got):\n%s", diff)
+	}
+	if _, _, err := train.NewSequences(1, user, item, order); err == nil {
+		t.Error("got no error for a user row out of range")
+	}
+}
+
+func TestInitialParametersAreKept(t *testing.T) {
+	task := pairwise(t, train.Pairwise{})
+	start := tensor.Zeros(tensor.Float32, 27, 1)
+	task.Graph.Param("mf/embedding/item_id_bias").Data = start
+	r, err := train.Fit(t.Context(), task, train.Options{Epochs: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.State["mf/embedding/item_id_bias"] != start {
+		t.Error("a parameter with data was replaced")
+	}
+}
