@@ -181,7 +181,7 @@ func (w *avx2Work) packColumns(j, n int) {
 	}
 }
 
-// packPanel writes columns j to j+width of B as [kc][8 or 16], zeros beyond the width.
+// packPanel writes columns j to j+width of B as [kc][8 or 16]. What stands beyond the width is never used.
 func (w *avx2Work) packPanel(dst []float32, j, width int) {
 	cols := panelCols(width)
 	switch {
@@ -191,16 +191,23 @@ func (w *avx2Work) packPanel(dst []float32, j, width int) {
 		avx2Pack8(w.kc, &dst[0], &w.B[w.k*w.LDB+j], 4*w.LDB)
 	default:
 		for k := range w.kc {
-			d := dst[k*cols : (k+1)*cols]
-			clear(d[copy(d, w.B[(w.k+k)*w.LDB+j:][:width]):])
+			copy(dst[k*cols:], w.B[(w.k+k)*w.LDB+j:][:width])
 		}
 	}
 }
 
 // packTransposed is packPanel for B stored as [N,K].
 func (w *avx2Work) packTransposed(dst []float32, j, width, cols int) {
-	c := 0
-	for ; c+8 <= width; c += 8 {
+	if width < 8 {
+		for c := range width {
+			for k, v := range w.B[(j+c)*w.LDB+w.k:][:w.kc] {
+				dst[k*cols+c] = v
+			}
+		}
+		return
+	}
+	for c := 0; ; c += 8 {
+		c = min(c, width-8) // the last eight may overlap the ones before
 		src := w.B[(j+c)*w.LDB+w.k:]
 		whole := w.kc / 8
 		if whole > 0 {
@@ -211,16 +218,8 @@ func (w *avx2Work) packTransposed(dst []float32, j, width, cols int) {
 				dst[k*cols+c+x] = src[x*w.LDB+k]
 			}
 		}
-	}
-	for ; c < cols; c++ {
-		if c >= width {
-			for k := range w.kc {
-				dst[k*cols+c] = 0
-			}
-			continue
-		}
-		for k, v := range w.B[(j+c)*w.LDB+w.k:][:w.kc] {
-			dst[k*cols+c] = v
+		if c+8 == width {
+			return
 		}
 	}
 }
