@@ -238,6 +238,19 @@ func TestGenerations(t *testing.T) {
 	}
 }
 
+// TestUnpinnedStepTakesTheLatestVersion is as in Triton; our exports pin.
+func TestUnpinnedStepTakesTheLatestVersion(t *testing.T) {
+	dir := t.TempDir()
+	export(t, dir, 1, ensemble.Options{})
+	export(t, dir, 2, ensemble.Options{})
+	edit("shop/config.pbtxt", "model_version: 1", "model_version: -1")(t, dir)
+	out, _, err := open(t, dir, engine.Options{}).Infer(t.Context(), "shop", request(), []string{"explain_query"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, "query", reference(t, 2)["query"], out["explain_query"])
+}
+
 func TestOpenRefuses(t *testing.T) {
 	tests := []struct {
 		name  string

@@ -146,6 +146,29 @@ func TestEveryElementTypeRoundTrips(t *testing.T) {
 	}
 }
 
+func TestAbsentOptionalInputs(t *testing.T) {
+	b := graph.NewBuilder("clip")
+	x := b.Input("x", tensor.Float32, graph.Shape{graph.Sym("B")})
+	b.Output("y", b.Clip(b.Clip(x, nil, b.Float32(1)), b.Float32(-1), nil))
+	data := marshal(t, build(t, b))
+	g, err := onnx.Unmarshal(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(data), string(marshal(t, g))); diff != "" {
+		t.Errorf("read back (-first +second):\n%s", diff)
+	}
+	text, err := onnx.Dump(g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"clip = Clip(x, -, const) ", "y = Clip(clip, const_2) "} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no line %q in\n%s", want, text)
+		}
+	}
+}
+
 func TestMarshalErrors(t *testing.T) {
 	float := func(b *graph.Builder, name string) *graph.Value {
 		return b.Input(name, tensor.Float32, graph.Shape{graph.Sym("B")})
