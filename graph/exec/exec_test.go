@@ -413,3 +413,19 @@ func TestTypes(t *testing.T) {
 		}
 	}
 }
+
+func TestTooLarge(t *testing.T) {
+	g := build(t, func(b *graph.Builder) {
+		x := b.Input("x", tensor.Float32, graph.Shape{graph.Sym("B"), graph.Fixed(1)})
+		wide := b.Expand(x, b.Int64s(1, 1<<40))
+		b.Output("y", b.ReduceSum(wide, []int64{1}, false))
+	})
+	_, err := compile(t, g, exec.Options{}).Run(t.Context(), tensor.Map{"x": tensor.Zeros(tensor.Float32, 2, 1)})
+	if err == nil || !strings.Contains(err.Error(), "run a smaller batch") {
+		t.Errorf("error %v", err)
+	}
+	_, err = compile(t, g, exec.Options{}).Run(t.Context(), tensor.Map{"x": tensor.Zeros(tensor.Float32, 1<<21, 1)})
+	if err == nil || !strings.Contains(err.Error(), "too many elements") {
+		t.Errorf("error %v", err)
+	}
+}

@@ -1,6 +1,7 @@
 package exec
 
 import (
+	"fmt"
 	"slices"
 
 	"recsys/graph"
@@ -20,6 +21,9 @@ type layout struct {
 
 // staticLimit bounds the elements of a value that is computed when shapes are bound and kept with the binding.
 const staticLimit = 1 << 14
+
+// maxArena bounds the bytes of intermediate values: a binding that needs more is refused instead of ending the program.
+const maxArena = 1 << 37
 
 // alignment of values in the arena, in bytes: a cache line.
 const alignment = 64
@@ -51,8 +55,10 @@ func (p *Plan) lay(shapes [][]int) (layout, error) {
 	}
 	p.layViews(&l, isOutput)
 	blocks := p.blocks(&l, shapes, isOutput)
-	l.bytes = assign(blocks, false)
-	l.texts = assign(blocks, true)
+	l.bytes, l.texts = assign(blocks, false), assign(blocks, true)
+	if l.bytes > maxArena || l.texts > maxArena/16 {
+		return l, fmt.Errorf("intermediate values need %d bytes and %d strings; run a smaller batch", l.bytes, l.texts)
+	}
 	for _, b := range blocks {
 		for _, s := range b.slots {
 			l.offset[s] = b.offset
@@ -182,7 +188,7 @@ func (p *Plan) blocks(l *layout, shapes [][]int, isOutput []bool) []*block {
 			}
 			b := &block{size: count(shapes[slot]), first: i, last: last[slot], text: v.DType() == tensor.String, slots: []int{slot}}
 			if !b.text {
-				b.size = (b.size*v.DType().Size() + alignment - 1) / alignment * alignment
+				b.size = (min(b.size, maxArena)*v.DType().Size() + alignment - 1) / alignment * alignment
 			}
 			of[slot] = b
 			blocks = append(blocks, b)

@@ -1,6 +1,6 @@
 package kernel
 
-//go:generate go run gen.go
+//go:generate go run gen.go gen_math.go
 
 // Set is one implementation of every kernel. Sets are immutable.
 type Set struct {

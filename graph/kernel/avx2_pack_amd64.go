@@ -1,0 +1,74 @@
+package kernel
+
+// packColumns writes n columns of B from column j on as panels.
+func (w *avx2Work) packColumns(j, n int) {
+	p := 0
+	if whole := n / tileCols; !w.TransB && whole > 0 {
+		for k := range w.kc {
+			avx2PackRow(whole, &w.packB[k*tileCols], 4*tileCols*w.kc, &w.B[(w.k+k)*w.LDB+j])
+		}
+		p = whole * tileCols
+	}
+	for ; p < n; p += tileCols {
+		w.packPanel(w.packB[p*w.kc:], j+p, min(tileCols, n-p))
+	}
+}
+
+// packPanel writes columns j to j+width of B as [kc][8 or 16]. What stands beyond the width is never used.
+func (w *avx2Work) packPanel(dst []float32, j, width int) {
+	cols := panelCols(width)
+	switch {
+	case w.TransB:
+		w.packTransposed(dst, j, width, cols)
+	case width == tileCols/2:
+		avx2Pack8(w.kc, &dst[0], &w.B[w.k*w.LDB+j], 4*w.LDB)
+	default:
+		for k := range w.kc {
+			copy(dst[k*cols:], w.B[(w.k+k)*w.LDB+j:][:width])
+		}
+	}
+}
+
+// packTransposed is packPanel for B stored as [N,K].
+func (w *avx2Work) packTransposed(dst []float32, j, width, cols int) {
+	if width < 8 {
+		for c := range width {
+			for k, v := range w.B[(j+c)*w.LDB+w.k:][:w.kc] {
+				dst[k*cols+c] = v
+			}
+		}
+		return
+	}
+	for c := 0; ; c += 8 {
+		c = min(c, width-8) // the last eight may overlap the ones before
+		src := w.B[(j+c)*w.LDB+w.k:]
+		whole := w.kc / 8
+		if whole > 0 {
+			avx2PackTransposed(whole, &dst[c], 4*cols, &src[0], 4*w.LDB)
+		}
+		for k := 8 * whole; k < w.kc; k++ {
+			for x := range 8 {
+				dst[k*cols+c+x] = src[x*w.LDB+k]
+			}
+		}
+		if c+8 == width {
+			return
+		}
+	}
+}
+
+// packBlock writes m rows of the transposed A from row i on as panels of [kc][height].
+func (w *avx2Work) packBlock(i, m int) {
+	for r := 0; r < m; {
+		h := height(m - r)
+		dst := w.packA[r*w.kc : (r+h)*w.kc]
+		if h == tileRows {
+			avx2Pack6(w.kc, &dst[0], &w.A[w.k*w.LDA+i+r], 4*w.LDA)
+		} else {
+			for k := range w.kc {
+				copy(dst[k*h:(k+1)*h], w.A[(w.k+k)*w.LDA+i+r:])
+			}
+		}
+		r += h
+	}
+}
