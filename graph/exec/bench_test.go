@@ -61,6 +61,22 @@ func dlrm(b *graph.Builder) {
 	logLoss(b, mlp(b, b.Concat(1, bottom, layer.DotInteraction{}.Apply(b, vectors...)), "top", 256, 128, 1))
 }
 
+// towers is a two-tower step with the softmax over the batch's items (Yi et al. 2019): 8 tables of 16 columns for
+// the query, 4 for the item, layers of 128 and 64 each.
+func towers(b *graph.Builder) {
+	tower := func(name string, tables int) *graph.Value {
+		var vectors []*graph.Value
+		for i := range tables {
+			table := b.Param(fmt.Sprintf("%s%d", name, i), graph.Dims(tableRows, width), graph.Uniform(0.05))
+			vectors = append(vectors, b.Gather(table, b.Input(fmt.Sprintf("%s%d_id", name, i), tensor.Int64, graph.Shape{graph.Sym("B")}), 0))
+		}
+		return mlp(b, b.Concat(1, vectors...), name, 128, 64)
+	}
+	logits := b.MatMul(tower("query", 8), b.Transpose(tower("item", 4), []int64{1, 0}))
+	own := b.Input("own", tensor.Float32, graph.Shape{graph.Sym("B"), graph.Sym("B")}) // 1 on the diagonal
+	b.Output("loss", b.Neg(b.ReduceMean(b.ReduceSum(b.Mul(b.LogSoftmax(logits, 1), own), []int64{1}, false), nil, false)))
+}
+
 // trainStep compiles the loss and all gradients of a model.
 func trainStep(tb testing.TB, model func(b *graph.Builder), o exec.Options) *exec.Plan {
 	tb.Helper()
@@ -87,6 +103,9 @@ func stepInputs(plan *exec.Plan, rows int) tensor.Map {
 			continue
 		}
 		n := v.Shape()[1].Size
+		if v.Name() == "own" {
+			n = rows
+		}
 		data := make([]float32, rows*n)
 		for i := range data {
 			data[i] = rng.Float32()
@@ -101,7 +120,7 @@ func BenchmarkTrainStep(b *testing.B) {
 	models := []struct {
 		name  string
 		model func(b *graph.Builder)
-	}{{"mlp", perceptron}, {"dlrm", dlrm}}
+	}{{"mlp", perceptron}, {"dlrm", dlrm}, {"towers", towers}}
 	for _, m := range models {
 		for _, rows := range []int{512, 2048} {
 			for _, set := range kernel.Sets() {

@@ -89,6 +89,9 @@ func (w *world) grow() {
 		y = b.ReduceSum(x, []int64{int64(rapid.IntRange(0, 1).Draw(w.t, "axis"))}, true)
 	case "spread":
 		y = b.Expand(b.ReduceSum(x, []int64{1}, true), b.ShapeOf(w.pick2(x)))
+		if rapid.Bool().Draw(w.t, "used") {
+			y = b.Add(x, b.Expand(b.ReduceSum(x, []int64{1}, true), b.ShapeOf(x)))
+		}
 	case "concat":
 		y = b.Concat(1, x, w.like(x, true), x)
 		y = b.SliceAxis(y, 1, 0, int64(min(9, cols(x))))

@@ -81,6 +81,14 @@ func TestRewrites(t *testing.T) {
 		{"another threshold", func(b *graph.Builder, x, _, _ *graph.Value) *graph.Value {
 			return b.Where(b.Greater(x, b.Float32(1)), b.Exp(x), b.Float32(0))
 		}, []string{"greater: Greater", "exp: Exp", "where: Where"}},
+		{"expanded operand", func(b *graph.Builder, x, _, bias *graph.Value) *graph.Value {
+			sum := b.ReduceSum(x, []int64{1}, true)
+			return b.Div(b.Sub(x, b.Expand(bias, b.ShapeOf(x))), b.Expand(b.Exp(sum), b.ShapeOf(x)))
+		}, []string{"reducesum: ReduceSum", "sub: Sub", "exp: Exp", "div: Div"}},
+		{"both expanded", func(b *graph.Builder, x, _, bias *graph.Value) *graph.Value {
+			sum := b.ReduceSum(x, []int64{1}, true)
+			return b.Mul(b.Expand(bias, b.ShapeOf(x)), b.Expand(sum, b.ShapeOf(x)))
+		}, []string{"reducesum: ReduceSum", "shape_2: Shape", "expand_2: Expand", "mul: Mul"}},
 		{"constant", func(b *graph.Builder, x, _, _ *graph.Value) *graph.Value {
 			return b.Mul(x, b.Exp(b.Neg(b.Float32(1))))
 		}, []string{"mul: Mul"}},
