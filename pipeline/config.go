@@ -83,8 +83,8 @@ type Split struct {
 type Ordering struct {
 	// Return is N, the most items an answer can have. Default 100, clamped to Candidates.
 	Return int `yaml:"return"`
-	// Blend is the task whose probability orders the answer, or "retrieval" for the retrieval score. Default: the
-	// ranker's first task; without a ranker "retrieval".
+	// Blend is the score that orders the answer: a task's probability, "retrieval" for the retrieval score, or a sum of
+	// them with weights, such as "retrieval + 2*like". Default: the ranker's first task; without a ranker "retrieval".
 	Blend string `yaml:"blend"`
 }
 

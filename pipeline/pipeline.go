@@ -77,7 +77,17 @@ func (p *Pipeline) check() error {
 	if _, err := p.options.Registry.retrieval(p.config); err != nil {
 		return err
 	}
-	_, err := p.options.Registry.ranking(p.config)
+	ranker, err := p.options.Registry.ranking(p.config)
+	if err != nil {
+		return err
+	}
+	var tasks []string
+	if ranker != nil {
+		for _, t := range ranker.Tasks() {
+			tasks = append(tasks, t.Name)
+		}
+	}
+	_, err = parseBlend(p.config.Ordering.Blend, tasks)
 	return err
 }
 

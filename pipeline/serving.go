@@ -123,21 +123,17 @@ func (p *Pipeline) stages(source *model.Retrieval, ranking *Ranking) (map[string
 func (p *Pipeline) scoreStages(ranking *Ranking, v, k int) ([]ensemble.Stage, error) {
 	vocabulary, _ := p.workflow.Vocabulary(p.config.Data.Interactions.Item)
 	o := stage.Ordering{Keys: vocabulary.KeysByID(), Candidates: k, Return: p.config.Ordering.Return}
-	blend := p.config.Ordering.Blend
+	var tasks []string
+	if ranking != nil {
+		tasks = ranking.Tasks
+	}
+	var err error
+	if o.Blend, err = parseBlend(p.config.Ordering.Blend, tasks); err != nil {
+		return nil, err
+	}
 	if ranking == nil {
-		if blend != "" && blend != "retrieval" {
-			return nil, fmt.Errorf("ordering.blend: %q needs a ranking with that task; without one there is: retrieval", blend)
-		}
 		order, err := stage.Order(o)
 		return []ensemble.Stage{order}, err
-	}
-	switch {
-	case blend == "":
-		o.Task = ranking.Tasks[0]
-	case slices.Contains(ranking.Tasks, blend):
-		o.Task = blend
-	case blend != "retrieval":
-		return nil, fmt.Errorf("ordering.blend: unknown %q; there are: retrieval and the tasks %v", blend, ranking.Tasks)
 	}
 	rank, err := stage.Rename(stage.RankName, ranking.Graph, stage.Names{})
 	if err != nil {

@@ -28,6 +28,7 @@ type cli struct {
 	Verify      verifyCmd      `cmd:"" help:"Prove that offline, embedded, Triton and REST answers agree."`
 	Features    featuresCmd    `cmd:"" help:"Load user rows, histories and seen items."`
 	Serve       serveCmd       `cmd:"" help:"Serve recommendations over HTTP."`
+	Engine      engineCmd      `cmd:"" help:"Serve a model repository as KServe v2 gRPC on the embedded engine."`
 	Healthcheck healthcheckCmd `cmd:"" help:"Ask a gateway whether it is ready; exit 1 if not."`
 	Version     versionCmd     `cmd:"" help:"Print the version."`
 }
@@ -51,7 +52,7 @@ func run(ctx context.Context, args []string, o output) int {
 		kong.Name("recsys"),
 		kong.Description("Multi-stage recommenders for Triton, from raw events to REST.\n\nStart with: recsys demo"),
 		kong.UsageOnError(), kong.Writers(o.out, o.err), kong.Exit(func(code int) { exit = code }),
-		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(o), kong.DefaultEnvars("RECSYS"),
+		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(o),
 	)
 	if err != nil {
 		fmt.Fprintln(o.err, "recsys:", err)

@@ -42,7 +42,7 @@ func Shop(seed uint64) (ensemble.Ensemble, ensemble.Manifest, error) {
 	rank := s.rank(seed)
 	keys := []string{"", "", "", "c", "d", "e", "f", "g", "h", "i", "j", "k"}
 	order := s.take(stage.Order(stage.Ordering{
-		Keys: tensor.Of(keys, ShopItems), Task: "like", Candidates: ShopCandidates, Return: ShopReturn,
+		Keys: tensor.Of(keys, ShopItems), Blend: []stage.Term{{Tensor: "like", Weight: 1}}, Candidates: ShopCandidates, Return: ShopReturn,
 	}))
 	return ensemble.Ensemble{
 		Name: "shop", Outputs: []string{stage.ItemIDs, stage.Scores},

@@ -193,7 +193,7 @@ func TestOrder(t *testing.T) {
 	}{
 		{
 			"by a task, ties to the earlier candidate",
-			stage.Ordering{Keys: text, Task: "like", Candidates: 4, Return: 3},
+			stage.Ordering{Keys: text, Blend: []stage.Term{{Tensor: "like", Weight: 1}}, Candidates: 4, Return: 3},
 			tensor.Of([]string{"d", "f", "c", "d", "f", "e"}, 2, 3),
 			[]int64{4, 6, 3, 4, 6, 5},
 			[]float32{0.7, 0.7, 0.5, 0.3, -inf, -inf},
@@ -205,6 +205,16 @@ func TestOrder(t *testing.T) {
 			[]int64{3, 4, 6, 5, 4, 6, 5, 3},
 			[]float32{9, 8, 7, -inf, 1, -inf, -inf, -inf},
 		},
+		{
+			"by a weighted sum, masked slots stay masked",
+			stage.Ordering{
+				Keys: number, Candidates: 4, Return: 4,
+				Blend: []stage.Term{{Tensor: stage.MaskedScores, Weight: -1}, {Tensor: "like", Weight: 10}},
+			},
+			tensor.Of([]int64{66, 44, 33, 55, 44, 66, 55, 33}, 2, 4),
+			[]int64{6, 4, 3, 5, 4, 6, 5, 3},
+			[]float32{0, -1, -4, -inf, 2, -inf, -inf, -inf},
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -213,8 +223,8 @@ func TestOrder(t *testing.T) {
 				t.Fatal(err)
 			}
 			in := tensor.Map{stage.Candidates: candidates, stage.MaskedScores: masked}
-			if tt.o.Task != "" {
-				in[tt.o.Task] = like
+			if len(tt.o.Blend) > 0 {
+				in["like"] = like
 			}
 			got := run(t, s, in)
 			same(t, stage.ItemIDs, tt.ids, got[stage.ItemIDs])
@@ -286,6 +296,9 @@ func TestSettingsErrors(t *testing.T) {
 		{"tables of two lengths", fail(stage.Lookup(tensor.Map{"a": tensor.Zeros(tensor.Int64, 2), "b": tensor.Zeros(tensor.Int64, 3)}, 1)), `column "b" is int64[3]`},
 		{"keys", fail(stage.Order(stage.Ordering{Keys: matrix, Candidates: 1, Return: 1})), "want [V] int64 or string"},
 		{"return", fail(stage.Order(stage.Ordering{Keys: tensor.Zeros(tensor.Int64, 5), Candidates: 1})), "0 of 1 candidates"},
+		{"weight", fail(stage.Order(stage.Ordering{
+			Keys: tensor.Zeros(tensor.Int64, 5), Candidates: 1, Return: 1, Blend: []stage.Term{{Tensor: "like"}},
+		})), `blend of 0 times "like"`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

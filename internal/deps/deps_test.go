@@ -31,6 +31,7 @@ var policy = map[string]string{
 	"optim":                  "graph/kernel tensor internal/portable",
 	"metric":                 "tensor",
 	"sampler":                "internal/portable",
+	"sampler/samplertest":    "sampler internal/portable",
 	"feature":                "graph graph/exec graph/kernel schema tensor internal/portable",
 	"feature/op":             "feature graph schema tensor internal/portable",
 	"feature/featuretest":    "feature feature/op graph graph/exec graph/kernel onnx schema tensor test/ort",
@@ -56,6 +57,8 @@ var policy = map[string]string{
 	"pipeline": "data data/synthetic ensemble ensemble/stage eval feature feature/op featurestore graph graph/exec " +
 		"graph/grad graph/kernel layer loss metric model onnx optim sampler schema tensor train internal/portable",
 	"internal/verify": "ensemble featurestore tensor",
+	"internal/golden": "data/synthetic ensemble examples/shop graph/kernel pipeline",
+	"internal/docs":   "",
 	"cmd/recsys":      "/",
 	"test/":           "/",
 	"examples/":       "/",
@@ -64,18 +67,17 @@ var policy = map[string]string{
 
 // modules names the packages that may import an outside module.
 var modules = map[string]string{
-	"github.com/go-chi/chi/v5":                  "gateway",
-	"github.com/redis/go-redis/v9":              "featurestore/redis",
-	"google.golang.org/grpc":                    "client client/tritonpb client/tritontest engine/server",
-	"google.golang.org/protobuf":                "client client/tritonpb client/tritontest engine/server internal/onnxpb",
-	"github.com/prometheus/client_golang":       "gateway",
-	"github.com/alecthomas/kong":                "cmd/recsys",
-	"github.com/schollz/progressbar/v3":         "cmd/recsys",
-	"github.com/goccy/go-yaml":                  "pipeline",
-	"golang.org/x/sys":                          "graph/kernel",
-	"golang.org/x/term":                         "cmd/recsys",
-	"github.com/HdrHistogram/hdrhistogram-go":   "bench",
-	"google.golang.org/genproto/googleapis/rpc": "client",
+	"github.com/go-chi/chi/v5":                "gateway",
+	"github.com/redis/go-redis/v9":            "featurestore/redis",
+	"google.golang.org/grpc":                  "client client/tritonpb client/tritontest engine/server",
+	"google.golang.org/protobuf":              "client client/tritonpb client/tritontest engine/server internal/onnxpb",
+	"github.com/prometheus/client_golang":     "gateway",
+	"github.com/alecthomas/kong":              "cmd/recsys",
+	"github.com/schollz/progressbar/v3":       "cmd/recsys",
+	"github.com/goccy/go-yaml":                "pipeline",
+	"golang.org/x/sys":                        "graph/kernel",
+	"golang.org/x/term":                       "cmd/recsys",
+	"github.com/HdrHistogram/hdrhistogram-go": "bench",
 }
 
 type listed struct {
