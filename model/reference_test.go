@@ -1,0 +1,45 @@
+package model_test
+
+import (
+	"os"
+	"reflect"
+	"strings"
+	"testing"
+
+	"recsys/loss"
+	"recsys/model"
+)
+
+// TestReference wants a section for every model and loss and a row for every setting in the reference pages.
+func TestReference(t *testing.T) {
+	tests := []struct {
+		page, section string
+		settings      any
+	}{
+		{"models", model.PopularityName, struct{}{}},
+		{"models", "mf", model.MatrixFactorization{}},
+		{"models", "two_tower", model.TwoTower{}},
+		{"models", "dlrm", model.DLRM{}},
+		{"losses", "binary_cross_entropy", loss.BinaryCrossEntropy{}},
+		{"losses", "bpr", loss.BPR{}},
+		{"losses", "sampled_softmax", loss.SampledSoftmax{}},
+	}
+	for _, tc := range tests {
+		page, err := os.ReadFile("../docs/reference/" + tc.page + ".md")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, section, ok := strings.Cut(string(page), "\n## "+tc.section+"\n")
+		if !ok {
+			t.Errorf("%s.md has no section for %s", tc.page, tc.section)
+			continue
+		}
+		section, _, _ = strings.Cut(section, "\n## ")
+		for f := range reflect.TypeOf(tc.settings).Fields() {
+			name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+			if name != "-" && (name == "" || !strings.Contains(section, "\n| `"+name+"` |")) {
+				t.Errorf("%s: no row for the setting %q of field %s", tc.section, name, f.Name)
+			}
+		}
+	}
+}
