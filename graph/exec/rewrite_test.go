@@ -50,6 +50,9 @@ func TestRewrites(t *testing.T) {
 			p := b.Const("p", tensor.Of([]float32{0, 0, 0, 1, 0, 0, 1, 0}, 2, 4))
 			return b.MatMul(x, b.Transpose(p, []int64{1, 0}))
 		}, []string{"matmul: Select"}},
+		{"scaled columns", func(b *graph.Builder, x, _, _ *graph.Value) *graph.Value {
+			return b.MatMul(x, b.Const("p", tensor.Of([]float32{1, 0, 0, 2, 0, 0, 0, 0}, 4, 2)))
+		}, []string{"matmul: MatMul(A, B)"}},
 		{"sum of columns", func(b *graph.Builder, x, _, _ *graph.Value) *graph.Value {
 			return b.MatMul(x, b.Const("p", tensor.Of([]float32{1, 1, 0, 0}, 4, 1)))
 		}, []string{"matmul: MatMul(A, B)"}},
@@ -85,6 +88,9 @@ func TestRewrites(t *testing.T) {
 			sum := b.ReduceSum(x, []int64{1}, true)
 			return b.Div(b.Sub(x, b.Expand(bias, b.ShapeOf(x))), b.Expand(b.Exp(sum), b.ShapeOf(x)))
 		}, []string{"reducesum: ReduceSum", "sub: Sub", "exp: Exp", "div: Div"}},
+		{"expanded alone", func(b *graph.Builder, x, _, bias *graph.Value) *graph.Value {
+			return b.Mul(b.Expand(bias, b.ShapeOf(x)), bias)
+		}, []string{"shape: Shape", "expand: Expand", "mul: Mul"}},
 		{"both expanded", func(b *graph.Builder, x, _, bias *graph.Value) *graph.Value {
 			sum := b.ReduceSum(x, []int64{1}, true)
 			return b.Mul(b.Expand(bias, b.ShapeOf(x)), b.Expand(sum, b.ShapeOf(x)))
