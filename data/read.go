@@ -65,7 +65,7 @@ func (f *File) survey(ctx context.Context, r *records) error {
 		}
 		for i, cell := range fields {
 			if !declared[i] {
-				guesses[i].add(cell)
+				guesses[i].add(cell, r.line)
 			}
 			if sep := guesses[i].sep; sep != nil {
 				f.longs[i] = max(f.longs[i], 1+strings.Count(string(cell), string(sep)))
@@ -77,6 +77,9 @@ func (f *File) survey(ctx context.Context, r *records) error {
 	}
 	f.types = make([]tensor.DType, len(f.header))
 	for i, name := range f.header {
+		if err := guesses[i].slip(); err != nil {
+			return fmt.Errorf("%s:%d: column %q: %w", f.spec.Path, guesses[i].line, name, err)
+		}
 		f.types[i] = guesses[i].dtype()
 		if declared[i] {
 			f.types[i] = f.spec.Columns[name]

@@ -179,6 +179,10 @@ func TestReadErrors(t *testing.T) {
 		{"missing list", "a.csv", "a,b\n1,2\n", data.Spec{Lists: map[string]string{"g": "|"}}, []string{`no column "g"`, "a, b"}},
 		{"missing key", "a.csv", "a,b\n1,2\n", data.Spec{Key: "k"}, []string{`no column "k"`}},
 		{"not an integer", "a.csv", "a,b\n1,2\n1,x\n", types("b", tensor.Int64), []string{"a.csv:3:", `column "b"`, `"x"`, "declare"}},
+		{
+			"a slip among numbers", "a.csv", "a,b\n" + strings.Repeat("1,2\n", 20) + "x7,3\n1,2\n", data.Spec{},
+			[]string{"a.csv:22:", `column "a"`, `"x7" is not a number, as 21 of the 22 values are`, "declare"},
+		},
 		{"null sentinel", "a.csv", "a\n-9223372036854775808\n", types("a", tensor.Int64), []string{"a.csv:2:", "not an integer"}},
 		{"not a number", "a.csv", "a\n\"1\n2\"\n", types("a", tensor.Float32), []string{"a.csv:2:", `column "a"`, "not a finite number"}},
 		{"infinite", "a.csv", "a\n1e99\n", types("a", tensor.Float32), []string{"a.csv:2:", "1e99"}},
@@ -365,5 +369,31 @@ func BenchmarkReadMillionRows(b *testing.B) {
 		if _, err := data.Read(b.Context(), data.Spec{Path: path}); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// TestReadKeepsText checks that columns which are not numbers with a slip are read as text.
+func TestReadKeepsText(t *testing.T) {
+	numbers := strings.Repeat("1\n", 50)
+	cases := map[string]struct {
+		text string
+		spec data.Spec
+	}{
+		"few values":     {strings.Repeat("1\n", 19) + "x\n", data.Spec{}},
+		"many texts":     {numbers + "x\ny\n", data.Spec{}},
+		"leading zeros":  {numbers + "007\nx\n", data.Spec{}},
+		"declared as is": {numbers + "x\n", data.Spec{Columns: map[string]tensor.DType{"a": tensor.String}}},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			c.spec.Path = write(t, "a.csv", "a\n"+c.text)
+			got, err := data.Read(t.Context(), c.spec)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d := got.Schema()[0].DType.DType; d != tensor.String {
+				t.Errorf("column a is %s, want string", d)
+			}
+		})
 	}
 }

@@ -17,7 +17,8 @@ type Spec struct {
 	Key string
 	// Columns gives columns their type: Int64, Float32 or String. Others are inferred from all of their cells: Int64
 	// where every one is an integer, else Float32 where every one is a number, else String. Numbers with leading zeros
-	// (zip codes) are text, and so are columns without any value.
+	// (zip codes) are text, and so are columns without any value. Where all of at least 20 values but one, or but one in
+	// a hundred, are numbers, reading fails with the line of the one that is not.
 	Columns map[string]tensor.DType
 	// Lists gives list columns the separator of their elements, such as {"genres": "|"}.
 	Lists map[string]string
