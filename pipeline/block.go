@@ -3,8 +3,11 @@ package pipeline
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
@@ -62,16 +65,54 @@ func (b Block) Decode(into any) error {
 	d := json.NewDecoder(bytes.NewReader(b.settings))
 	d.DisallowUnknownFields()
 	if err := d.Decode(into); err != nil {
-		if b.Line > 0 {
-			return fmt.Errorf("line %d: %s: %w", b.Line, b.Name, err)
-		}
-		return fmt.Errorf("%s: %w", b.Name, err)
+		return b.at(wordJSON(err))
 	}
 	return nil
+}
+
+// at adds to an error where the block stands.
+func (b Block) at(err error) error {
+	if b.Line > 0 {
+		return fmt.Errorf("line %d: %s: %w", b.Line, b.Name, err)
+	}
+	return fmt.Errorf("%s: %w", b.Name, err)
+}
+
+// wordJSON words what encoding/json says about Go for people who write YAML.
+func wordJSON(err error) error {
+	var wrong *json.UnmarshalTypeError
+	if errors.As(err, &wrong) {
+		field := wrong.Field[strings.LastIndexByte(wrong.Field, '.')+1:]
+		return fmt.Errorf("%s: got a %s, want %s", field, wrong.Value, yamlType(wrong.Type))
+	}
+	if field, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
+		return fmt.Errorf("unknown setting %s", field)
+	}
+	return err
+}
+
+// yamlType is what YAML calls values of a Go type.
+func yamlType(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Int, reflect.Int64, reflect.Uint64:
+		return "a whole number"
+	case reflect.Float32, reflect.Float64:
+		return "a number"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.String:
+		return "text"
+	case reflect.Slice:
+		return "a list"
+	case reflect.Struct, reflect.Map:
+		return "settings in braces"
+	default:
+		return t.String()
+	}
 }
 
 // unknown is the error for a block whose name nothing answers to.
 func (b Block) unknown(what string, known []string) error {
 	slices.Sort(known)
-	return fmt.Errorf("line %d: unknown %s %q; there are: %v", b.Line, what, b.Name, known)
+	return fmt.Errorf("line %d: unknown %s %q; there are: %s", b.Line, what, b.Name, strings.Join(known, ", "))
 }

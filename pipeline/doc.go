@@ -2,10 +2,9 @@
 // exports the stages. It is the only package that knows all the parts; each step leaves its result in a run folder,
 // where the next one, in another process if need be, finds it.
 //
-//	config, err := pipeline.ReadConfig("recsys.yaml")
-//	p := pipeline.New(config, pipeline.Standard())
-//	err = p.Run(ctx, "data", "runs/shop")   // fit, train, eval
-//	err = pipeline.Export(ctx, "runs/shop", "model_repository", pipeline.ExportOptions{})
+//	p, err := pipeline.New(text, "data", "runs/shop", 0, pipeline.Options{}) // text is that of recsys.yaml
+//	metrics, err := p.Run(ctx)                                               // fit, train, eval
+//	export, err := pipeline.Export(ctx, "runs/shop", "model_repository", ensemble.Options{})
 //
 // A run folder holds recsys.yaml, workflow.json, the stages of the served ensemble as ONNX files, the packed rows of
 // users and items, metrics.json and manifest.json. docs/reference/formats.md describes each.

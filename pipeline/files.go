@@ -63,6 +63,30 @@ func writeFile(path string, data []byte) (err error) {
 	return os.Rename(f.Name(), path)
 }
 
+// checkWritable tells, before any work, whether the folder dir can be made and written to. It leaves nothing behind.
+func checkWritable(dir string) error {
+	at := filepath.Clean(dir)
+	for {
+		info, err := os.Stat(at)
+		parent := filepath.Dir(at)
+		switch {
+		case err == nil && !info.IsDir():
+			return fmt.Errorf("run folder %s: %s is a file; name another folder", dir, at)
+		case err != nil && parent != at:
+			at = parent
+			continue
+		case err != nil:
+			return fmt.Errorf("run folder %s: %w", dir, err)
+		}
+		break
+	}
+	f, err := os.CreateTemp(at, ".writable.*")
+	if err != nil {
+		return fmt.Errorf("run folder %s: %w; name another folder", dir, err)
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
+}
+
 func writeJSON(path string, value any) error {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)

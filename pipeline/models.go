@@ -159,14 +159,14 @@ func newDLRM(b Block) (RankingTrainer, error) {
 		return nil, err
 	}
 	if len(m.Tasked) == 0 {
-		return nil, errors.New("dlrm: tasks are missing; name what to predict, such as {name: like, binary: \"rating >= 4\"}")
+		return nil, b.at(errors.New("tasks are missing; name what to predict, such as {name: like, binary: \"rating >= 4\"}"))
 	}
 	for _, t := range m.Tasked {
 		if !namePattern.MatchString(t.Name) {
-			return nil, fmt.Errorf("dlrm: task name %q; use letters, digits, '_' and '-', a letter first", t.Name)
+			return nil, b.at(fmt.Errorf("task name %q; use letters, digits, '_' and '-', a letter first", t.Name))
 		}
 		if _, err := t.condition(); err != nil {
-			return nil, fmt.Errorf("dlrm: %w", err)
+			return nil, b.at(err)
 		}
 		m.DLRM.Tasks = append(m.DLRM.Tasks, t.Name)
 	}

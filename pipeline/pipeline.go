@@ -44,6 +44,7 @@ type Pipeline struct {
 	data     string
 	run      string
 	options  Options
+	tasks    []TaskSettings // of the ranker
 	tables   *Tables
 	workflow *feature.FittedWorkflow
 	examples *train.Examples
@@ -83,9 +84,10 @@ func (p *Pipeline) check() error {
 	}
 	var tasks []string
 	if ranker != nil {
-		for _, t := range ranker.Tasks() {
-			tasks = append(tasks, t.Name)
-		}
+		p.tasks = ranker.Tasks()
+	}
+	for _, t := range p.tasks {
+		tasks = append(tasks, t.Name)
 	}
 	_, err = parseBlend(p.config.Ordering.Blend, tasks)
 	return err
@@ -123,6 +125,9 @@ func (p *Pipeline) Run(ctx context.Context) (*Metrics, error) {
 
 // Fit fits the workflow and writes it.
 func (p *Pipeline) Fit(ctx context.Context) error {
+	if err := checkWritable(p.run); err != nil {
+		return err
+	}
 	if err := p.readTables(ctx); err != nil {
 		return err
 	}
@@ -158,6 +163,11 @@ func (p *Pipeline) readTables(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	for _, task := range p.tasks { // No rows: what is wrong with a task shows before any work.
+		if _, err := task.labels(t.Interactions.Take(nil)); err != nil {
+			return fmt.Errorf("%s: %w", p.config.Data.Interactions.Path, err)
+		}
+	}
 	p.note("%d interactions, %d users, %d items", t.Interactions.Len(), t.Users.Len(), t.Items.Len())
 	p.tables = t
 	return nil
@@ -168,34 +178,44 @@ func (p *Pipeline) prepare(ctx context.Context) error {
 	if p.examples != nil {
 		return nil
 	}
+	if p.workflow == nil {
+		if err := p.load(ctx); err != nil {
+			return err
+		}
+	}
 	if err := p.readTables(ctx); err != nil {
 		return err
 	}
-	if p.workflow == nil {
-		w, err := feature.Load(p.options.Registry.Operators, p.path(workflowFile))
-		if err != nil {
-			return notRun(err, "fit")
-		}
-		var o Origin
-		if err := readJSON(p.path(originFile), "fit", &o); err != nil {
-			return err
-		}
-		if o.Data != p.tables.Hash {
-			return fmt.Errorf("%s was fitted on other data than %s holds; run recsys fit again", p.run, p.data)
-		}
-		p.workflow = w
-	}
 	p.phase("encode")
-	ranker, err := p.options.Registry.ranking(p.config)
-	if err != nil {
+	var err error
+	p.examples, err = encoder{p.config, p.tables, p.workflow}.examples(ctx, p.tasks)
+	return err
+}
+
+// load reads what an earlier process has fitted. What is missing shows before data is read.
+func (p *Pipeline) load(ctx context.Context) error {
+	if err := checkWritable(p.run); err != nil {
 		return err
 	}
-	var tasks []TaskSettings
-	if ranker != nil {
-		tasks = ranker.Tasks()
+	w, err := feature.Load(p.options.Registry.Operators, p.path(workflowFile))
+	if err != nil {
+		return notRun(err, "fit")
 	}
-	p.examples, err = encoder{p.config, p.tables, p.workflow}.examples(ctx, tasks)
-	return err
+	var o Origin
+	if err := readJSON(p.path(originFile), "fit", &o); err != nil {
+		return err
+	}
+	if o.Format != runFormat {
+		return fmt.Errorf("%s: format %d, this version reads %d: run recsys fit again", p.path(originFile), o.Format, runFormat)
+	}
+	if err := p.readTables(ctx); err != nil {
+		return err
+	}
+	if o.Data != p.tables.Hash {
+		return fmt.Errorf("%s was fitted on other data than %s holds; run recsys fit again", p.run, p.data)
+	}
+	p.workflow = w
+	return nil
 }
 
 // rows returns the interactions of the given parts.

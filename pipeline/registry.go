@@ -66,9 +66,20 @@ type RankingTrainer interface {
 func (r *Registry) workflow(c *Config) (feature.Workflow, error) {
 	var w feature.Workflow
 	for _, block := range c.Features {
-		o, err := r.Operators.Decode(block.Name, block.Decode)
-		if err != nil {
-			return w, fmt.Errorf("features: %w", err)
+		if !slices.Contains(r.Operators.Names(), block.Name) {
+			return w, fmt.Errorf("features: %w", block.unknown("operator", r.Operators.Names()))
+		}
+		// Decode's own error says less: not where the block stands.
+		var settings error
+		o, err := r.Operators.Decode(block.Name, func(into any) error {
+			settings = block.Decode(into)
+			return settings
+		})
+		switch {
+		case settings != nil:
+			return w, fmt.Errorf("features: %w", settings)
+		case err != nil:
+			return w, fmt.Errorf("features: line %d: %w", block.Line, err)
 		}
 		w.Operators = append(w.Operators, o)
 	}

@@ -1,8 +1,11 @@
 package pipeline
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 
@@ -67,6 +70,10 @@ func (p *Pipeline) writeServing(source *model.Retrieval, ranking *Ranking) error
 			g.Stages = append(g.Stages, st.Name)
 		}
 		s.Groups = append(s.Groups, g)
+	}
+	// Whoever is stopped from here on leaves no description of stages that are half old, half new.
+	if err := os.Remove(p.path(servingFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
 	err = replaceDir(p.path(stagesDir), func(dir string) error {
 		for _, group := range stages {

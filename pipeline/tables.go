@@ -36,6 +36,11 @@ func ReadTables(ctx context.Context, c *Config, dir string) (*Tables, error) {
 	if err != nil {
 		return nil, err
 	}
+	for _, key := range []string{in.User, in.Item} {
+		if _, err := interactions.Column(key); err != nil {
+			return nil, fmt.Errorf("%s: %w; data.interactions names it", in.Path, err)
+		}
+	}
 	t := &Tables{Interactions: interactions}
 	if t.Users, t.User, err = readEntities(ctx, dir, c.Data.Users, interactions, in.User); err != nil {
 		return nil, err
@@ -87,7 +92,7 @@ func readEntities(
 ) (*data.Table, []int32, error) {
 	keys, err := interactions.Column(key)
 	if err != nil {
-		return nil, nil, fmt.Errorf("interactions: %w", err)
+		return nil, nil, err
 	}
 	var table *data.Table
 	if e != nil {
@@ -186,6 +191,8 @@ func rawSchema(c *Config, t *Tables) (schema.Schema, error) {
 	add(t.Items, in.Item, schema.Item)
 	for _, column := range t.Interactions.Schema() {
 		switch _, named := in.Columns[column.Name]; {
+		case column.Name == in.User, column.Name == in.Item: // named for their type alone
+			continue
 		case column.Name == in.Time:
 			column.Tags = []schema.Tag{schema.Context, schema.Time}
 		case named:
