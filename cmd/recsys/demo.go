@@ -44,6 +44,11 @@ func (c demoCmd) Run(ctx context.Context, o output) (err error) {
 		}
 		c.Dir = filepath.Join(cache, "recsys", "demo")
 	}
+	if !c.Once {
+		if err := c.probe(ctx); err != nil {
+			return err
+		}
+	}
 	repository, err := c.build(ctx, o)
 	if err != nil {
 		return err

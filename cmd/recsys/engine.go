@@ -12,7 +12,7 @@ import (
 
 type engineCmd struct {
 	Repository string `required:"" type:"existingdir" placeholder:"REPO" help:"Model repository."`
-	GRPC       string `name:"grpc" default:"127.0.0.1:8001" placeholder:"ADDR" help:"Address of the KServe v2 gRPC service."`
+	GRPC       string `name:"grpc" default:"127.0.0.1:8001" help:"Address of the KServe v2 gRPC service."`
 }
 
 // Help has an example.

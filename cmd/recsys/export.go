@@ -40,32 +40,3 @@ func (c exportCmd) Run(ctx context.Context, o output) error {
 	}
 	return nil
 }
-
-type checkCmd struct {
-	Repository string `arg:"" type:"existingdir" placeholder:"REPO" help:"Model repository."`
-	JSON       bool   `help:"Print findings as JSON lines."`
-}
-
-// Run prints what Triton would refuse.
-func (c checkCmd) Run(o output) error {
-	findings, err := ensemble.Validate(c.Repository)
-	if err != nil {
-		return err
-	}
-	for _, f := range findings {
-		if c.JSON {
-			if err := printJSON(o.out, f); err != nil {
-				return err
-			}
-			continue
-		}
-		fmt.Fprintln(o.out, f)
-	}
-	if len(findings) > 0 {
-		return fmt.Errorf("%d findings in %s", len(findings), c.Repository)
-	}
-	if !c.JSON {
-		fmt.Fprintln(o.out, "no findings")
-	}
-	return nil
-}

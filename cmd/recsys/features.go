@@ -79,7 +79,7 @@ func awaitStore(ctx context.Context, store featurestore.Store, limit time.Durati
 			return nil
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("redis does not answer: %w", err)
+			return fmt.Errorf("%w; start Redis, correct --redis, or give it time with --wait", err)
 		}
 		select {
 		case <-ctx.Done():

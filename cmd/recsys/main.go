@@ -51,7 +51,7 @@ func run(ctx context.Context, args []string, o output) int {
 	parser, err := kong.New(&cli{},
 		kong.Name("recsys"),
 		kong.Description("Multi-stage recommenders for Triton, from raw events to REST.\n\nStart with: recsys demo"),
-		kong.UsageOnError(), kong.Writers(o.out, o.err), kong.Exit(func(code int) { exit = code }),
+		kong.Writers(o.out, o.err), kong.Exit(func(code int) { exit = code }),
 		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(o),
 	)
 	if err != nil {
@@ -63,7 +63,7 @@ func run(ctx context.Context, args []string, o output) int {
 		return exit
 	}
 	if err != nil {
-		fmt.Fprintln(o.err, "recsys:", err)
+		fmt.Fprintf(o.err, "recsys: %v; see recsys --help\n", err)
 		return 2
 	}
 	err = parsed.Run()

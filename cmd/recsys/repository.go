@@ -44,6 +44,11 @@ func openServed(dir, name string) (*served, error) {
 		return nil, fmt.Errorf("ensemble %q serves no version; run recsys check %s", name, dir)
 	}
 	s := &served{dir: m.VersionDir(versions[len(versions)-1])}
-	s.manifest, err = ensemble.ReadManifest(filepath.Join(s.dir, ensemble.ManifestFile))
-	return s, err
+	if s.manifest, err = ensemble.ReadManifest(filepath.Join(s.dir, ensemble.ManifestFile)); err != nil {
+		return nil, exportAgain(err)
+	}
+	return s, nil
 }
+
+// exportAgain adds the remedy to the error of a file that recsys export writes.
+func exportAgain(err error) error { return fmt.Errorf("%w; run recsys export again", err) }

@@ -13,7 +13,7 @@ import (
 // pipelineFlags are those of run, fit, train and eval.
 type pipelineFlags struct {
 	Config string `short:"c" required:"" type:"existingfile" placeholder:"FILE" help:"The pipeline, a recsys.yaml."`
-	Data   string `placeholder:"DIR" help:"Folder of the tables; the default is that of the pipeline file."`
+	Data   string `env:"RECSYS_DATA" placeholder:"DIR" help:"Folder of the tables; the default is that of the pipeline file."`
 	Out    string `placeholder:"RUN" help:"Run folder; the default is runs/NAME."`
 	Seed   uint64 `help:"Replaces the pipeline's seed."`
 	JSON   bool   `help:"Print metrics as JSON."`

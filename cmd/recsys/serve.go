@@ -19,8 +19,8 @@ import (
 
 // serveFlags are those of serve and, in part, demo.
 type serveFlags struct {
-	Listen     string        `default:"127.0.0.1:8080" placeholder:"ADDR" help:"Address of the public API."`
-	Admin      string        `default:"127.0.0.1:9090" placeholder:"ADDR" help:"Address of metrics and health; empty for none."`
+	Listen     string        `default:"127.0.0.1:8080" help:"Address of the public API."`
+	Admin      string        `default:"127.0.0.1:9090" help:"Address of metrics and health; empty for none."`
 	Timeout    time.Duration `default:"150ms" help:"Budget of a request."`
 	DrainDelay time.Duration `default:"0s" help:"Time between readyz turning 503 and the last new connection."`
 }
@@ -81,11 +81,13 @@ func openStore(ctx context.Context, url string, s *served) (featurestore.Store, 
 	}
 	store := featurestore.NewMemory()
 	_, records, err := featurestore.ReadRows(pipeline.UserRows(s.dir))
-	if err != nil {
-		return nil, err
+	if err == nil {
+		_, err = store.Load(ctx, records)
 	}
-	_, err = store.Load(ctx, records)
-	return store, err
+	if err != nil {
+		return nil, exportAgain(err)
+	}
+	return store, nil
 }
 
 // newGateway wires a gateway for the served generation. config holds what differs from the defaults.
@@ -94,25 +96,50 @@ func newGateway(
 ) (*gateway.Gateway, error) {
 	_, items, err := featurestore.ReadRows(pipeline.ItemRows(s.dir))
 	if err != nil {
-		return nil, err
+		return nil, exportAgain(err)
 	}
 	config.Manifest, config.Items, config.Inferencer, config.Store = s.manifest, items, backend, store
 	config.Version = version
 	return gateway.New(config, options...)
 }
 
-// serve listens and serves until ctx ends.
-func (f serveFlags) serve(ctx context.Context, o output, g *gateway.Gateway) error {
+// listen opens the listeners.
+func (f serveFlags) listen(ctx context.Context) (gateway.Listeners, error) {
 	var lc net.ListenConfig
 	l := gateway.Listeners{DrainDelay: f.DrainDelay}
 	var err error
 	if l.Public, err = lc.Listen(ctx, "tcp", f.Listen); err != nil {
-		return fmt.Errorf("%w; choose another address with --listen", err)
+		return l, fmt.Errorf("%w; choose another address with --listen", err)
 	}
-	if f.Admin != "" {
-		if l.Admin, err = lc.Listen(ctx, "tcp", f.Admin); err != nil {
-			return errors.Join(fmt.Errorf("%w; choose another address with --admin", err), l.Public.Close())
-		}
+	if f.Admin == "" {
+		return l, nil
+	}
+	if l.Admin, err = lc.Listen(ctx, "tcp", f.Admin); err != nil {
+		return l, errors.Join(fmt.Errorf("%w; choose another address with --admin", err), l.Public.Close())
+	}
+	return l, nil
+}
+
+// probe tells whether the addresses are free, before work whose end would be that they are not.
+func (f serveFlags) probe(ctx context.Context) error {
+	l, err := f.listen(ctx)
+	if err != nil {
+		return err
+	}
+	err = l.Public.Close()
+	if l.Admin != nil {
+		err = errors.Join(err, l.Admin.Close())
+	}
+	return err
+}
+
+// serve listens and serves until ctx ends.
+func (f serveFlags) serve(ctx context.Context, o output, g *gateway.Gateway) error {
+	l, err := f.listen(ctx)
+	if err != nil {
+		return err
+	}
+	if l.Admin != nil {
 		fmt.Fprintf(o.err, "metrics on http://%s/metrics\n", l.Admin.Addr())
 	}
 	fmt.Fprintf(o.err, "serving on http://%s\n", l.Public.Addr())

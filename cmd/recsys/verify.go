@@ -48,6 +48,9 @@ type subject struct {
 
 // Run compares and fails when an engine differs.
 func (c verifyCmd) Run(ctx context.Context, o output) (err error) {
+	if c.Users < 1 {
+		return fmt.Errorf("--users %d: compare one or more", c.Users)
+	}
 	s, err := openServed(c.Repository, c.Model)
 	if err != nil {
 		return err

@@ -1,0 +1,91 @@
+package main
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"recsys/ensemble"
+	"recsys/featurestore"
+	"recsys/pipeline"
+)
+
+type checkCmd struct {
+	Repository string `arg:"" type:"existingdir" placeholder:"REPO" help:"Model repository."`
+	JSON       bool   `help:"Print findings as JSON lines."`
+}
+
+// Run prints what Triton or the gateway would refuse.
+func (c checkCmd) Run(o output) error {
+	findings, err := ensemble.Validate(c.Repository)
+	if err != nil {
+		return err
+	}
+	findings = append(findings, c.rows()...)
+	for _, f := range findings {
+		if c.JSON {
+			if err := printJSON(o.out, f); err != nil {
+				return err
+			}
+			continue
+		}
+		fmt.Fprintln(o.out, f)
+	}
+	if len(findings) > 0 {
+		return fmt.Errorf("%d findings in %s", len(findings), c.Repository)
+	}
+	if !c.JSON {
+		fmt.Fprintln(o.out, "no findings")
+	}
+	return nil
+}
+
+// rows reads the row files beside every readable manifest of a served generation. An ensemble without a manifest is
+// not ours.
+func (c checkCmd) rows() []ensemble.Finding {
+	r, err := ensemble.Open(c.Repository)
+	if err != nil {
+		return nil // Validate has reported what is unreadable.
+	}
+	var findings []ensemble.Finding
+	for _, name := range r.Names() {
+		m := r.Models[name]
+		for _, version := range m.Served() {
+			dir := m.VersionDir(version)
+			manifest, err := ensemble.ReadManifest(filepath.Join(dir, ensemble.ManifestFile))
+			if err != nil {
+				continue
+			}
+			for path, want := range map[string]int{pipeline.UserRows(dir): -1, pipeline.ItemRows(dir): manifest.Items.Count} {
+				if err := countRows(path, want); err != nil {
+					file, _ := filepath.Rel(c.Repository, path) //nolint:errcheck // Both begin with the repository.
+					findings = append(findings, ensemble.Finding{
+						Rule: ensemble.RuleManifest, File: filepath.ToSlash(file), Message: err.Error(), Remedy: "export the ensemble again",
+					})
+				}
+			}
+		}
+	}
+	slices.SortFunc(findings, func(a, b ensemble.Finding) int { return strings.Compare(a.File, b.File) })
+	return findings
+}
+
+// countRows reads a whole row file, which has to have want records unless want is negative.
+func countRows(path string, want int) error {
+	_, records, err := featurestore.ReadRows(path)
+	if err != nil {
+		return err
+	}
+	n := 0
+	for _, err := range records {
+		if err != nil {
+			return err
+		}
+		n++
+	}
+	if want >= 0 && n != want {
+		return fmt.Errorf("%d rows, the manifest says %d", n, want)
+	}
+	return nil
+}
