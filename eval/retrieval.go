@@ -50,8 +50,8 @@ type query struct {
 	targets []int // item indices
 }
 
-// userBlock is the number of users whose scores are computed at once.
-const userBlock = 128
+// usersAtOnce is the number of users whose scores a worker computes at once: as many as fit into 64 MiB, at most 128.
+func usersAtOnce(items int) int { return min(max(1<<24/max(items, 1), 1), 128) }
 
 // Retrieval ranks all items for every user of rows, as of the user's first one of them, and finds the places of the
 // rows' items: recall and NDCG at every cutoff, the reciprocal rank at the last one, as package metric defines them.
@@ -72,7 +72,7 @@ func Retrieval(
 		return nil, fmt.Errorf("evaluate %q: %w", r.Name, err)
 	}
 	v := &evaluation{r: r, e: e, known: known, plan: plan, o: o}
-	blocks := slices.Collect(slices.Chunk(queries, userBlock))
+	blocks := slices.Collect(slices.Chunk(queries, usersAtOnce(r.Items.Dim(0))))
 	lists := make([][][]int, len(blocks))
 	err = parallel(o.Workers, len(blocks), func(i int) error {
 		var err error

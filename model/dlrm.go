@@ -3,6 +3,7 @@ package model
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"recsys/graph"
 	"recsys/layer"
@@ -58,8 +59,8 @@ func NewDLRM(s schema.Schema, settings DLRM) (Ranker, error) {
 	if settings.Dim < 0 || settings.Deviation < 0 {
 		errs = append(errs, fmt.Errorf("dim %d and deviation %g have to be positive", settings.Dim, settings.Deviation))
 	}
-	if len(ItemColumns(s)) == 0 {
-		errs = append(errs, errors.New("the schema has no categorical or continuous item column"))
+	if !slices.ContainsFunc(ItemColumns(s), func(c schema.Column) bool { return c.Length == 0 }) {
+		errs = append(errs, errors.New("the schema has no categorical or continuous item column that is a scalar, such as the item's key"))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, fmt.Errorf("model %q: %w", settings.Name, err)
@@ -124,5 +125,5 @@ func candidateAxes(b *graph.Builder, s schema.Schema, candidates Columns) *graph
 			return b.ShapeOf(b.Unsqueeze(v, []int64{-1}))
 		}
 	}
-	return b.Fail(errors.New("no item column is a scalar; the item's key has to be among the features"))
+	return b.Fail(errors.New("no scalar item column is among the inputs"))
 }

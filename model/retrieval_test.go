@@ -119,7 +119,7 @@ func TestSettingsAreChecked(t *testing.T) {
 		}, `categorical column "segment" has no cardinality`},
 		{"dlrm without items", func() (any, error) {
 			return model.NewDLRM(s[:5], model.DLRM{})
-		}, "no categorical or continuous item column"},
+		}, "no categorical or continuous item column that is a scalar"},
 		{"counts below zero", func() (any, error) {
 			return model.Popularity(s, []int64{0, -1}, 0)
 		}, "item index 1 has the count -1"},

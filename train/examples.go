@@ -83,10 +83,7 @@ func (e *Examples) Validate() error {
 		case c.Has(schema.Context):
 			errs = append(errs, checkColumn("context", c, e.Context, e.Len()))
 		case c.Has(schema.Sequence):
-			if len(e.Position) != e.Len() {
-				errs = append(errs, fmt.Errorf("sequence column %q needs a position for each of %d interactions, there are %d",
-					c.Name, e.Len(), len(e.Position)))
-			}
+			errs = append(errs, e.validateSequence(c))
 		default:
 			errs = append(errs, checkColumn("user", c, e.Users, -1))
 		}
@@ -97,6 +94,18 @@ func (e *Examples) Validate() error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+func (e *Examples) validateSequence(c schema.Column) error {
+	if len(e.Position) != e.Len() {
+		return fmt.Errorf("sequence column %q needs a position for each of %d interactions, there are %d",
+			c.Name, e.Len(), len(e.Position))
+	}
+	if v := tableRows(e.Items); v >= 0 && c.Cardinality != v {
+		return fmt.Errorf("sequence column %q has the cardinality %d, there are %d item indices; a sequence has to be of the item's key",
+			c.Name, c.Cardinality, v)
+	}
+	return nil
 }
 
 func checkColumn(kind string, c schema.Column, have tensor.Map, rows int) error {

@@ -1,14 +1,13 @@
 package train
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 
 	"recsys/graph"
-	"recsys/internal/portable"
 	"recsys/loss"
 	"recsys/model"
+	"recsys/sampler"
 )
 
 // Pairwise are the settings of a pairwise task.
@@ -16,13 +15,16 @@ type Pairwise struct {
 	Loss loss.BPR
 	// Negatives is the number of items that each positive is compared with; 0 means 1.
 	Negatives int
+	// Sampler draws the negatives; nil means uniformly from all items. Draws that the row's user has among the rows are
+	// made again.
+	Sampler sampler.Sampler
 	// L2 is the weight of the squared length of the vectors of query, positive and negatives; 0 means none. Rendle et
 	// al. 2009 have a weight each; here one serves.
 	L2 float32
 }
 
-// NewPairwiseTask trains a retriever to score each row's item above items drawn from all items uniformly that its user
-// does not have among rows (Rendle et al. 2009).
+// NewPairwiseTask trains a retriever to score each row's item above drawn items that its user does not have among rows
+// (Rendle et al. 2009).
 func NewPairwiseTask(m model.Retriever, e *Examples, rows []int32, s Pairwise) (*Task, error) {
 	if s.Negatives == 0 {
 		s.Negatives = 1
@@ -49,38 +51,40 @@ func NewPairwiseTask(m model.Retriever, e *Examples, rows []int32, s Pairwise) (
 	if err != nil {
 		return nil, err
 	}
-	items32 := tableRows(e.Items)
-	if items32-e.First < 2 {
-		return nil, fmt.Errorf("train %q: %w", m.Name(), errors.New("fewer than two items; there is no negative to draw"))
+	if s.Sampler == nil {
+		if s.Sampler, err = sampler.NewUniform(e.First, tableRows(e.Items)); err != nil {
+			return nil, fmt.Errorf("train %q: negatives: %w", m.Name(), err)
+		}
 	}
-	t.negatives = negativeSampler(e, rows, items32, 1+s.Negatives)
+	n := negatives{sampler: s.Sampler, seen: NewUserItems(e, rows), user: e.User, k: 1 + s.Negatives}
+	t.negatives = n.draw
 	return t, nil
 }
 
 // tries bounds the draws for one negative: a user who has every item gets one of them.
 const tries = 20
 
-// negativeSampler draws items 1 to k-1 of every row uniformly from [First,V), avoiding those that the row's user has.
-func negativeSampler(e *Examples, rows []int32, v, k int) func(d *draw, item []int32) {
-	seen := NewUserItems(e, rows)
-	return func(d *draw, _ []int32) {
-		for i, r := range d.rows {
-			for j := 1; j < k; j++ {
-				d.items[i*k+j] = drawNegative(d.rng, seen, e.User[r], e.First, v)
-			}
-		}
-	}
+// negatives draws items 1 to k-1 of every row of a shard.
+type negatives struct {
+	sampler sampler.Sampler
+	seen    *UserItems
+	user    []int32
+	k       int
 }
 
-func drawNegative(rng *portable.Rand, seen *UserItems, user int32, first, v int) int32 {
-	item := int32(first)
-	for range tries {
-		item = int32(first + rng.IntN(v-first))
-		if !seen.Has(user, item) {
-			break
+func (n negatives) draw(d *draw) {
+	one := make([]int64, 1)
+	for i, r := range d.rows {
+		for j := 1; j < n.k; j++ {
+			for range tries {
+				n.sampler.Sample(d.rng, one)
+				if !n.seen.Has(n.user[r], int32(one[0])) {
+					break
+				}
+			}
+			d.items[i*n.k+j] = int32(one[0])
 		}
 	}
-	return item
 }
 
 // UserItems are sets of item indices by user row. They are immutable and safe for concurrent use.

@@ -21,12 +21,12 @@ type Task struct {
 
 	candidates int // items per row: 1 positive and the negatives
 	fillers    []filler
-	negatives  func(d *draw, item []int32)
+	negatives  func(d *draw)
 	items      []int32
 }
 
-// newTask binds every input of g to the examples. k is the number of items per row; negatives, needed for k > 1, writes
-// items 1 to k-1 of every row of a shard.
+// newTask binds every input of g to the examples. k is the number of items per row: for k > 1 the
+// caller sets negatives, which writes items 1 to k-1 of every row of a shard.
 func newTask(name string, g *graph.Graph, e *Examples, rows []int32, k int, logQ []float32) (*Task, error) {
 	if err := e.Validate(); err != nil {
 		return nil, fmt.Errorf("train %q: examples: %w", name, err)
@@ -80,7 +80,7 @@ func (t *Task) fill(b *buffer, rows []int32, weight float32, rng *portable.Rand)
 		b.items[i*t.candidates] = t.items[r]
 	}
 	if t.candidates > 1 {
-		t.negatives(d, t.items)
+		t.negatives(d)
 	}
 	for _, f := range t.fillers {
 		f.fill(b.in[f.name], d)

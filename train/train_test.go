@@ -239,6 +239,11 @@ func TestTaskErrors(t *testing.T) {
 		{"user out of range", func(e *train.Examples) { e.User[3] = 43 }, []int32{0}, "interaction 3 has user row 43 of 43"},
 		{"item out of range", func(e *train.Examples) { e.Item[3] = -1 }, []int32{0}, "interaction 3 has item index -1"},
 		{"no places", func(e *train.Examples) { e.Position = nil }, []int32{0}, `sequence column "history" needs a position`},
+		{
+			"sequence of another column", func(e *train.Examples) { e.Schema[3].Cardinality = 9 },
+			[]int32{0},
+			`sequence column "history" has the cardinality 9, there are 27`,
+		},
 		{"short labels", func(e *train.Examples) { e.Labels["like"] = nil }, []int32{0}, `task "like" has 0 labels`},
 	}
 	for _, tc := range tests {
