@@ -180,7 +180,8 @@ func TestReadErrors(t *testing.T) {
 		{"missing key", "a.csv", "a,b\n1,2\n", data.Spec{Key: "k"}, []string{`no column "k"`}},
 		{"not an integer", "a.csv", "a,b\n1,2\n1,x\n", types("b", tensor.Int64), []string{"a.csv:3:", `column "b"`, `"x"`, "declare"}},
 		{
-			"a slip among numbers", "a.csv", "a,b\n" + strings.Repeat("1,2\n", 20) + "x7,3\n1,2\n", data.Spec{},
+			"a slip among numbers", "a.csv", "a,b\n" + strings.Repeat("1,2\n", 20) + "x7,3\n1,2\n",
+			data.Spec{},
 			[]string{"a.csv:22:", `column "a"`, `"x7" is not a number, as 21 of the 22 values are`, "declare"},
 		},
 		{"null sentinel", "a.csv", "a\n-9223372036854775808\n", types("a", tensor.Int64), []string{"a.csv:2:", "not an integer"}},

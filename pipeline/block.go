@@ -80,8 +80,7 @@ func (b Block) at(err error) error {
 
 // wordJSON words what encoding/json says about Go for people who write YAML.
 func wordJSON(err error) error {
-	var wrong *json.UnmarshalTypeError
-	if errors.As(err, &wrong) {
+	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		field := wrong.Field[strings.LastIndexByte(wrong.Field, '.')+1:]
 		return fmt.Errorf("%s: got a %s, want %s", field, wrong.Value, yamlType(wrong.Type))
 	}

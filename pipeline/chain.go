@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 
 	"recsys/graph"
@@ -60,9 +61,7 @@ func (c *Chain) Inputs() []*graph.Value {
 // holds all outputs of all stages; it belongs to the caller. raw may hold more than is needed.
 func (c *Chain) Run(ctx context.Context, raw tensor.Map) (tensor.Map, error) {
 	all, out := make(tensor.Map, len(raw)), tensor.Map{}
-	for name, t := range raw {
-		all[name] = t
-	}
+	maps.Copy(all, raw)
 	for i, plan := range c.plans {
 		in := make(tensor.Map, len(c.graph[i].Inputs))
 		for _, v := range c.graph[i].Inputs {

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"recsys/data"
 	"recsys/feature"
@@ -18,7 +19,7 @@ func columnsOf(t *data.Table, raw schema.Schema, skip ...string) tensor.Map {
 	for _, c := range t.Columns() {
 		described, ok := raw.Column(c.Name())
 		switch {
-		case !ok || contains(skip, c.Name()):
+		case !ok || slices.Contains(skip, c.Name()):
 		case c.IsList():
 			columns[c.Name()] = c.Padded(described.Length)
 		default:
@@ -26,15 +27,6 @@ func columnsOf(t *data.Table, raw schema.Schema, skip ...string) tensor.Map {
 		}
 	}
 	return columns
-}
-
-func contains(list []string, s string) bool {
-	for _, v := range list {
-		if v == s {
-			return true
-		}
-	}
-	return false
 }
 
 // fitWorkflow fits the features on the interactions of the training part: keys and context columns stream from them, so
@@ -69,7 +61,7 @@ func (e encoder) examples(ctx context.Context, tasks []TaskSettings) (*train.Exa
 	if err != nil {
 		return nil, fmt.Errorf("encode users: %w", err)
 	}
-	rows, index, first, err := e.itemRows()
+	rows, index, first, err := e.itemRows(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -124,13 +116,13 @@ func (e encoder) transform(ctx context.Context, entity schema.Tag, raw tensor.Ma
 
 // itemRows returns the raw item table by item index (indices before first have null rows), the item index of every row
 // of the tables' Items, and first.
-func (e encoder) itemRows() (*data.Table, []int32, int, error) {
+func (e encoder) itemRows(ctx context.Context) (*data.Table, []int32, int, error) {
 	key := e.config.Data.Interactions.Item
 	v, ok := e.workflow.Vocabulary(key)
 	if !ok {
 		return nil, nil, 0, fmt.Errorf("features: the item key %q is not categorified; add it to categorify", key)
 	}
-	index, err := e.itemIndex(key)
+	index, err := e.itemIndex(ctx, key)
 	if err != nil {
 		return nil, nil, 0, err
 	}
@@ -152,7 +144,7 @@ func (e encoder) itemRows() (*data.Table, []int32, int, error) {
 }
 
 // itemIndex encodes the key of every row of the tables' Items.
-func (e encoder) itemIndex(key string) ([]int32, error) {
+func (e encoder) itemIndex(ctx context.Context, key string) ([]int32, error) {
 	part, err := e.workflow.Only(key)
 	if err != nil {
 		return nil, err
@@ -161,7 +153,7 @@ func (e encoder) itemIndex(key string) ([]int32, error) {
 	if err != nil {
 		return nil, err
 	}
-	out, err := part.Transform(context.Background(), tensor.Map{key: column.Values()})
+	out, err := part.Transform(ctx, tensor.Map{key: column.Values()})
 	if err != nil {
 		return nil, err
 	}

@@ -43,12 +43,12 @@ func (p *Pipeline) evalPipeline(ctx context.Context, m *Metrics) error {
 			return fmt.Errorf("evaluate pipeline: %w", err)
 		}
 	}
-	out := PipelineMetrics{PerStage: map[string]eval.Metrics{}}
+	out := AnswerMetrics{PerStage: map[string]eval.Metrics{}}
 	for name, r := range e.stages {
 		out.PerStage[name] = eval.Metrics(r.Values())
 	}
 	out.Answer = out.PerStage[stage.OrderName]
-	m.Pipeline = map[string]PipelineMetrics{test.name: out}
+	m.Pipeline = map[string]AnswerMetrics{test.name: out}
 	p.note("pipeline %s recall@10 %.4f ndcg@10 %.4f", test.name, out.Answer["recall@10"], out.Answer["ndcg@10"])
 	return nil
 }

@@ -26,7 +26,7 @@ func OpenServing(run string) (*Serving, ensemble.Ensemble, error) {
 	for _, g := range s.Groups {
 		group := ensemble.Group{Name: g.Name}
 		for _, name := range g.Stages {
-			graph, err := readGraph(filepath.Join(run, stagesDir, name+".onnx"), "train")
+			graph, err := readGraph(filepath.Join(run, stagesDir, name+".onnx"))
 			if err != nil {
 				return nil, e, err
 			}

@@ -139,10 +139,11 @@ func replaceDir(path string, write func(dir string) error) error {
 	return os.Rename(dir, path)
 }
 
-func readGraph(path, step string) (*graph.Graph, error) {
+// readGraph reads a graph that recsys train writes.
+func readGraph(path string) (*graph.Graph, error) {
 	g, err := onnx.Read(path)
 	if err != nil {
-		return nil, notRun(err, step)
+		return nil, notRun(err, "train")
 	}
 	return g, nil
 }

@@ -15,19 +15,19 @@ type Metrics struct {
 	// Ranking holds, by model, part and task, auc, gauc and log_loss.
 	Ranking map[string]map[string]map[string]eval.Metrics `json:"ranking,omitempty"`
 	// Pipeline holds, by part, what the whole ensemble answers.
-	Pipeline map[string]PipelineMetrics `json:"pipeline,omitempty"`
-	Manifest Origin                     `json:"manifest"`
+	Pipeline map[string]AnswerMetrics `json:"pipeline,omitempty"`
+	Manifest Origin                   `json:"manifest"`
 }
 
-// PipelineMetrics are the metrics of the final answer, and of the ranking as each stage leaves it: the difference of
+// AnswerMetrics are the metrics of the final answer, and of the ranking as each stage leaves it: the difference of
 // two stages is what the later one wins or loses.
-type PipelineMetrics struct {
+type AnswerMetrics struct {
 	Answer   eval.Metrics
 	PerStage map[string]eval.Metrics
 }
 
 // MarshalJSON writes the answer's metrics and "per_stage" side by side.
-func (m PipelineMetrics) MarshalJSON() ([]byte, error) {
+func (m AnswerMetrics) MarshalJSON() ([]byte, error) {
 	flat := map[string]any{"per_stage": m.PerStage}
 	for name, v := range m.Answer {
 		flat[name] = v
@@ -36,7 +36,7 @@ func (m PipelineMetrics) MarshalJSON() ([]byte, error) {
 }
 
 // UnmarshalJSON reads what MarshalJSON writes.
-func (m *PipelineMetrics) UnmarshalJSON(text []byte) error {
+func (m *AnswerMetrics) UnmarshalJSON(text []byte) error {
 	flat := map[string]json.RawMessage{}
 	if err := json.Unmarshal(text, &flat); err != nil {
 		return err

@@ -90,11 +90,11 @@ func (r *Registry) workflow(c *Config) (feature.Workflow, error) {
 func (r *Registry) retrieval(c *Config) ([]namedTrainer, error) {
 	trainers := make([]namedTrainer, 0, len(c.Retrieval))
 	for _, block := range c.Retrieval {
-		make, ok := r.Retrieval[block.Name]
+		kind, ok := r.Retrieval[block.Name]
 		if !ok {
 			return nil, block.unknown("retrieval model", slices.Collect(maps.Keys(r.Retrieval)))
 		}
-		t, err := make(block)
+		t, err := kind(block)
 		if err != nil {
 			return nil, fmt.Errorf("retrieval: %w", err)
 		}
@@ -118,11 +118,11 @@ func (r *Registry) ranking(c *Config) (RankingTrainer, error) {
 	if c.Ranking == nil {
 		return nil, nil //nolint:nilnil // No ranker is a pipeline that ends with retrieval.
 	}
-	make, ok := r.Ranking[c.Ranking.Name]
+	kind, ok := r.Ranking[c.Ranking.Name]
 	if !ok {
 		return nil, c.Ranking.unknown("ranker", slices.Collect(maps.Keys(r.Ranking)))
 	}
-	t, err := make(*c.Ranking)
+	t, err := kind(*c.Ranking)
 	if err != nil {
 		return nil, fmt.Errorf("ranking: %w", err)
 	}

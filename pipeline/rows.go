@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"context"
 	"iter"
 	"maps"
 	"path/filepath"
@@ -37,7 +38,7 @@ func (p *Pipeline) popular(first int) []string {
 }
 
 // writeRows writes the packed rows of users, with their histories and seen items, and of items.
-func (p *Pipeline) writeRows(m ensemble.Manifest) func(dir string) error {
+func (p *Pipeline) writeRows(ctx context.Context, m ensemble.Manifest) func(dir string) error {
 	return func(dir string) error {
 		users := featurestore.RowsHeader{Entity: schema.User, Key: m.UserKey, Schema: m.UserRow}
 		if _, err := featurestore.WriteRows(filepath.Join(dir, userRowsFile), users, p.userRecords(users)); err != nil {
@@ -49,7 +50,7 @@ func (p *Pipeline) writeRows(m ensemble.Manifest) func(dir string) error {
 				items.Schema = append(items.Schema, c)
 			}
 		}
-		_, err := featurestore.WriteRows(filepath.Join(dir, itemRowsFile), items, p.itemRecords(items))
+		_, err := featurestore.WriteRows(filepath.Join(dir, itemRowsFile), items, p.itemRecords(ctx, items))
 		return err
 	}
 }
@@ -127,14 +128,14 @@ func (p *Pipeline) seenRows() [][]int32 {
 	return out
 }
 
-func (p *Pipeline) itemRecords(h featurestore.RowsHeader) iter.Seq2[featurestore.Record, error] {
+func (p *Pipeline) itemRecords(ctx context.Context, h featurestore.RowsHeader) iter.Seq2[featurestore.Record, error] {
 	return func(yield func(featurestore.Record, error) bool) {
 		codec, err := featurestore.NewCodec(h.Schema)
 		if err != nil {
 			yield(featurestore.Record{}, err)
 			return
 		}
-		rows, _, first, err := encoder{p.config, p.tables, p.workflow}.itemRows()
+		rows, _, first, err := encoder{p.config, p.tables, p.workflow}.itemRows(ctx)
 		if err != nil {
 			yield(featurestore.Record{}, err)
 			return

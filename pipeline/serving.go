@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -8,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 
 	"recsys/ensemble"
 	"recsys/ensemble/stage"
@@ -52,7 +54,7 @@ const (
 
 // writeServing builds the stages of the first retrieval model and the ranker, which may be nil, and writes them with the
 // rows of users and items.
-func (p *Pipeline) writeServing(source *model.Retrieval, ranking *Ranking) error {
+func (p *Pipeline) writeServing(ctx context.Context, source *model.Retrieval, ranking *Ranking) error {
 	stages, err := p.stages(source, ranking)
 	if err != nil {
 		return err
@@ -91,7 +93,7 @@ func (p *Pipeline) writeServing(source *model.Retrieval, ranking *Ranking) error
 	if s.Manifest, err = p.manifest(stages, source); err != nil {
 		return err
 	}
-	if err := replaceDir(p.path(featuresDir), p.writeRows(s.Manifest)); err != nil {
+	if err := replaceDir(p.path(featuresDir), p.writeRows(ctx, s.Manifest)); err != nil {
 		return err
 	}
 	return writeJSON(p.path(servingFile), s)
@@ -220,7 +222,7 @@ func (p *Pipeline) manifest(stages map[string][]ensemble.Stage, source *model.Re
 	m.Fallback = p.popular(source.First)
 	origin := p.origin()
 	m.Origin = map[string]string{
-		"data": origin.Data, "config": origin.Config, "seed": fmt.Sprint(origin.Seed), "version": origin.Version,
+		"data": origin.Data, "config": origin.Config, "seed": strconv.FormatUint(origin.Seed, 10), "version": origin.Version,
 	}
 	maps.DeleteFunc(m.Origin, func(_, value string) bool { return value == "" })
 	return m, nil

@@ -39,11 +39,11 @@ func writeSource(dir string, r *model.Retrieval) error {
 
 // readSource reads what writeSource wrote. First is the lowest item index that stands for an item.
 func readSource(dir, name string, first int) (*model.Retrieval, error) {
-	query, err := readGraph(filepath.Join(dir, queryFile), "train")
+	query, err := readGraph(filepath.Join(dir, queryFile))
 	if err != nil {
 		return nil, err
 	}
-	items, err := readGraph(filepath.Join(dir, itemsFile), "train")
+	items, err := readGraph(filepath.Join(dir, itemsFile))
 	if err != nil {
 		return nil, err
 	}

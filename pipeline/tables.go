@@ -66,7 +66,7 @@ func ReadTables(ctx context.Context, c *Config, dir string) (*Tables, error) {
 func dtypes(columns map[string]string) map[string]tensor.DType {
 	out := make(map[string]tensor.DType, len(columns))
 	for name, text := range columns {
-		out[name], _ = tensor.ParseDType(text) //nolint:errcheck // Invalid is refused by Spec.Validate.
+		out[name], _ = tensor.ParseDType(text)
 	}
 	return out
 }

@@ -32,7 +32,7 @@ func (p *Pipeline) Train(ctx context.Context) error {
 		return nil
 	}
 	p.phase("build stages")
-	return p.writeServing(sources[0], ranking)
+	return p.writeServing(ctx, sources[0], ranking)
 }
 
 // job is what every trainer works on.
@@ -139,6 +139,6 @@ func (p *Pipeline) readRanking() (*Ranking, error) {
 	for _, t := range trainer.Tasks() {
 		r.Tasks = append(r.Tasks, t.Name)
 	}
-	r.Graph, err = readGraph(p.path(rankingDir, r.Name+".onnx"), "train")
+	r.Graph, err = readGraph(p.path(rankingDir, r.Name+".onnx"))
 	return r, err
 }

@@ -24,7 +24,8 @@ const (
 	Target      Tag = "target"      // a label; never an input
 )
 
-var exclusive = [][]Tag{{User, Item, Context}, {Categorical, Continuous}}
+// exclusive lists the tags of which a column has one at most.
+func exclusive() [][]Tag { return [][]Tag{{User, Item, Context}, {Categorical, Continuous}} }
 
 // Column describes one column. Its tensors are [B] with Length 0 and [B,Length] otherwise.
 type Column struct {
@@ -57,7 +58,7 @@ func (c Column) Validate() error {
 	case c.Length < 0 || c.Cardinality < 0:
 		return fmt.Errorf("column %q has a negative length or cardinality", c.Name)
 	}
-	for _, group := range exclusive {
+	for _, group := range exclusive() {
 		var found []Tag
 		for _, t := range group {
 			if c.Has(t) {

@@ -1,6 +1,7 @@
 package tensor
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 )
@@ -8,7 +9,7 @@ import (
 // Concat joins tensors of one DType along the first axis; the other axes have to agree. The result is a copy.
 func Concat(ts ...*Tensor) (*Tensor, error) {
 	if len(ts) == 0 {
-		return nil, fmt.Errorf("concat of no tensors")
+		return nil, errors.New("concat of no tensors")
 	}
 	first, rows := ts[0], 0
 	for _, t := range ts {

@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -84,10 +85,7 @@ func TestStagesAgreeWithONNXRuntime(t *testing.T) {
 // ortChain runs the ensemble's steps in order.
 func ortChain(t *testing.T, r *ensemble.Repository, raw tensor.Map) tensor.Map {
 	t.Helper()
-	all := tensor.Map{}
-	for name, v := range raw {
-		all[name] = v
-	}
+	all := maps.Clone(raw)
 	for _, step := range r.Models["shop"].Config.Steps {
 		model, err := os.ReadFile(r.Models[step.Model].ModelPath(step.Version))
 		if err != nil {
