@@ -1,11 +1,13 @@
 package model_test
 
 import (
+	"maps"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"recsys/graph"
 	"recsys/graph/exec"
 	"recsys/graph/kernel"
 	"recsys/internal/portable"
@@ -130,5 +132,70 @@ func TestSettingsAreChecked(t *testing.T) {
 				t.Errorf("got error %v, want one with %q", err, tc.want)
 			}
 		})
+	}
+}
+
+func TestTwoTowerSettings(t *testing.T) {
+	e := modeltest.Examples()
+	tests := []struct {
+		name     string
+		settings model.TwoTower
+		want     []string // tables of the query
+	}{
+		{"shared history", model.TwoTower{}, []string{"hour", "item_id", "segment", "user_id"}},
+		{"own history", model.TwoTower{OwnHistory: true}, []string{"history", "hour", "segment", "user_id"}},
+	}
+	for _, tc := range tests {
+		t.Run(tc.name, func(t *testing.T) {
+			m, err := model.NewTwoTower(e.Schema, tc.settings)
+			if err != nil {
+				t.Fatal(err)
+			}
+			g, err := model.QueryGraph(m)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, p := range g.Params {
+				if name, ok := strings.CutPrefix(p.Path, "two_tower/embedding/"); ok {
+					got = append(got, name)
+				}
+			}
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Errorf("tables (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestNormalizedTowersHaveLengthOne(t *testing.T) {
+	e := modeltest.Examples()
+	m, err := model.NewTwoTower(e.Schema, model.TwoTower{Dim: 4, Query: []int{4}, Candidate: []int{4}, Normalize: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	state := tensor.Map{}
+	for _, build := range []func(model.Retriever) (*graph.Graph, error){model.QueryGraph, model.ItemGraph} {
+		g, err := build(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := g.InitParams(1); err != nil {
+			t.Fatal(err)
+		}
+		maps.Copy(state, g.State())
+	}
+	r, err := model.NewRetrieval(t.Context(), m, state, e.Items, e.First, kernel.Portable())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := e.First; i < r.Items.Dim(0); i++ {
+		length := 0.0
+		for _, v := range tensor.MustData[float32](r.Items.Rows(i, i+1)) {
+			length += float64(v) * float64(v)
+		}
+		if length < 0.999 || length > 1.001 {
+			t.Errorf("item %d has the squared length %g", i, length)
+		}
 	}
 }

@@ -9,6 +9,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"recsys/graph/exec"
+	"recsys/graph/grad"
 	"recsys/graph/kernel"
 	"recsys/model"
 	"recsys/model/modeltest"
@@ -88,41 +90,90 @@ func TestWorkersDoNotChangeBytes(t *testing.T) {
 	}
 }
 
-// TestShardsAddUpToTheBatch compares one step of plain gradient descent by shards with the step of the whole batch: the
-// pairwise loss has no rows in common between shards, so only rounding differs.
-func TestShardsAddUpToTheBatch(t *testing.T) {
+// TestFitIsGradientDescent compares three steps by shards with the steps done by hand: the gradient of the whole batch at
+// once, times the rate. Pointwise losses have nothing in common between shards, so only rounding differs.
+func TestFitIsGradientDescent(t *testing.T) {
 	e := modeltest.Examples()
-	m, err := model.NewDLRM(e.Schema, model.DLRM{Dim: 4, Bottom: []int{4}, Top: []int{8}})
+	m, err := model.NewDLRM(e.Schema, model.DLRM{Dim: 4, Bottom: []int{4}, Top: []int{8}, Deviation: 0.5})
 	if err != nil {
 		t.Fatal(err)
 	}
-	var states []tensor.Map
-	for _, shard := range []int{37, e.Len()} {
+	task := func() *train.Task {
 		task, err := train.NewPointwiseTask(m, e, rows(e))
 		if err != nil {
 			t.Fatal(err)
 		}
-		r, err := train.Fit(t.Context(), task, train.Options{
-			Epochs: 1, BatchRows: e.Len(), ShardRows: shard, Workers: 2, Seed: 5,
-			Optimizer: optim.Config{Rule: optim.SGD{}, Rate: optim.Constant(1)},
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if r.Steps != 1 {
-			t.Fatalf("got %d steps, want 1", r.Steps)
-		}
-		states = append(states, r.State)
+		return task
 	}
-	for path, want := range states[1] {
-		got := tensor.MustData[float32](states[0][path])
-		for i, v := range tensor.MustData[float32](want) {
-			if math.Abs(float64(got[i]-v)) > 1e-6 {
-				t.Errorf("%s[%d] is %g by shards and %g at once", path, i, got[i], v)
+	const steps, rate = 3, 0.5
+	want, losses := descend(t, task(), rows(e), steps, rate)
+	r, err := train.Fit(t.Context(), task(), train.Options{
+		Epochs: steps, BatchRows: e.Len(), ShardRows: 37, Workers: 2, Seed: 5, Kernels: kernel.Portable(),
+		Optimizer: optim.Config{Rule: optim.SGD{}, Rate: optim.Constant(rate)},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Steps != steps {
+		t.Errorf("got %d steps, want %d", r.Steps, steps)
+	}
+	for i, epoch := range r.Epochs {
+		if math.Abs(epoch.Loss-losses[i]) > 1e-5 {
+			t.Errorf("loss of epoch %d is %g, by hand %g", i, epoch.Loss, losses[i])
+		}
+	}
+	for path, p := range want {
+		got := tensor.MustData[float32](r.State[path])
+		for i, v := range tensor.MustData[float32](p) {
+			// Sums of 480 float32 terms in another order.
+			if math.Abs(float64(got[i]-v)) > 1e-5 {
+				t.Errorf("%s[%d] is %g, by hand %g", path, i, got[i], v)
 				break
 			}
 		}
 	}
+}
+
+// descend is gradient descent on all rows at once. It returns the parameters and the loss before every step.
+func descend(t *testing.T, task *train.Task, rows []int32, steps int, rate float32) (tensor.Map, []float64) {
+	t.Helper()
+	if err := task.Graph.InitParams(5); err != nil {
+		t.Fatal(err)
+	}
+	step, err := grad.Of(task.Graph, train.LossOutput)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan, err := exec.Compile(step.Graph, exec.Options{Kernels: kernel.Portable()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var losses []float64
+	state := task.Graph.State()
+	for range steps {
+		out, err := plan.Run(t.Context(), task.Inputs(rows, 1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		losses = append(losses, float64(tensor.MustData[float32](out[train.LossOutput])[0]))
+		for path, name := range step.Dense {
+			for i, g := range tensor.MustData[float32](out[name]) {
+				tensor.MustData[float32](state[path])[i] -= rate * g
+			}
+		}
+		for path, pairs := range step.Sparse {
+			for _, pair := range pairs {
+				d := state[path].Dim(1)
+				grads := tensor.MustData[float32](out[pair.Rows])
+				for i, id := range tensor.MustData[int64](out[pair.IDs]) {
+					for j := range d {
+						tensor.MustData[float32](state[path])[int(id)*d+j] -= rate * grads[i*d+j]
+					}
+				}
+			}
+		}
+	}
+	return state, losses
 }
 
 func TestEarlyStoppingRestoresTheBestEpoch(t *testing.T) {
