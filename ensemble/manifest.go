@@ -53,6 +53,8 @@ type Manifest struct {
 	Outputs ManifestOutputs `json:"outputs"`
 	Limits  ManifestLimits  `json:"limits"`
 	Items   ManifestItems   `json:"items"`
+	// KeepSeen lets an answer hold items that the user has seen; otherwise they are blocked.
+	KeepSeen bool `json:"keep_seen,omitempty"`
 	// Fallback lists popular item keys, best first.
 	Fallback []string `json:"fallback,omitempty"`
 	// Fuse is "none", "groups" or "all"; Origin tells where the ensemble comes from: data hash, seed, config

@@ -154,6 +154,17 @@ func TestEventsChangeTheNextAnswer(t *testing.T) {
 	}
 }
 
+// TestKeepSeen asks an ensemble whose pipeline does not filter seen items: user 42 has seen b.
+func TestKeepSeen(t *testing.T) {
+	for keep, want := range map[bool]string{false: "c", true: "b"} {
+		s := newStand(t, func(c *gateway.Config) { c.Manifest.KeepSeen = keep })
+		a := answerOf(t, post(t, s, `{"user_id": 42, "num_results": 2}`))
+		if got := a.Items[1].ItemID; got != want {
+			t.Errorf("keep_seen %v: the second item is %q, want %q", keep, got, want)
+		}
+	}
+}
+
 func TestStoreRecovers(t *testing.T) {
 	s := newStand(t, nil)
 	s.store.fail(errors.New("down"))

@@ -63,7 +63,7 @@ func (g *Gateway) answer(ctx context.Context, q *recommendation) (*Answer, error
 		g.warnings.warn(ctx, FeaturesUnavailable, slog.Any("error", err))
 		a.degrade(FeaturesUnavailable)
 	}
-	blocked := g.blocked(user.Seen, q.exclude)
+	blocked := g.blocked(g.seen(user), q.exclude)
 	f := facts{userID: q.userID, row: user.Row, history: user.History, context: q.context, now: g.now().Unix()}
 	if q.givenHistory {
 		f.history = q.history
@@ -175,4 +175,12 @@ func (g *Gateway) call(ctx context.Context, in tensor.Map, n int, blocked map[st
 	}
 	items, err := g.items(out, n, blocked)
 	return items, generation, err
+}
+
+// seen returns the items that the user has seen and must not be shown again.
+func (g *Gateway) seen(user featurestore.User) []string {
+	if g.config.Manifest.KeepSeen {
+		return nil
+	}
+	return user.Seen
 }

@@ -195,7 +195,8 @@ func (p *Pipeline) manifest(stages map[string][]ensemble.Stage, source *model.Re
 		Limits: ensemble.ManifestLimits{
 			MaxBatch: ensemble.DefaultMaxBatch, Candidates: k, MaxResults: min(p.config.Ordering.Return, k),
 		},
-		Items: ensemble.ManifestItems{First: source.First, Count: v - source.First}, Fuse: string(ensemble.FuseGroups),
+		KeepSeen: !slices.Contains(p.config.Filter, "seen"),
+		Items:    ensemble.ManifestItems{First: source.First, Count: v - source.First}, Fuse: string(ensemble.FuseGroups),
 		Origin: map[string]string{},
 	}
 	m.UserKey, _ = p.tables.Raw.Column(in.User)
