@@ -62,6 +62,9 @@ func Export(ctx context.Context, run, dir string, o ensemble.Options) (*ensemble
 	if err != nil {
 		return nil, fmt.Errorf("export: %w", err)
 	}
+	if err := checkWritable("repository", dir); err != nil {
+		return nil, fmt.Errorf("export: %w", err)
+	}
 	o.Files = func(version string) error {
 		to := filepath.Join(version, featuresDir)
 		if err := os.Mkdir(to, 0o755); err != nil {

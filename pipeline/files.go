@@ -63,26 +63,27 @@ func writeFile(path string, data []byte) (err error) {
 	return os.Rename(f.Name(), path)
 }
 
-// checkWritable tells, before any work, whether the folder dir can be made and written to. It leaves nothing behind.
-func checkWritable(dir string) error {
+// checkWritable tells, before any work, whether the folder dir, which is what, can be made and written to. It leaves
+// nothing behind.
+func checkWritable(what, dir string) error {
 	at := filepath.Clean(dir)
 	for {
 		info, err := os.Stat(at)
 		parent := filepath.Dir(at)
 		switch {
 		case err == nil && !info.IsDir():
-			return fmt.Errorf("run folder %s: %s is a file; name another folder", dir, at)
+			return fmt.Errorf("%s %s: %s is a file; name another folder", what, dir, at)
 		case err != nil && parent != at:
 			at = parent
 			continue
 		case err != nil:
-			return fmt.Errorf("run folder %s: %w", dir, err)
+			return fmt.Errorf("%s %s: %w", what, dir, err)
 		}
 		break
 	}
 	f, err := os.CreateTemp(at, ".writable.*")
 	if err != nil {
-		return fmt.Errorf("run folder %s: %w; name another folder", dir, err)
+		return fmt.Errorf("%s %s: %w; name another folder", what, dir, err)
 	}
 	return errors.Join(f.Close(), os.Remove(f.Name()))
 }

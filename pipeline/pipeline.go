@@ -125,7 +125,7 @@ func (p *Pipeline) Run(ctx context.Context) (*Metrics, error) {
 
 // Fit fits the workflow and writes it.
 func (p *Pipeline) Fit(ctx context.Context) error {
-	if err := checkWritable(p.run); err != nil {
+	if err := checkWritable("run folder", p.run); err != nil {
 		return err
 	}
 	if err := p.readTables(ctx); err != nil {
@@ -194,7 +194,7 @@ func (p *Pipeline) prepare(ctx context.Context) error {
 
 // load reads what an earlier process has fitted. What is missing shows before data is read.
 func (p *Pipeline) load(ctx context.Context) error {
-	if err := checkWritable(p.run); err != nil {
+	if err := checkWritable("run folder", p.run); err != nil {
 		return err
 	}
 	w, err := feature.Load(p.options.Registry.Operators, p.path(workflowFile))

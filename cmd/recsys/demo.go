@@ -88,7 +88,7 @@ func (c demoCmd) build(ctx context.Context, o output) (string, error) {
 	}
 	data := filepath.Join(c.Dir, "data")
 	if err := os.MkdirAll(data, 0o755); err != nil {
-		return "", err
+		return "", fmt.Errorf("%w; name another folder with --dir", err)
 	}
 	if err := tables.Write(data); err != nil {
 		return "", err

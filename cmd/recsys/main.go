@@ -11,6 +11,8 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
+
+	"recsys/featurestore/redis"
 )
 
 // version is set when a release is built: -ldflags "-X main.version=v1.2.3".
@@ -40,7 +42,9 @@ type output struct {
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := run(ctx, os.Args[1:], output{os.Stdout, os.Stderr})
+	o := output{os.Stdout, os.Stderr}
+	redis.LogTo(logger(o))
+	code := run(ctx, os.Args[1:], o)
 	stop()
 	os.Exit(code)
 }

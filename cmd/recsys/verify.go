@@ -145,6 +145,8 @@ func ask(ctx context.Context, sub subject, s *served, user string, now int64) (v
 	if err != nil {
 		return verify.List{}, err
 	}
+	ctx, cancel := context.WithTimeout(ctx, verifyTimeout+time.Second)
+	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, sub.url+"/v1/recommendations", bytes.NewReader(body))
 	if err != nil {
 		return verify.List{}, err
