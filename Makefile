@@ -33,7 +33,7 @@ bench:
 
 # Writes the golden files again: review the difference as code.
 golden:
-	go test ./... -run Golden -update
+	go test ./internal/golden ./ensemble ./gateway -run Golden -update
 
 generate:
 	go generate ./...
@@ -42,8 +42,9 @@ generate:
 demo:
 	go run ./cmd/recsys demo
 
+# The reference is complete and its examples run.
 docs:
-	go test ./docs/... ./internal/docs/...
+	go test ./internal/docs/... ./cmd/recsys
 
 # A Triton Inference Server and the Python referees, under .tools.
 servers:
@@ -53,3 +54,8 @@ servers:
 # The tests with real Triton, ONNX Runtime, tritonclient and Redis.
 e2e:
 	RECSYS_TRITON=$(TRITON) RECSYS_PYTHON=$(PYTHON)/bin/python test/e2e.sh
+
+# What takes long: MovieLens 1M at full size (RECSYS_DATA names its folder), and longer fuzzing.
+full:
+	go test -tags full -timeout 60m -v ./test/full
+	$(MAKE) fuzz FUZZTIME=60s
