@@ -28,6 +28,10 @@ func (p *Pipeline) evalPipeline(ctx context.Context, m *Metrics) error {
 		return err
 	}
 	held := p.heldOut()
+	if len(held) == 0 {
+		p.note("no interaction is held out: there is nothing to evaluate; look at the split")
+		return nil
+	}
 	test := held[len(held)-1]
 	requests, err := newRequester(p.config, p.tables, serving.Manifest.Inputs)
 	if err != nil {

@@ -42,10 +42,10 @@ func ReadTables(ctx context.Context, c *Config, dir string) (*Tables, error) {
 		}
 	}
 	t := &Tables{Interactions: interactions}
-	if t.Users, t.User, err = readEntities(ctx, dir, c.Data.Users, interactions, in.User); err != nil {
+	if t.Users, t.User, err = readEntities(ctx, dir, c.Data.Users, in.Path, interactions, in.User); err != nil {
 		return nil, err
 	}
-	if t.Items, t.Item, err = readEntities(ctx, dir, c.Data.Items, interactions, in.Item); err != nil {
+	if t.Items, t.Item, err = readEntities(ctx, dir, c.Data.Items, in.Path, interactions, in.Item); err != nil {
 		return nil, err
 	}
 	split := data.Split{
@@ -86,9 +86,9 @@ func readTable(ctx context.Context, dir string, spec data.Spec, named map[string
 }
 
 // readEntities reads the table of users or items and returns it, completed with the keys that only interactions name,
-// and the row of each interaction. Without a file the table is the keys.
+// and the row of each interaction; path is their file. Without a file the table is the keys.
 func readEntities(
-	ctx context.Context, dir string, e *Entities, interactions *data.Table, key string,
+	ctx context.Context, dir string, e *Entities, path string, interactions *data.Table, key string,
 ) (*data.Table, []int32, error) {
 	keys, err := interactions.Column(key)
 	if err != nil {
@@ -108,11 +108,11 @@ func readEntities(
 	}
 	switch values := keys.Values().Any().(type) {
 	case []int64:
-		return complete(table, key, values, tensor.NullInt64)
+		return complete(table, path, key, values, tensor.NullInt64)
 	case []string:
-		return complete(table, key, values, "")
+		return complete(table, path, key, values, "")
 	}
-	return nil, nil, fmt.Errorf("interactions: column %q is %s; a key has to be int64 or string", key, keys.DType())
+	return nil, nil, fmt.Errorf("%s: column %q is %s; a key has to be int64 or string", path, key, keys.DType())
 }
 
 // renameKey gives the key column the name that it has in the interactions, so that a column has one name everywhere.
@@ -128,7 +128,7 @@ func renameKey(t *data.Table, from, to string) (*data.Table, error) {
 }
 
 // complete appends the keys of interactions that table lacks and looks up the row of every interaction.
-func complete[T int64 | string](table *data.Table, key string, values []T, null T) (*data.Table, []int32, error) {
+func complete[T int64 | string](table *data.Table, path, key string, values []T, null T) (*data.Table, []int32, error) {
 	rows := map[T]int32{}
 	var known []T
 	if table != nil {
@@ -143,7 +143,7 @@ func complete[T int64 | string](table *data.Table, key string, values []T, null 
 	all, at := slices.Clone(known), make([]int32, len(values))
 	for i, k := range values {
 		if k == null {
-			return nil, nil, fmt.Errorf("interactions: row %d has no %s; drop the row or give it one", i+1, key)
+			return nil, nil, fmt.Errorf("%s: row %d has no %s; drop the row or give it one", path, i+1, key)
 		}
 		row, ok := rows[k]
 		if !ok {
@@ -153,7 +153,7 @@ func complete[T int64 | string](table *data.Table, key string, values []T, null 
 		at[i] = row
 	}
 	if len(all) == 0 {
-		return nil, nil, fmt.Errorf("interactions: there is no %s", key)
+		return nil, nil, fmt.Errorf("%s: there is no %s", path, key)
 	}
 	columns := []*data.Column{data.Scalar(key, all)}
 	if table != nil {
