@@ -33,7 +33,7 @@ bench:
 
 # Writes the golden files again: review the difference as code.
 golden:
-	go test ./internal/golden ./ensemble ./gateway -run Golden -update
+	go test ./internal/golden ./ensemble ./gateway ./feature ./onnx ./cmd/recsys -update
 
 generate:
 	go generate ./...

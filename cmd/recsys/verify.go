@@ -26,6 +26,7 @@ type verifyCmd struct {
 	Repository string `required:"" type:"existingdir" placeholder:"REPO" help:"Model repository, run by the embedded engine."`
 	Triton     string `placeholder:"HOST:PORT" help:"gRPC address of a Triton that serves the repository."`
 	Gateway    string `placeholder:"URL" help:"A gateway that serves the repository, such as http://127.0.0.1:8080, with its store as loaded: events change answers."`
+	Results    int    `default:"10" help:"Items of an answer; the longer the lists, the more nearly equal scores there are to change places."`
 	Users      int    `default:"1000" help:"Number of users to compare."`
 	Model      string `placeholder:"NAME" help:"Ensemble, if the repository holds several."`
 	JSON       bool   `help:"Print the report as JSON."`
@@ -121,7 +122,7 @@ func (c verifyCmd) compare(ctx context.Context, s *served, subjects []subject) (
 		}
 		var reference verify.List
 		for i, sub := range subjects {
-			list, err := ask(ctx, sub, s, record.UserID, now)
+			list, err := ask(ctx, sub, s, record.UserID, c.Results, now)
 			if err != nil {
 				return nil, fmt.Errorf("%s: user %s: %w", sub.name, record.UserID, err)
 			}
@@ -135,9 +136,9 @@ func (c verifyCmd) compare(ctx context.Context, s *served, subjects []subject) (
 	return reports, nil
 }
 
-// ask sends one request, at the request time now (Unix seconds), for the longest list there is.
-func ask(ctx context.Context, sub subject, s *served, user string, now int64) (verify.List, error) {
-	request := map[string]any{"user_id": user, "num_results": s.manifest.Limits.MaxResults}
+// ask sends one request, at the request time now (Unix seconds), for a list of results items.
+func ask(ctx context.Context, sub subject, s *served, user string, results int, now int64) (verify.List, error) {
+	request := map[string]any{"user_id": user, "num_results": min(results, s.manifest.Limits.MaxResults)}
 	if s.manifest.Time != "" {
 		request["context"] = map[string]any{s.manifest.Time: now}
 	}

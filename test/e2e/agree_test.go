@@ -37,7 +37,7 @@ func TestEverythingAgrees(t *testing.T) {
 			w.must(t, "features", "load", "--repository", repository, "--redis", store.URL())
 			url := w.serve(t, "--repository", repository, "--triton", server.GRPC, "--redis", store.URL(), "--timeout", "10s")
 			out := w.must(t, "verify", "--run", w.run, "--repository", repository, "--triton", server.GRPC,
-				"--gateway", url, "--users", strconv.Itoa(users), "--json")
+				"--gateway", url, "--users", strconv.Itoa(users), "--results", "50", "--json")
 			reports := map[string]verify.Report{}
 			if err := json.Unmarshal(out, &reports); err != nil {
 				t.Fatalf("%v in %s", err, out)
