@@ -50,7 +50,7 @@ func readRatings(t *testing.T, path string) (*train.Examples, map[string][]int32
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
+	defer f.Close() //nolint:errcheck // It is read to its end.
 	z, err := gzip.NewReader(f)
 	if err != nil {
 		t.Fatal(err)

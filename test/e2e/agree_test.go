@@ -150,12 +150,12 @@ func TestGoldenRepositoryOnTriton(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer embedded.Close()
+	t.Cleanup(func() { closed(t, embedded) })
 	remote, err := client.New(t.Context(), server.GRPC)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer remote.Close()
+	t.Cleanup(func() { closed(t, remote) })
 	version := filepath.Join(dir, "shop", "1")
 	manifest, err := ensemble.ReadManifest(filepath.Join(version, ensemble.ManifestFile))
 	if err != nil {

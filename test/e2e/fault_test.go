@@ -27,7 +27,7 @@ func call(t *testing.T, url, body string) (status int, retryAfter string, text [
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer answer.Body.Close()
+	defer closed(t, answer.Body)
 	if text, err = io.ReadAll(answer.Body); err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -61,7 +62,9 @@ var makeWorld = sync.OnceValues(func() (*world, error) {
 func TestMain(m *testing.M) {
 	code := m.Run()
 	if w, err := makeWorld(); err == nil && worldUsed {
-		os.RemoveAll(filepath.Dir(w.binary))
+		if err := os.RemoveAll(filepath.Dir(w.binary)); err != nil {
+			code = 1
+		}
 	}
 	os.Exit(code)
 }
@@ -157,6 +160,13 @@ func await(t *testing.T, what string, condition func() error) {
 	}
 }
 
+func closed(t *testing.T, c io.Closer) {
+	t.Helper()
+	if err := c.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 // freeAddress returns a loopback address that was free a moment ago.
 func freeAddress(t *testing.T) string {
 	t.Helper()
@@ -165,6 +175,6 @@ func freeAddress(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
+	defer closed(t, l)
 	return l.Addr().String()
 }
