@@ -97,7 +97,11 @@ func (p *Pipeline) evalRanking(ctx context.Context, m *Metrics) error {
 		}
 		m.Ranking[ranking.Name][h.name] = metrics
 		for _, task := range ranking.Tasks {
-			p.note("%s %s %s auc %.4f log-loss %.4f", ranking.Name, h.name, task, metrics[task]["auc"], metrics[task]["log_loss"])
+			auc := "undefined"
+			if v, ok := metrics[task]["auc"]; ok {
+				auc = fmt.Sprintf("%.4f", v)
+			}
+			p.note("%s %s %s auc %s log-loss %.4f", ranking.Name, h.name, task, auc, metrics[task]["log_loss"])
 		}
 	}
 	return nil

@@ -134,8 +134,8 @@ func (e *pipelineEval) add(out tensor.Map, i int, targets []int) error {
 		stage.RetrieveName: rowOf[float32](out[stage.CandidateScores], i), stage.FilterName: masked,
 	}
 	if e.chain.Has(stage.RankName) {
-		for task := range e.p.examples.Labels {
-			if t, ok := out[task]; ok {
+		for _, task := range e.p.tasks {
+			if t, ok := out[task.Name]; ok {
 				rankings[stage.RankName] = where(masked, rowOf[float32](t, i))
 				break
 			}

@@ -1,0 +1,442 @@
+package docs_test
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"unicode"
+
+	"recsys/ensemble"
+	"recsys/feature/op"
+	"recsys/pipeline"
+)
+
+const root = "../.."
+
+// read returns a page of the reference.
+func read(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(root, "docs/reference", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// section returns what stands below a heading, up to the next one of its level or above.
+func section(t *testing.T, page, heading string) string {
+	t.Helper()
+	level, _, _ := strings.Cut(heading, " ")
+	_, below, ok := strings.Cut("\n"+page, "\n"+heading+"\n")
+	if !ok {
+		t.Errorf("no heading %q", heading)
+		return ""
+	}
+	for line := range strings.SplitAfterSeq(below, "\n") {
+		marks, _, _ := strings.Cut(line, " ")
+		if strings.Trim(marks, "#") == "" && marks != "" && len(marks) <= len(level) {
+			below, _, _ = strings.Cut(below, "\n"+line)
+			break
+		}
+	}
+	return below
+}
+
+// row returns a table's row for the key in its first cell, several of which may share a row, as cells; nil if there is
+// none.
+func row(page, key string) []string {
+	for line := range strings.SplitSeq(page, "\n") {
+		cells := strings.Split(strings.ReplaceAll(line, `\|`, "\x00"), "|")
+		if len(cells) > 2 && slices.Contains(strings.Split(strings.TrimSpace(cells[1]), ", "), "`"+key+"`") {
+			return cells
+		}
+	}
+	return nil
+}
+
+// keys returns the names of a struct's settings by the tag, embedded ones among them, with the types of the fields.
+func keys(t reflect.Type, tag string) map[string]reflect.Type {
+	out := map[string]reflect.Type{}
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	for field := range t.Fields() {
+		name, _, _ := strings.Cut(field.Tag.Get(tag), ",")
+		switch {
+		case field.Anonymous && name == "":
+			for name, below := range keys(field.Type, tag) {
+				out[name] = below
+			}
+		case name != "" && name != "-":
+			out[name] = field.Type
+		}
+	}
+	return out
+}
+
+func TestPipelineKeys(t *testing.T) {
+	page := read(t, "recsys-yaml.md")
+	var walk func(t *testing.T, typ reflect.Type, path string)
+	walk = func(t *testing.T, typ reflect.Type, path string) {
+		t.Helper()
+		for name, field := range keys(typ, "yaml") {
+			if row(page, path+name) == nil {
+				t.Errorf("recsys-yaml.md has no row of `%s`", path+name)
+			}
+			for field.Kind() == reflect.Pointer {
+				field = field.Elem()
+			}
+			if field.Kind() == reflect.Struct && len(keys(field, "yaml")) > 0 {
+				walk(t, field, path+name+".")
+			}
+		}
+	}
+	walk(t, reflect.TypeFor[pipeline.Config](), "")
+	for name := range keys(reflect.TypeFor[pipeline.TrainSettings](), "json") {
+		if row(page, "train."+name) == nil {
+			t.Errorf("recsys-yaml.md has no row of `train.%s`", name)
+		}
+	}
+	for name := range keys(reflect.TypeFor[pipeline.TaskSettings](), "json") {
+		if row(page, "dlrm.tasks."+name) == nil {
+			t.Errorf("recsys-yaml.md has no row of `dlrm.tasks.%s`", name)
+		}
+	}
+}
+
+// TestPipelineDefaults compares the defaults that the page states with those of a pipeline that leaves all out.
+func TestPipelineDefaults(t *testing.T) {
+	c, err := pipeline.ParseConfig([]byte(`
+name: a
+data: {interactions: {path: i.csv, user: u, item: i}}
+features: [{categorify: {columns: [u, i]}}]
+retrieval: [popularity]
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := read(t, "recsys-yaml.md")
+	for key, value := range map[string]any{
+		"candidates": c.Candidates, "fallback": c.Fallback, "seed": c.Seed, "ordering.return": c.Ordering.Return,
+		"split.by": "`" + c.Split.By + "`",
+	} {
+		cells := row(page, key)
+		if cells == nil || strings.TrimSpace(cells[2]) != fmt.Sprint(value) {
+			t.Errorf("the default of %s is %v, the page says %q", key, value, cells)
+		}
+	}
+}
+
+// block makes a block with settings that every model takes.
+func block(t *testing.T, name string, settings map[string]any) pipeline.Block {
+	t.Helper()
+	b, err := pipeline.NewBlock(name, settings)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func TestModels(t *testing.T) {
+	page, yaml := read(t, "models.md"), read(t, "recsys-yaml.md")
+	check := func(name string, settings any) {
+		below := section(t, page, "## "+name)
+		for key := range keys(reflect.TypeOf(settings), "json") {
+			if key != "train" && row(below, key) == nil && row(yaml, name+"."+key) == nil {
+				t.Errorf("neither models.md under %s nor recsys-yaml.md has a row of the setting %q", name, key)
+			}
+		}
+	}
+	registry := pipeline.Standard()
+	for name, make := range registry.Retrieval {
+		m, err := make(block(t, name, map[string]any{}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		check(name, m)
+	}
+	for name, make := range registry.Ranking {
+		m, err := make(block(t, name, map[string]any{"tasks": []any{map[string]any{"name": "a", "binary": "b == 1"}}}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		check(name, m)
+	}
+}
+
+func TestOperators(t *testing.T) {
+	page := read(t, "operators.md")
+	registry := op.Registry()
+	for _, name := range registry.Names() {
+		below := section(t, page, "## "+name)
+		var settings reflect.Type
+		// The settings are not valid: what counts is their type.
+		_, _ = registry.Decode(name, func(into any) error { settings = reflect.TypeOf(into); return nil })
+		for key := range keys(settings, "json") {
+			if row(below, key) == nil {
+				t.Errorf("operators.md under %s has no row of the setting %q", name, key)
+			}
+		}
+	}
+}
+
+// declared returns the exported names of a package of which want says yes.
+func declared(t *testing.T, dir string, want func(ast.Decl) []string) []string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(root, dir, "*.go"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%s: %d files, %v", dir, len(files), err)
+	}
+	var names []string
+	for _, path := range files {
+		if strings.HasSuffix(path, "_test.go") {
+			continue
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range f.Decls {
+			for _, name := range want(d) {
+				if ast.IsExported(name) {
+					names = append(names, name)
+				}
+			}
+		}
+	}
+	return names
+}
+
+// withMethod returns the type whose method of that name a declaration is.
+func withMethod(method string) func(ast.Decl) []string {
+	return func(d ast.Decl) []string {
+		f, ok := d.(*ast.FuncDecl)
+		if !ok || f.Recv == nil || f.Name.Name != method {
+			return nil
+		}
+		typ := f.Recv.List[0].Type
+		if star, ok := typ.(*ast.StarExpr); ok {
+			typ = star.X
+		}
+		if name, ok := typ.(*ast.Ident); ok {
+			return []string{name.Name}
+		}
+		return nil
+	}
+}
+
+// snake turns BinaryCrossEntropy into binary_cross_entropy, and BPR into bpr.
+func snake(name string) string {
+	var out []rune
+	runes := []rune(name)
+	for i, r := range runes {
+		if i > 0 && unicode.IsUpper(r) && (unicode.IsLower(runes[i-1]) || i+1 < len(runes) && unicode.IsLower(runes[i+1])) {
+			out = append(out, '_')
+		}
+		out = append(out, unicode.ToLower(r))
+	}
+	return string(out)
+}
+
+func TestLosses(t *testing.T) {
+	page := read(t, "losses.md")
+	names := declared(t, "loss", withMethod("Apply"))
+	if len(names) < 3 {
+		t.Fatalf("the losses are %v; does the test still find them?", names)
+	}
+	for _, name := range names {
+		section(t, page, "## "+snake(name))
+	}
+}
+
+func TestMetrics(t *testing.T) {
+	page := read(t, "metrics.md")
+	names := append(declared(t, "metric", withMethod("Name")), declared(t, "metric", withMethod("Value"))...)
+	if len(names) < 8 {
+		t.Fatalf("the metrics are %v; does the test still find them?", names)
+	}
+	for _, name := range names {
+		if row(page, name) == nil {
+			t.Errorf("metrics.md has no row of `%s`", name)
+		}
+	}
+}
+
+func TestStages(t *testing.T) {
+	page := read(t, "formats.md") + "\n" + read(t, "metrics.md")
+	constants := regexp.MustCompile(`(?m)^\s+\w+Name\s+= "(\w+)"`)
+	text, err := os.ReadFile(filepath.Join(root, "ensemble/stage/name.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := constants.FindAllStringSubmatch(string(text), -1)
+	if len(found) < 7 {
+		t.Fatalf("the stages are %v; does the test still find them?", found)
+	}
+	for _, m := range found {
+		if !strings.Contains(page, "`"+m[1]+"`") {
+			t.Errorf("the reference does not name the stage `%s`", m[1])
+		}
+	}
+}
+
+func TestGatewayMetrics(t *testing.T) {
+	page := read(t, "http-api.md")
+	text, err := os.ReadFile(filepath.Join(root, "gateway/metric.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := regexp.MustCompile(`(?:counter\(|histogram\(|Name: )"(\w+)"`).FindAllStringSubmatch(string(text), -1)
+	if len(names) < 11 {
+		t.Fatalf("%d metrics found; does the test still read them?", len(names))
+	}
+	for _, m := range names {
+		if row(page, "recsys_"+m[1]) == nil {
+			t.Errorf("http-api.md has no row of `recsys_%s`", m[1])
+		}
+	}
+}
+
+func TestFormats(t *testing.T) {
+	page := read(t, "formats.md")
+	for heading, typ := range map[string]reflect.Type{
+		"### recsys.json":   reflect.TypeFor[ensemble.Manifest](),
+		"### serving.json":  reflect.TypeFor[pipeline.Serving](),
+		"### manifest.json": reflect.TypeFor[pipeline.Origin](),
+		"### metrics.json":  reflect.TypeFor[pipeline.Metrics](),
+	} {
+		below := section(t, page, heading)
+		for key, field := range keys(typ, "json") {
+			cells := row(below, key)
+			if cells == nil {
+				t.Errorf("formats.md under %q has no row of `%s`", heading, key)
+				continue
+			}
+			if field.Kind() == reflect.Pointer {
+				field = field.Elem()
+			}
+			if field.Kind() != reflect.Struct || !strings.HasPrefix(field.Name(), "Manifest") || field == reflect.TypeFor[ensemble.Manifest]() {
+				continue
+			}
+			for name := range keys(field, "json") {
+				if !strings.Contains(cells[2], name) {
+					t.Errorf("formats.md under %q: the row of `%s` does not name its field %s", heading, key, name)
+				}
+			}
+		}
+	}
+}
+
+// pages returns the paths of all pages for readers, from the root.
+func pages(t *testing.T) []string {
+	t.Helper()
+	var paths []string
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && path != root && (strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata") {
+			return filepath.SkipDir
+		}
+		if strings.HasSuffix(path, ".md") {
+			rel, err := filepath.Rel(root, path)
+			paths = append(paths, rel)
+			return err
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(paths) < 20 {
+		t.Fatalf("%d pages found; does the test still find them?", len(paths))
+	}
+	return paths
+}
+
+var (
+	code    = regexp.MustCompile("(?ms)^\\s*```.*?^\\s*```$|`[^`\n]+`")
+	link    = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+	heading = regexp.MustCompile(`(?m)^#+ (.+)$`)
+	machine = regexp.MustCompile(`(?:^|[\s"'(=])/(?:work|home|root|Users|mnt|workspace)/`)
+)
+
+// anchors are the ends of links to a page's headings, as GitHub makes them.
+func anchors(page string) []string {
+	var out []string
+	for _, m := range heading.FindAllStringSubmatch(page, -1) {
+		var b strings.Builder
+		for _, r := range strings.ToLower(m[1]) {
+			switch {
+			case unicode.IsLetter(r), unicode.IsDigit(r), r == '-', r == '_':
+				b.WriteRune(r)
+			case r == ' ':
+				b.WriteByte('-')
+			}
+		}
+		out = append(out, b.String())
+	}
+	return out
+}
+
+func TestLinks(t *testing.T) {
+	for _, path := range pages(t) {
+		text, err := os.ReadFile(filepath.Join(root, path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range link.FindAllStringSubmatch(code.ReplaceAllString(string(text), ""), -1) {
+			checkLink(t, path, m[1])
+		}
+	}
+}
+
+func checkLink(t *testing.T, path, target string) {
+	t.Helper()
+	if strings.Contains(target, "://") || strings.HasPrefix(target, "mailto:") {
+		return
+	}
+	file, anchor, _ := strings.Cut(target, "#")
+	to := filepath.Join(root, path)
+	if file != "" {
+		to = filepath.Join(filepath.Dir(to), file)
+	}
+	info, err := os.Stat(to)
+	if err != nil {
+		t.Errorf("%s: the link to %s leads nowhere", path, target)
+		return
+	}
+	if anchor == "" || info.IsDir() {
+		return
+	}
+	page, err := os.ReadFile(to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Contains(anchors(string(page)), anchor) {
+		t.Errorf("%s: the link to %s leads to no heading", path, target)
+	}
+}
+
+func TestNoMachinePaths(t *testing.T) {
+	for _, path := range pages(t) {
+		text, err := os.ReadFile(filepath.Join(root, path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, line := range strings.Split(string(text), "\n") {
+			if machine.MatchString(line) {
+				t.Errorf("%s:%d: a path of one machine: %s", path, i+1, line)
+			}
+		}
+	}
+}
