@@ -59,7 +59,7 @@ func (c checkCmd) rows() []ensemble.Finding {
 			}
 			for path, want := range map[string]int{pipeline.UserRows(dir): -1, pipeline.ItemRows(dir): manifest.Items.Count} {
 				if err := countRows(path, want); err != nil {
-					file, _ := filepath.Rel(c.Repository, path) //nolint:errcheck // Both begin with the repository.
+					file, _ := filepath.Rel(c.Repository, path) // Both begin with the repository.
 					findings = append(findings, ensemble.Finding{
 						Rule: ensemble.RuleManifest, File: filepath.ToSlash(file), Message: err.Error(), Remedy: "export the ensemble again",
 					})

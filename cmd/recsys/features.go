@@ -31,7 +31,7 @@ func (featuresLoadCmd) Help() string {
 
 // Run loads the users.
 func (c featuresLoadCmd) Run(ctx context.Context, o output) (err error) {
-	name, path := "", ""
+	var name, path string
 	if c.Run_ != "" {
 		serving, _, err := pipeline.OpenServing(c.Run_)
 		if err != nil {

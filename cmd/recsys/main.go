@@ -16,7 +16,7 @@ import (
 )
 
 // version is set when a release is built: -ldflags "-X main.version=v1.2.3".
-var version = "dev" //nolint:gochecknoglobals // The linker can set nothing else.
+var version = "dev"
 
 // cli is every verb. The flags of a verb are the fields of its struct; env names the variable that stands in for a flag.
 type cli struct {

@@ -144,7 +144,7 @@ func checkCommand(t *testing.T, path string, known map[string][]string, words []
 func pages(t *testing.T) []string {
 	t.Helper()
 	paths := []string{"../../README.md"}
-	err := filepath.WalkDir("../../docs", func(path string, d fs.DirEntry, err error) error {
+	err := filepath.WalkDir("../../docs", func(path string, _ fs.DirEntry, err error) error {
 		if strings.HasSuffix(path, ".md") {
 			paths = append(paths, path)
 		}

@@ -54,7 +54,7 @@ func (r *reporter) Training(p train.Progress) {
 	}
 	if r.bar != nil {
 		r.bar.Describe(fmt.Sprintf("epoch %d/%d loss %.4f", p.Epoch, p.Epochs, p.Loss))
-		_ = r.bar.Set(p.Rows) //nolint:errcheck // A bar that cannot be drawn is no reason to stop.
+		_ = r.bar.Set(p.Rows) // A bar that cannot be drawn is no reason to stop.
 	}
 	if ended && p.Epoch != r.epoch {
 		r.epoch = p.Epoch
@@ -67,7 +67,7 @@ func (r *reporter) Training(p train.Progress) {
 
 func (r *reporter) endBar() {
 	if r.bar != nil {
-		_ = r.bar.Finish() //nolint:errcheck // See Training.
+		_ = r.bar.Finish() // See Training.
 		r.bar = nil
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -73,9 +74,7 @@ func keys(t reflect.Type, tag string) map[string]reflect.Type {
 		name, _, _ := strings.Cut(field.Tag.Get(tag), ",")
 		switch {
 		case field.Anonymous && name == "":
-			for name, below := range keys(field.Type, tag) {
-				out[name] = below
-			}
+			maps.Copy(out, keys(field.Type, tag))
 		case name != "" && name != "-":
 			out[name] = field.Type
 		}
@@ -157,15 +156,15 @@ func TestModels(t *testing.T) {
 		}
 	}
 	registry := pipeline.Standard()
-	for name, make := range registry.Retrieval {
-		m, err := make(block(t, name, map[string]any{}))
+	for name, newModel := range registry.Retrieval {
+		m, err := newModel(block(t, name, map[string]any{}))
 		if err != nil {
 			t.Fatal(err)
 		}
 		check(name, m)
 	}
-	for name, make := range registry.Ranking {
-		m, err := make(block(t, name, map[string]any{"tasks": []any{map[string]any{"name": "a", "binary": "b == 1"}}}))
+	for name, newModel := range registry.Ranking {
+		m, err := newModel(block(t, name, map[string]any{"tasks": []any{map[string]any{"name": "a", "binary": "b == 1"}}}))
 		if err != nil {
 			t.Fatal(err)
 		}
