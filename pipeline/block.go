@@ -81,8 +81,15 @@ func (b Block) at(err error) error {
 // wordJSON words what encoding/json says about Go for people who write YAML.
 func wordJSON(err error) error {
 	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		field := wrong.Field[strings.LastIndexByte(wrong.Field, '.')+1:]
-		return fmt.Errorf("%s: got a %s, want %s", field, wrong.Value, yamlType(wrong.Type))
+		got := map[string]string{"array": "a list", "object": "settings in braces", "string": "text"}[wrong.Value]
+		if got == "" {
+			got = wrong.Value
+		}
+		fault := fmt.Errorf("got %s, want %s", got, yamlType(wrong.Type))
+		if field := wrong.Field[strings.LastIndexByte(wrong.Field, '.')+1:]; field != "" {
+			fault = fmt.Errorf("%s: %w", field, fault)
+		}
+		return fault
 	}
 	if field, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
 		return fmt.Errorf("unknown setting %s", field)
@@ -96,7 +103,7 @@ func yamlType(t reflect.Type) string {
 	case reflect.Int, reflect.Int64, reflect.Uint64:
 		return "a whole number"
 	case reflect.Float32, reflect.Float64:
-		return "a number"
+		return "a number, such as 0.001 or 1.0e-3"
 	case reflect.Bool:
 		return "true or false"
 	case reflect.String:

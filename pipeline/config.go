@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
 )
 
 // Config is recsys.yaml: a pipeline as data. Fields left out have the defaults that their comments state.
@@ -109,8 +111,29 @@ func ParseConfig(text []byte) (*Config, error) {
 	if err := yaml.UnmarshalWithOptions(text, c, yaml.Strict()); err != nil {
 		return nil, err
 	}
+	if err := wholeNumbers(text); err != nil {
+		return nil, err
+	}
 	c.setDefaults()
 	return c, c.Validate()
+}
+
+// wholeNumbers refuses fractions, which the YAML library would cut.
+func wholeNumbers(text []byte) error {
+	for _, key := range []string{"candidates", "fallback", "ordering.return", "seed"} {
+		path, err := yaml.PathString("$." + key)
+		if err != nil {
+			return err
+		}
+		node, err := path.ReadNode(bytes.NewReader(text))
+		if err != nil {
+			continue // The key is not there.
+		}
+		if f, ok := node.(*ast.FloatNode); ok {
+			return fmt.Errorf("line %d: %s: got %s, want a whole number", f.GetToken().Position.Line, key, f.String())
+		}
+	}
+	return nil
 }
 
 func (c *Config) setDefaults() {

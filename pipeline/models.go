@@ -4,7 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
+	"slices"
+	"strings"
 
+	"recsys/ensemble/stage"
 	"recsys/eval"
 	"recsys/graph"
 	"recsys/loss"
@@ -31,8 +35,22 @@ type TrainSettings struct {
 	Patience int `json:"patience"`
 }
 
+// validate checks the settings by themselves.
+func (s TrainSettings) validate() error {
+	if !slices.Contains([]string{"", "adam", "adagrad", "sgd"}, s.Optimizer) {
+		return fmt.Errorf("train.optimizer: unknown %q; there are: adagrad, adam, sgd", s.Optimizer)
+	}
+	if s.Epochs < 0 || s.Batch < 0 || s.Shard < 0 || s.LearningRate < 0 || s.WeightDecay < 0 {
+		return errors.New("train: only patience can be negative")
+	}
+	return nil
+}
+
 func (s TrainSettings) options(j Job, validate func(context.Context, tensor.Map) (float64, error)) (train.Options, error) {
 	o := optim.Config{Decay: s.WeightDecay}
+	if err := s.validate(); err != nil {
+		return train.Options{}, err
+	}
 	switch s.Optimizer {
 	case "", "adam":
 		o.Rule = optim.Adam{}
@@ -40,8 +58,6 @@ func (s TrainSettings) options(j Job, validate func(context.Context, tensor.Map)
 		o.Rule = optim.Adagrad{}
 	case "sgd":
 		o.Rule = optim.SGD{}
-	default:
-		return train.Options{}, fmt.Errorf("train.optimizer: unknown %q; there are: adagrad, adam, sgd", s.Optimizer)
 	}
 	if s.LearningRate != 0 {
 		o.Rate = optim.Constant(s.LearningRate)
@@ -101,7 +117,13 @@ type mf struct {
 	Fit       TrainSettings `json:"train"`
 }
 
-func newMF(b Block) (RetrievalTrainer, error) { return decode[mf](b) }
+func newMF(b Block) (RetrievalTrainer, error) {
+	s, err := decode[mf](b)
+	if err == nil {
+		err = b.check(s.Fit)
+	}
+	return s, err
+}
 
 func (s mf) Train(ctx context.Context, j Job) (*model.Retrieval, error) {
 	m, err := model.NewMatrixFactorization(j.Schema, s.MatrixFactorization)
@@ -123,7 +145,13 @@ type twoTower struct {
 	Fit  TrainSettings       `json:"train"`
 }
 
-func newTwoTower(b Block) (RetrievalTrainer, error) { return decode[twoTower](b) }
+func newTwoTower(b Block) (RetrievalTrainer, error) {
+	s, err := decode[twoTower](b)
+	if err == nil {
+		err = b.check(s.Fit)
+	}
+	return s, err
+}
 
 func (s twoTower) Train(ctx context.Context, j Job) (*model.Retrieval, error) {
 	m, err := model.NewTwoTower(j.Schema, s.TwoTower)
@@ -153,17 +181,43 @@ type dlrm struct {
 	Fit    TrainSettings  `json:"train"`
 }
 
+var taskPattern = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]*$`)
+
+// reservedTask tells whether a tensor of the ensemble has the name, or could have it.
+func reservedTask(name string) bool {
+	for _, prefix := range []string{"encoded_", "item_", "explain_"} {
+		if strings.HasPrefix(name, prefix) {
+			return true
+		}
+	}
+	return slices.Contains([]string{
+		stage.Query, stage.Blocked, stage.Candidates, stage.CandidateScores, stage.MaskedScores, stage.Scores, retrievalScore,
+	}, name)
+}
+
+// check validates a model's training settings.
+func (b Block) check(s TrainSettings) error {
+	if err := s.validate(); err != nil {
+		return b.at(err)
+	}
+	return nil
+}
+
 func newDLRM(b Block) (RankingTrainer, error) {
 	m, err := decode[dlrm](b)
 	if err != nil {
+		return nil, err
+	}
+	if err := b.check(m.Fit); err != nil {
 		return nil, err
 	}
 	if len(m.Tasked) == 0 {
 		return nil, b.at(errors.New("tasks are missing; name what to predict, such as {name: like, binary: \"rating >= 4\"}"))
 	}
 	for _, t := range m.Tasked {
-		if !namePattern.MatchString(t.Name) {
-			return nil, b.at(fmt.Errorf("task name %q; use letters, digits, '_' and '-', a letter first", t.Name))
+		if !taskPattern.MatchString(t.Name) || reservedTask(t.Name) {
+			return nil, b.at(fmt.Errorf("task name %q; use letters, digits and '_', a letter first, and no name of a tensor of the ensemble",
+				t.Name))
 		}
 		if _, err := t.condition(); err != nil {
 			return nil, b.at(err)

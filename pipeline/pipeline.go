@@ -167,6 +167,9 @@ func (p *Pipeline) readTables(ctx context.Context) error {
 		if _, err := task.labels(t.Interactions.Take(nil)); err != nil {
 			return fmt.Errorf("%s: %w", p.config.Data.Interactions.Path, err)
 		}
+		if _, ok := t.Raw.Column(task.Name); ok {
+			return fmt.Errorf("task %q: a column has this name; call the task otherwise", task.Name)
+		}
 	}
 	p.note("%d interactions, %d users, %d items", t.Interactions.Len(), t.Users.Len(), t.Items.Len())
 	p.tables = t
