@@ -17,6 +17,9 @@ func OpenServing(run string) (*Serving, ensemble.Ensemble, error) {
 	s := &Serving{}
 	e := ensemble.Ensemble{}
 	if err := readJSON(filepath.Join(run, servingFile), "train", s); err != nil {
+		if c, configErr := ReadConfig(filepath.Join(run, configFile)); configErr == nil && len(c.Retrieval) == 0 {
+			return nil, e, fmt.Errorf("%s: the pipeline has no retrieval: there is nothing to serve; name a model under retrieval", run)
+		}
 		return nil, e, err
 	}
 	if s.Format != runFormat {
