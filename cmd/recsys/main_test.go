@@ -25,6 +25,12 @@ var update = flag.Bool("update", false, "write golden files anew")
 
 func TestMain(m *testing.M) {
 	redis.LogTo(slog.New(slog.DiscardHandler))
+	// What a user has set for the command, or CI for the tests on real data, is not for these tests.
+	for _, name := range []string{"RECSYS_DATA", "RECSYS_REDIS"} {
+		if err := os.Unsetenv(name); err != nil {
+			panic(err)
+		}
+	}
 	testscript.Main(m, map[string]func(){"recsys": main})
 }
 
