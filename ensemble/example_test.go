@@ -41,7 +41,7 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	defer os.RemoveAll(dir)
+	defer os.RemoveAll(dir) //nolint:errcheck // A temporary folder.
 	x, err := ensemble.Write(context.Background(), dir, e, m, ensemble.Options{})
 	if err != nil {
 		fmt.Println(err)
