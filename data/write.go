@@ -7,38 +7,22 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 
+	"recsys/internal/atomicfile"
 	"recsys/tensor"
 )
 
 // WriteCSV writes a table with a header line to path, packed where it ends in .gz. Null is an empty cell. Lists gives
 // list columns the separator of their elements. The same table gives the same bytes; the file appears whole or not at
 // all.
-func WriteCSV(path string, t *Table, lists map[string]string) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+func WriteCSV(path string, t *Table, lists map[string]string) error {
+	err := atomicfile.Write(path, func(w io.Writer) error { return encode(w, t, lists, strings.HasSuffix(path, ".gz")) })
 	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(f.Name()))
-		}
-	}()
-	err = encode(f, t, lists, strings.HasSuffix(path, ".gz"))
-	if err == nil {
-		err = f.Chmod(0o644)
-	}
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
-	return os.Rename(f.Name(), path)
+	return nil
 }
 
 func encode(w io.Writer, t *Table, lists map[string]string, pack bool) error {

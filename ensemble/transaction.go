@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+
+	"recsys/internal/atomicfile"
 )
 
 // transaction writes files so that what was done can be undone.
@@ -74,7 +76,7 @@ func (t *transaction) mkdir(dir string) error {
 // whether to load anew.
 func (t *transaction) file(path string, data []byte) error {
 	old, err := os.ReadFile(path)
-	undo := func() error { return replaceFile(path, old) }
+	undo := func() error { return atomicfile.WriteBytes(path, old) }
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		undo = func() error { return os.Remove(path) }
@@ -83,7 +85,7 @@ func (t *transaction) file(path string, data []byte) error {
 	case string(old) == string(data):
 		return nil
 	}
-	if err := replaceFile(path, data); err != nil {
+	if err := atomicfile.WriteBytes(path, data); err != nil {
 		return err
 	}
 	t.undos = append(t.undos, undo)

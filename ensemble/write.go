@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 
+	"recsys/internal/atomicfile"
 	"recsys/onnx"
 )
 
@@ -231,7 +232,7 @@ func (x *exporter) write(ctx context.Context) error {
 			continue
 		}
 		err := x.tx.version(filepath.Join(x.dir, s.config.Name), s.version, func(dir string) error {
-			return replaceFile(filepath.Join(dir, DefaultModelFile), s.data)
+			return atomicfile.WriteBytes(filepath.Join(dir, DefaultModelFile), s.data)
 		})
 		if err != nil {
 			return fmt.Errorf("stage %q: %w", s.config.Name, err)
@@ -252,7 +253,7 @@ func (x *exporter) write(ctx context.Context) error {
 		if err := x.manifest.Write(filepath.Join(dir, ManifestFile)); err != nil {
 			return err
 		}
-		return replaceFile(filepath.Join(dir, ConfigFile), x.config.Marshal())
+		return atomicfile.WriteBytes(filepath.Join(dir, ConfigFile), x.config.Marshal())
 	})
 	if err != nil || !x.served {
 		return err

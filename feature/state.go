@@ -7,10 +7,10 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
+	"recsys/internal/atomicfile"
 	"recsys/schema"
 	"recsys/tensor"
 )
@@ -95,23 +95,11 @@ func (w *FittedWorkflow) vocabularyStates() []vocabularyState {
 }
 
 // Save writes the workflow to a file, which it replaces as a whole or not at all.
-func (w *FittedWorkflow) Save(path string) (err error) {
-	temp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
+func (w *FittedWorkflow) Save(path string) error {
+	if err := atomicfile.Write(path, w.Write); err != nil {
 		return fmt.Errorf("save workflow: %w", err)
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, temp.Close(), os.Remove(temp.Name()))
-		}
-	}()
-	if err := w.Write(temp); err != nil {
-		return err
-	}
-	if err := errors.Join(temp.Chmod(0o644), temp.Sync(), temp.Close()); err != nil {
-		return fmt.Errorf("save workflow: %w", err)
-	}
-	return os.Rename(temp.Name(), path)
+	return nil
 }
 
 // Load reads a workflow that [FittedWorkflow.Save] wrote. It refuses other format versions, kinds that registry does

@@ -9,9 +9,8 @@ import (
 	"hash/crc32"
 	"io"
 	"iter"
-	"os"
-	"path/filepath"
 
+	"recsys/internal/atomicfile"
 	"recsys/schema"
 )
 
@@ -59,20 +58,12 @@ func WriteRows(path string, header RowsHeader, records iter.Seq2[Record, error])
 	if err := header.Validate(); err != nil {
 		return 0, fmt.Errorf("write rows %s: %w", path, err)
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	err = atomicfile.Write(path, func(w io.Writer) error {
+		n, err = writeRows(w, header, records)
+		return err
+	})
 	if err != nil {
-		return 0, fmt.Errorf("write rows: %w", err)
-	}
-	n, err = writeRows(f, header, records)
-	if err == nil {
-		err = errors.Join(f.Chmod(0o644), f.Sync())
-	}
-	err = errors.Join(err, f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return 0, fmt.Errorf("write rows %s: %w", path, errors.Join(err, os.Remove(f.Name())))
+		return 0, fmt.Errorf("write rows %s: %w", path, err)
 	}
 	return n, nil
 }

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 
 	"recsys/graph"
+	"recsys/internal/atomicfile"
 	"recsys/onnx"
 )
 
@@ -42,25 +43,12 @@ type Origin struct {
 	Kernels string `json:"kernels"`
 }
 
-// writeFile writes data to a temporary sibling of path and renames it.
-func writeFile(path string, data []byte) (err error) {
+// writeFile writes a file whole, making its folder if need be.
+func writeFile(path string, data []byte) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(f.Name()))
-		}
-	}()
-	_, err = f.Write(data)
-	if err = errors.Join(err, f.Chmod(0o644), f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
+	return atomicfile.WriteBytes(path, data)
 }
 
 // checkWritable tells, before any work, whether the folder dir, which is what, can be made and written to. It leaves
