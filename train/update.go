@@ -1,9 +1,6 @@
 package train
 
 import (
-	"cmp"
-	"slices"
-
 	"recsys/optim"
 	"recsys/tensor"
 )
@@ -14,14 +11,14 @@ type updater struct {
 	slots     []slot
 	dense     []*tensor.Tensor // by slot, over the sums' memory
 	sorted    []optim.Rows     // by slot
-	order     [][]int32
+	combiners []optim.Combiner // by slot, which hold the memory of sorted
 }
 
 func newUpdater(o Options, slots []slot, sums []gradient) (*updater, error) {
 	params := make(tensor.Map, len(slots))
 	u := &updater{
 		slots: slots, dense: make([]*tensor.Tensor, len(slots)), sorted: make([]optim.Rows, len(slots)),
-		order: make([][]int32, len(slots)),
+		combiners: make([]optim.Combiner, len(slots)),
 	}
 	for i, s := range slots {
 		params[s.param.Path] = s.param.Data
@@ -47,7 +44,7 @@ func (u *updater) step(workers int, sums []gradient) error {
 	err := parallel(workers, len(sums), func(i int) error {
 		sums[i].densify()
 		if sums[i].dense == nil {
-			u.sort(i, sums[i].rows)
+			return u.sort(i, sums[i].rows)
 		}
 		return nil
 	})
@@ -66,17 +63,9 @@ func (u *updater) step(workers int, sums []gradient) error {
 	return u.optimizer.Step(g)
 }
 
-// sort writes the rows of s in ascending order of ids to u.sorted[i].
-func (u *updater) sort(i int, s *rowSum) {
-	order := u.order[i][:0]
-	for at := range s.ids {
-		order = append(order, int32(at))
-	}
-	slices.SortFunc(order, func(a, b int32) int { return cmp.Compare(s.ids[a], s.ids[b]) })
-	out := optim.Rows{IDs: u.sorted[i].IDs[:0], Rows: u.sorted[i].Rows[:0]}
-	for _, at := range order {
-		out.IDs = append(out.IDs, s.ids[at])
-		out.Rows = append(out.Rows, s.rows[int(at)*s.dim:(int(at)+1)*s.dim]...)
-	}
-	u.order[i], u.sorted[i] = order, out
+// sort writes the rows of s in ascending order of ids to u.sorted[i]. Every id is in s once, so that nothing is added.
+func (u *updater) sort(i int, s *rowSum) error {
+	var err error
+	u.sorted[i], err = u.combiners[i].Combine([]optim.Rows{{IDs: s.ids, Rows: s.rows}}, len(s.at), s.dim)
+	return err
 }
