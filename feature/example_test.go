@@ -81,10 +81,9 @@ func ExampleFittedWorkflow_Save() {
 	// Output: age int64 5 [user categorical]
 }
 
-func ExampleSequences() {
-	s := feature.Sequences{Offsets: []int{0, 4}, Items: []int64{12, 7, 9, 31}}
+func ExampleWindow() {
 	history := make([]int64, 5)
-	s.Window(history, 0, 3)
+	feature.Window(history, []int32{12, 7, 9, 31}, 3)
 	fmt.Println(history)
 	// Output: [12 7 9 0 0]
 }

@@ -246,6 +246,6 @@ func (b *Builder) Build() (*Graph, error) {
 			g.Params = append(g.Params, v.param)
 		}
 	}
-	slices.SortFunc(g.Params, func(x, y *Param) int { return compareStrings(x.Path, y.Path) })
+	slices.SortFunc(g.Params, func(x, y *Param) int { return strings.Compare(x.Path, y.Path) })
 	return g, nil
 }

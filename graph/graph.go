@@ -3,6 +3,7 @@ package graph
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"recsys/tensor"
 )
@@ -120,22 +121,12 @@ func (g *Graph) Output(name string) *Value {
 // Param finds a parameter by path, nil when there is none.
 func (g *Graph) Param(path string) *Param {
 	i, ok := slices.BinarySearchFunc(g.Params, path, func(p *Param, path string) int {
-		return compareStrings(p.Path, path)
+		return strings.Compare(p.Path, path)
 	})
 	if !ok {
 		return nil
 	}
 	return g.Params[i]
-}
-
-func compareStrings(a, b string) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }
 
 // State returns the parameters' tensors by path, shared with the graph.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"recsys/feature"
 	"recsys/graph"
 	"recsys/internal/portable"
 	"recsys/model"
@@ -116,7 +117,7 @@ func (f filler) query(c schema.Column, e *Examples) filler {
 		f.fill = func(dst *tensor.Tensor, d *draw) {
 			ids := tensor.MustData[int64](dst)
 			for i, r := range d.rows {
-				window(ids[i*f.width:(i+1)*f.width], e.Sequences.Of(e.User[r]), e.Position[r])
+				feature.Window(ids[i*f.width:(i+1)*f.width], e.Sequences.Of(e.User[r]), e.Position[r])
 			}
 		}
 	default:

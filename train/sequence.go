@@ -1,10 +1,6 @@
 package train
 
-import (
-	"slices"
-
-	"recsys/feature"
-)
+import "slices"
 
 // sortByUser returns the interactions whose order is not negative, by user, then order, then row, and where each user's
 // begin.
@@ -38,18 +34,4 @@ func sortByUser(users int, user []int32, order []int64) (rows []int32, offsets [
 		})
 	}
 	return rows, offsets
-}
-
-// window writes the last len(dst) items of sequence before position into dst, oldest first, padded on the right with 0,
-// as feature.Sequences.Window does: a null item is padding.
-func window(dst []int64, sequence []int32, position int32) {
-	end := min(int(position), len(sequence))
-	items := sequence[max(0, end-len(dst)):end]
-	for i, item := range items {
-		dst[i] = int64(item)
-		if item == feature.NullID {
-			dst[i] = feature.PaddingID
-		}
-	}
-	clear(dst[len(items):])
 }

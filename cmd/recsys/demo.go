@@ -14,7 +14,6 @@ import (
 	"strings"
 
 	"recsys/data/synthetic"
-	"recsys/engine"
 	"recsys/ensemble"
 	"recsys/examples/shop"
 	"recsys/gateway"
@@ -53,21 +52,12 @@ func (c demoCmd) Run(ctx context.Context, o output) (err error) {
 	if err != nil {
 		return err
 	}
-	s, err := openServed(repository, "")
+	l, err := openLocal(ctx, repository, "")
 	if err != nil {
 		return err
 	}
-	e, err := engine.Open(ctx, repository, engine.Options{})
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, e.Close()) }()
-	store, err := openStore(ctx, "", s)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, store.Close()) }()
-	g, err := newGateway(s, e, store, gateway.Config{Timeout: c.Timeout}, gateway.WithLogger(logger(o)))
+	defer func() { err = errors.Join(err, l.Close()) }()
+	g, err := newGateway(l.served, l.engine, l.store, gateway.Config{Timeout: c.Timeout}, gateway.WithLogger(logger(o)))
 	if err != nil {
 		return err
 	}

@@ -1,11 +1,15 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
 
+	"recsys/engine"
 	"recsys/ensemble"
+	"recsys/featurestore"
 )
 
 // served is the generation of an ensemble that a repository serves.
@@ -52,3 +56,29 @@ func openServed(dir, name string) (*served, error) {
 
 // exportAgain adds the remedy to the error of a file that recsys export writes.
 func exportAgain(err error) error { return fmt.Errorf("%w; run recsys export again", err) }
+
+// local is a repository in this process: the embedded engine, and a store in memory with its users.
+type local struct {
+	served *served
+	engine *engine.Engine
+	store  featurestore.Store
+}
+
+// openLocal opens the ensemble called model, or the only one when model is empty.
+func openLocal(ctx context.Context, dir, model string) (*local, error) {
+	l := &local{}
+	var err error
+	if l.served, err = openServed(dir, model); err != nil {
+		return nil, err
+	}
+	if l.engine, err = engine.Open(ctx, dir, engine.Options{}); err != nil {
+		return nil, err
+	}
+	if l.store, err = openStore(ctx, "", l.served); err != nil {
+		return nil, errors.Join(err, l.engine.Close())
+	}
+	return l, nil
+}
+
+// Close lets go of both.
+func (l *local) Close() error { return errors.Join(l.store.Close(), l.engine.Close()) }

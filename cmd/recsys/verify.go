@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"recsys/client"
-	"recsys/engine"
 	"recsys/featurestore"
 	"recsys/gateway"
 	"recsys/internal/verify"
@@ -52,28 +51,20 @@ func (c verifyCmd) Run(ctx context.Context, o output) (err error) {
 	if c.Users < 1 {
 		return fmt.Errorf("--users %d: compare one or more", c.Users)
 	}
-	s, err := openServed(c.Repository, c.Model)
-	if err != nil {
-		return err
-	}
 	_, chain, err := pipeline.OpenChain(c.Run_, nil)
 	if err != nil {
 		return err
 	}
-	embedded, err := engine.Open(ctx, c.Repository, engine.Options{})
+	l, err := openLocal(ctx, c.Repository, c.Model)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, embedded.Close()) }()
-	store, err := openStore(ctx, "", s)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, store.Close()) }()
+	defer func() { err = errors.Join(err, l.Close()) }()
+	s := l.served
 	backends := []struct {
 		name string
 		gateway.Inferencer
-	}{{"offline", chainInferencer{chain, strconv.Itoa(s.manifest.Generation)}}, {"embedded", embedded}}
+	}{{"offline", chainInferencer{chain, strconv.Itoa(s.manifest.Generation)}}, {"embedded", l.engine}}
 	if c.Triton != "" {
 		triton, err := client.New(ctx, c.Triton)
 		if err != nil {
@@ -87,7 +78,7 @@ func (c verifyCmd) Run(ctx context.Context, o output) (err error) {
 	}
 	var subjects []subject
 	for _, b := range backends {
-		g, err := newGateway(s, b.Inferencer, store, gateway.Config{Timeout: verifyTimeout, NoFallback: true}, gateway.WithLogger(logger(o)))
+		g, err := newGateway(s, b.Inferencer, l.store, gateway.Config{Timeout: verifyTimeout, NoFallback: true}, gateway.WithLogger(logger(o)))
 		if err != nil {
 			return err
 		}

@@ -12,7 +12,7 @@ import (
 // Sequence declares a raw list column, the user's history, and encodes it with the vocabulary of another column. The
 // list is [B,Length], oldest first, padded with nulls on the right; null and padding become 0, unknown keys the
 // out-of-vocabulary bucket. The history is not read from the data when fitting: the gateway or the store sends it, and
-// training cuts it from the events (feature.Sequences).
+// training cuts it from the events (feature.Window).
 type Sequence struct {
 	// Column is the name of the raw and of the encoded list.
 	Column string `json:"name"`

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"recsys/graph"
 	"recsys/tensor"
@@ -169,7 +170,7 @@ func (r *reverse) step(g *graph.Graph, loss string, needs map[*graph.Value]bool)
 			params = append(params, v)
 		}
 	}
-	slices.SortFunc(params, func(x, y *graph.Value) int { return compare(x.Param().Path, y.Param().Path) })
+	slices.SortFunc(params, func(x, y *graph.Value) int { return strings.Compare(x.Param().Path, y.Param().Path) })
 	for _, v := range params {
 		path := v.Param().Path
 		for i, pair := range r.sparse[v] {
@@ -200,14 +201,4 @@ func product(sizes []int) int {
 		n *= s
 	}
 	return n
-}
-
-func compare(a, b string) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }
