@@ -14,8 +14,8 @@
 // [AsParams] makes the same ones trainable again. Reading what was written gives a graph that is written as the
 // same bytes.
 //
-// Models are bounded by protobuf's 2 GiB. External data, by which larger ones would be written, is not supported
-// yet: writing more is an error that names the largest tensor, and so is reading a model that has it.
+// A file is bounded by protobuf's 2 GiB. What is more goes to a second file as ONNX's external data: [Write] makes it and
+// [Read] finds it, inside the model's folder only. [Unmarshal] needs the option [Folder] for such a model.
 //
 // The messages and their codec are those of internal/onnxpb.
 package onnx

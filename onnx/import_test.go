@@ -149,8 +149,8 @@ func TestUnmarshalErrors(t *testing.T) {
 		}, `needs 1125899906842624 elements, got 0`},
 		{"external data", func(m *onnxpb.Model) {
 			m.Graph.Initializers[0].ExternalData = []*onnxpb.StringPair{{Key: "location", Value: "../../etc/passwd"}}
-		}, `initialiser "w": its data lies in another file; external data is not supported yet`},
-		{"external location", func(m *onnxpb.Model) { m.Graph.Initializers[0].DataLocation = 1 }, `external data is not supported yet`},
+		}, `initialiser "w": external data: location "../../etc/passwd" is no path inside the model's folder`},
+		{"external location", func(m *onnxpb.Model) { m.Graph.Initializers[0].DataLocation = 1 }, `external data: location "" is no path`},
 		{"shapes of a node", func(m *onnxpb.Model) {
 			*m.Graph.Initializers[0] = onnxpb.Tensor{Name: "w", DataType: onnxpb.Float, Dims: []int64{3, 1}, RawData: make([]byte, 12)}
 		}, `node "h" (MatMul)`},

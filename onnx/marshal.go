@@ -26,28 +26,36 @@ type Meta struct {
 	Doc string
 	// Properties are free key-value pairs, written in ascending order of key.
 	Properties map[string]string
+	// External is the number of bytes from which on [Write] puts an initialiser into a second file, beside the model
+	// and called as it with ".data" behind. 0 means 1024 where the initialisers are too many for one file, which
+	// holds 2 GiB, and none otherwise. Integers of less than 1024 bytes, which may be shapes, always stay in the model. [Marshal], which writes no files, does not look at it.
+	External int
 }
 
 // Marshal writes the graph as ModelProto bytes: the same graph and meta are the same bytes everywhere. It fails for a
 // parameter without data, for an operator that ONNX has not, for an output named as an input, a parameter or
 // another output's tensor, and for more than 2 GiB.
 func Marshal(g *graph.Graph, meta Meta) ([]byte, error) {
-	m, err := model(g, meta)
+	return marshal(g, meta, nil)
+}
+
+func marshal(g *graph.Graph, meta Meta, out *outside) ([]byte, error) {
+	m, err := model(g, meta, out)
 	if err != nil {
 		return nil, fmt.Errorf("write graph %q as ONNX: %w", g.Name, err)
 	}
 	return m.Marshal(), nil
 }
 
-func model(g *graph.Graph, meta Meta) (*onnxpb.Model, error) {
+func model(g *graph.Graph, meta Meta, out *outside) (*onnxpb.Model, error) {
 	sets, err := opsets(g)
 	if err != nil {
 		return nil, err
 	}
-	if err := checkSize(g); err != nil {
+	if err := checkSize(g, out); err != nil {
 		return nil, err
 	}
-	pg, err := graphProto(g)
+	pg, err := graphProto(g, out)
 	if err != nil {
 		return nil, err
 	}
@@ -65,11 +73,11 @@ func model(g *graph.Graph, meta Meta) (*onnxpb.Model, error) {
 }
 
 // checkSize refuses tensors that cannot fit before any of them is copied.
-func checkSize(g *graph.Graph) error {
+func checkSize(g *graph.Graph, out *outside) error {
 	total, largest, name := 0, 0, ""
 	for v := range initializers(g) {
 		t := v.Data()
-		if t == nil {
+		if t == nil || out.takes(t) {
 			continue
 		}
 		n := t.Len() * t.DType().Size()
@@ -80,7 +88,7 @@ func checkSize(g *graph.Graph) error {
 	}
 	if total > maxBytes {
 		return fmt.Errorf("initialisers have %d bytes, more than the %d that protobuf reads, most of them (%d) in tensor %q; "+
-			"external data is not supported yet: make the table smaller", total, maxBytes, largest, name)
+			"write it to a path with external data or make the table smaller", total, maxBytes, largest, name)
 	}
 	return nil
 }
@@ -112,7 +120,7 @@ func identity(v *graph.Value) any {
 	return v
 }
 
-func graphProto(g *graph.Graph) (*onnxpb.Graph, error) {
+func graphProto(g *graph.Graph, out *outside) (*onnxpb.Graph, error) {
 	names, err := newNames(g)
 	if err != nil {
 		return nil, err
@@ -132,8 +140,10 @@ func graphProto(g *graph.Graph) (*onnxpb.Graph, error) {
 		if t == nil {
 			return nil, fmt.Errorf("parameter %q has no data: initialise or load the graph first", v.Name())
 		}
-		pt, err := writeTensor(names.of(v), t)
-		if err != nil {
+		var pt *onnxpb.Tensor
+		if out.takes(t) {
+			pt = out.add(names.of(v), t)
+		} else if pt, err = writeTensor(names.of(v), t); err != nil {
 			return nil, err
 		}
 		if v.Kind() == graph.FromParam {

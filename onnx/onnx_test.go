@@ -211,7 +211,7 @@ func TestMarshalErrors(t *testing.T) {
 				b.Output("y", b.MatMul(b.MatMul(x, small), b.Const("large", tensor.Zeros(tensor.Float32, 1, 1<<29))))
 			},
 			`write graph "g" as ONNX: initialisers have 2151677952 bytes, more than the 2147483647 that protobuf reads, most of them (2147483648) ` +
-				`in tensor "large"; external data is not supported yet: make the table smaller`,
+				`in tensor "large"; write it to a path with external data or make the table smaller`,
 		},
 	}
 	for _, tt := range tests {

@@ -75,7 +75,7 @@ func writeTensor(name string, t *tensor.Tensor) (*onnxpb.Tensor, error) {
 // readTensor copies what p holds.
 func readTensor(p *onnxpb.Tensor) (*tensor.Tensor, error) {
 	if len(p.ExternalData) > 0 || p.DataLocation != 0 {
-		return nil, errors.New("its data lies in another file; external data is not supported yet: save the model in one file")
+		return nil, errors.New("its data lies in another file, which only that of initialisers can: save the model in one file")
 	}
 	if p.Segment {
 		return nil, errors.New("segmented tensors are not supported")

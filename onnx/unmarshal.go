@@ -13,19 +13,27 @@ import (
 // Option changes how a model is read.
 type Option func(*options)
 
-type options struct{ asParams bool }
+type options struct {
+	asParams bool
+	folder   string
+}
 
 // AsParams makes initialisers parameters of the graph, which can be trained: those that were parameters when we wrote the
 // model; in a model of another exporter every float32 initialiser of at least one axis. Without it all
 // initialisers are constants.
 func AsParams() Option { return func(o *options) { o.asParams = true } }
 
+// Folder names the model's folder, below which initialisers with external data find their files. [Read] knows it; without
+// it such a model is an error.
+func Folder(path string) Option { return func(o *options) { o.folder = path } }
+
 // maxIR is the newest IR version whose messages we understand: what came later concerns functions, new element
 // types and devices only.
 const maxIR = 10
 
 // Unmarshal reads a ModelProto. It takes any bytes: what is malformed, contradicts itself or is not supported is an
-// error that names the node and what is supported, and memory stays in proportion to len(data).
+// error that names the node and what is supported, and memory stays in proportion to len(data) and, with [Folder], to the
+// files of external data.
 func Unmarshal(data []byte, opts ...Option) (*graph.Graph, error) {
 	var o options
 	for _, set := range opts {
@@ -55,6 +63,7 @@ type importer struct {
 	values map[string]*graph.Value
 	state  tensor.Map // the parameters' data
 	o      options
+	folder folder
 }
 
 func readGraph(m *onnxpb.Model, o options) (*graph.Graph, error) {
@@ -69,7 +78,8 @@ func readGraph(m *onnxpb.Model, o options) (*graph.Graph, error) {
 	if err != nil {
 		return nil, err
 	}
-	im := &importer{b: graph.NewBuilder(pg.Name), ops: ops, values: map[string]*graph.Value{}, state: tensor.Map{}, o: o}
+	im := &importer{b: graph.NewBuilder(pg.Name), ops: ops, values: map[string]*graph.Value{}, state: tensor.Map{}, o: o, folder: folder{path: o.folder}}
+	defer im.folder.close()
 	if err := im.sources(pg); err != nil {
 		return nil, err
 	}
@@ -116,7 +126,11 @@ func (im *importer) sources(pg *onnxpb.Graph) error {
 		}
 	}
 	for _, p := range pg.Initializers {
-		t, err := readTensor(p)
+		read := readTensor
+		if len(p.ExternalData) > 0 || p.DataLocation != 0 {
+			read = im.folder.read
+		}
+		t, err := read(p)
 		if err != nil {
 			return fmt.Errorf("initialiser %q: %w", p.Name, err)
 		}
