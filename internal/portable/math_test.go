@@ -54,6 +54,7 @@ func TestWithinTwoUlp(t *testing.T) {
 		{"Log", portable.Log, log, []func(*rand.Rand) float64{wide, within(0, 2), within(0.9, 1.1), within(0, 1e-307)}},
 		{"Log1p", portable.Log1p, math.Log1p, []func(*rand.Rand) float64{wide, within(-1, 1), within(-1e-8, 1e-8), within(0, 1e20)}},
 		{"Sqrt", portable.Sqrt, math.Sqrt, []func(*rand.Rand) float64{wide}},
+		{"Erf", portable.Erf, math.Erf, []func(*rand.Rand) float64{wide, within(-1, 1), within(-6.5, 6.5), within(-1e-300, 1e-300)}},
 		{"Tanh", portable.Tanh, math.Tanh, []func(*rand.Rand) float64{wide, within(-1, 1), within(-25, 25)}},
 		{"Sigmoid", portable.Sigmoid, sigmoid, []func(*rand.Rand) float64{wide, within(-1, 1), within(-40, 40), within(-740, 0)}},
 	}
