@@ -10,6 +10,8 @@ func Standard() map[string]*Op {
 		opReduceMax(), opReduceMean(), opReduceSum(), opRelu(), opReshape(), opScatterElements(), opScatterND(),
 		opShape(), opSigmoid(), opSlice(), opSoftmax(), opSoftplus(), opSplit(), opSqrt(), opSqueeze(), opSub(),
 		opTanh(), opTopK(), opTranspose(), opUnsqueeze(), opWhere(),
+		opArgMax(), opCeil(), opCumSum(), opElu(), opErf(), opHardSigmoid(), opLeakyRelu(), opReduceL2(), opReduceMin(),
+		opRound(), opSign(), opTile(),
 	}
 	ops := make(map[string]*Op, len(list))
 	for _, op := range list {
