@@ -1,13 +1,13 @@
 package onnx
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 
 	"recsys/graph"
+	"recsys/internal/atomicfile"
 )
 
 // oneFile is the size of initialisers up to which a model is one file: what protobuf reads less 64 MiB for the nodes.
@@ -24,15 +24,11 @@ func Write(path string, g *graph.Graph, meta Meta) error {
 		return err
 	}
 	if out != nil && len(out.tensors) > 0 {
-		if err := replaceFile(path+dataSuffix, out.write); err != nil {
+		if err := atomicfile.Write(path+dataSuffix, out.write); err != nil {
 			return fmt.Errorf("write external data of graph %q: %w", g.Name, err)
 		}
 	}
-	err = replaceFile(path, func(w io.Writer) error {
-		_, err := w.Write(data)
-		return err
-	})
-	if err != nil {
+	if err := atomicfile.WriteBytes(path, data); err != nil {
 		return fmt.Errorf("write graph %q: %w", g.Name, err)
 	}
 	return nil
@@ -82,29 +78,4 @@ func Read(path string, opts ...Option) (*graph.Graph, error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return g, nil
-}
-
-func replaceFile(path string, write func(io.Writer) error) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, f.Close(), os.Remove(f.Name()))
-		}
-	}()
-	if err = write(f); err != nil {
-		return err
-	}
-	if err = f.Chmod(0o644); err != nil {
-		return err
-	}
-	if err = f.Sync(); err != nil {
-		return err
-	}
-	if err = f.Close(); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
 }

@@ -28,7 +28,7 @@ var policy = map[string]string{
 	"graph/exec":             "graph graph/kernel tensor",
 	"graph/grad":             "graph tensor",
 	"graph/graphtest":        "graph graph/exec graph/grad graph/kernel onnx tensor internal/portable test/ort",
-	"onnx":                   "graph tensor internal/onnxpb",
+	"onnx":                   "graph tensor internal/atomicfile internal/onnxpb",
 	"optim":                  "graph/kernel tensor internal/portable",
 	"metric":                 "tensor",
 	"sampler":                "internal/portable",
