@@ -20,7 +20,7 @@ func (r Adagrad) Validate() error {
 		inRange("adagrad: Decay", r.Decay, 1e30))
 }
 
-func (r Adagrad) slots() []slot { return []slot{{"sum", float32(r.Initial)}} }
+func (r Adagrad) slots() []slot { return []slot{{name: "sum", initial: float32(r.Initial)}} }
 
 func (r Adagrad) begin(step int64, rate float64) coefficients {
 	epsilon := r.Epsilon

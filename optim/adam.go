@@ -10,6 +10,8 @@ import (
 // Adam is Kingma and Ba 2015, algorithm 1: m and v are decaying means of g and g²,
 // w -= rate/(1-Beta1^step) · m/(sqrt(v)/sqrt(1-Beta2^step) + Epsilon).
 //
+// AdamW (Loshchilov and Hutter 2019, algorithm 2) is Adam with [Config].Decay, which is torch.optim.AdamW's weight_decay.
+//
 // With row-sparse gradients it is lazy: m, v and w of untouched rows rest, and the powers count all steps. Each row
 // is updated as the dense form would; torch.optim.SparseAdam, which is lazy in the same way, adds Epsilon before it
 // corrects v instead.
@@ -25,7 +27,7 @@ func (r Adam) Validate() error {
 		inRange("adam: Epsilon", r.Epsilon, 1))
 }
 
-func (r Adam) slots() []slot { return []slot{{"m", 0}, {"v", 0}} }
+func (r Adam) slots() []slot { return []slot{{name: "m"}, {name: "v"}} }
 
 func (r Adam) begin(step int64, rate float64) coefficients {
 	or := func(v, standard float64) float64 {

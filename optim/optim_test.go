@@ -19,8 +19,8 @@ import (
 type torchCase struct {
 	Name, Rule string
 	Settings   struct {
-		Momentum, Beta1, Beta2, Eps, Initial, Decay float64
-		Nesterov                                    bool
+		Momentum, Beta1, Beta2, Eps, Initial, Decay, Beta, L1, L2 float64
+		Nesterov                                                  bool
 	}
 	L2, Decay, Rate float64
 	Sparse          bool
@@ -39,6 +39,10 @@ func (c *torchCase) rule() optim.Rule {
 		return optim.SGD{Momentum: s.Momentum, Nesterov: s.Nesterov}
 	case "adagrad":
 		return optim.Adagrad{Epsilon: s.Eps, Initial: s.Initial, Decay: s.Decay}
+	case "row_adagrad":
+		return optim.RowAdagrad{Epsilon: s.Eps, Initial: s.Initial}
+	case "ftrl":
+		return optim.FTRL{Beta: s.Beta, L1: s.L1, L2: s.L2}
 	}
 	return optim.Adam{Beta1: s.Beta1, Beta2: s.Beta2, Epsilon: s.Eps}
 }
@@ -116,7 +120,7 @@ func world() (tensor.Map, []optim.Gradients) {
 
 // TestWorkers: any number of workers gives the same bits.
 func TestWorkers(t *testing.T) {
-	for _, rule := range []optim.Rule{optim.SGD{Momentum: 0.9}, optim.Adagrad{}, optim.Adam{}} {
+	for _, rule := range []optim.Rule{optim.SGD{Momentum: 0.9}, optim.Adagrad{}, optim.Adam{}, optim.RowAdagrad{}, optim.FTRL{L1: 0.01}} {
 		var want tensor.Map
 		for _, workers := range []int{1, 2, 7} {
 			params, steps := world()
@@ -142,7 +146,7 @@ func TestWorkers(t *testing.T) {
 
 // TestResume: an optimiser that loads the state of another one goes on as that one does.
 func TestResume(t *testing.T) {
-	for _, rule := range []optim.Rule{optim.SGD{Momentum: 0.9}, optim.Adagrad{Initial: 0.5}, optim.Adam{}} {
+	for _, rule := range []optim.Rule{optim.SGD{Momentum: 0.9}, optim.Adagrad{Initial: 0.5}, optim.Adam{}, optim.RowAdagrad{Initial: 0.5}, optim.FTRL{}} {
 		config := optim.Config{Rule: rule, Rate: optim.Linear{Peak: 0.1, Warmup: 2, Total: 4}}
 		params, steps := world()
 		first := newOptimizer(t, params, config)
@@ -225,6 +229,8 @@ func TestConfigErrors(t *testing.T) {
 		"Nesterov needs a Momentum":      {Rule: optim.SGD{Nesterov: true}, Rate: rate},
 		"Momentum is 1; it has to be in": {Rule: optim.SGD{Momentum: 1}, Rate: rate},
 		"Beta2 is 2":                     {Rule: optim.Adam{Beta2: 2}, Rate: rate},
+		"row adagrad: Epsilon is 2":      {Rule: optim.RowAdagrad{Epsilon: 2}, Rate: rate},
+		"ftrl: L1 is -1":                 {Rule: optim.FTRL{L1: -1}, Rate: rate},
 		"Initial is -1":                  {Rule: optim.Adagrad{Initial: -1}, Rate: rate},
 		"constant rate is -1":            {Rule: optim.SGD{}, Rate: optim.Constant(-1)},
 		"Warmup is 5 and Total 3":        {Rule: optim.SGD{}, Rate: optim.Linear{Warmup: 5, Total: 3}},

@@ -110,7 +110,7 @@ func New(params tensor.Map, config Config) (*Optimizer, error) {
 			}
 		}
 		for i, s := range config.Rule.slots() {
-			p.slots[i] = make([]float32, len(p.w))
+			p.slots[i] = make([]float32, elements(s.shape(t)))
 			for k := range p.slots[i] {
 				p.slots[i][k] = s.initial
 			}

@@ -26,7 +26,7 @@ func (r SGD) slots() []slot {
 	if r.Momentum == 0 {
 		return nil
 	}
-	return []slot{{"momentum", 0}}
+	return []slot{{name: "momentum"}}
 }
 
 func (r SGD) begin(_ int64, rate float64) coefficients {

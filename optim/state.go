@@ -11,12 +11,12 @@ import (
 const stepName = "step"
 
 // State returns what a checkpoint has to hold beside the parameters: "step" int64 of rank 0, and for each parameter
-// "PATH/SLOT" of the parameter's shape, such as "user/sum". The tensors are shared with the optimiser.
+// "PATH/SLOT" of the parameter's shape, or of its first axis alone where a rule keeps one number for a row, such as "user/sum". The tensors are shared with the optimiser.
 func (o *Optimizer) State() tensor.Map {
 	state := tensor.Map{stepName: tensor.Scalar(o.step)}
 	for path, p := range o.params {
 		for i, s := range o.config.Rule.slots() {
-			state[path+"/"+s.name] = tensor.Of(p.slots[i], p.tensor.Shape()...)
+			state[path+"/"+s.name] = tensor.Of(p.slots[i], s.shape(p.tensor)...)
 		}
 	}
 	return state

@@ -19,8 +19,10 @@ type task struct {
 }
 
 func (o *Optimizer) addDense(p *param, g []float32) {
-	for from := 0; from < len(g); from += taskSize {
-		o.tasks = append(o.tasks, task{p: p, g: g, from: from, to: min(from+taskSize, len(g))})
+	width := max(p.width, 1)
+	size := max(taskSize/width, 1) * width // whole rows
+	for from := 0; from < len(g); from += size {
+		o.tasks = append(o.tasks, task{p: p, g: g, from: from, to: min(from+size, len(g))})
 	}
 }
 
@@ -85,8 +87,13 @@ func (w *worker) update(k *kernel.Set, rule Rule, p *param, from, to int, g []fl
 	}
 	var slots [maxSlots][]float32
 	for i, s := range p.slots {
-		if s != nil {
+		switch {
+		case s == nil:
+		case len(s) == len(p.w):
 			slots[i] = s[from:to]
+		default: // one element for each row
+			width := max(p.width, 1)
+			slots[i] = s[from/width : to/width]
 		}
 	}
 	rule.update(k, &p.c, x, g, slots)

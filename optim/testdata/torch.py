@@ -35,7 +35,27 @@ def adam(w, g, s, t, lr, beta1=0.9, beta2=0.999, eps=1e-8):
     return w + (F(-step) * m) / (np.sqrt(v) / F(root) + F(eps))
 
 
-RULES = {"sgd": sgd, "adagrad": adagrad, "adam": adam}
+# The two rules below are not PyTorch's: row-wise Adagrad adds up squares in their order, FTRL-proximal is algorithm 1 of
+# McMahan et al. 2013.
+def row_adagrad(w, g, s, t, lr, eps=1e-10, initial=0.0):
+    total = F(0)
+    for v in g:
+        total = total + v * v
+    s["sum"] = s.get("sum", F(initial)) + total / F(len(g))
+    return w + (F(-lr) * g) / (np.sqrt(s["sum"]) + F(eps))
+
+
+def ftrl(w, g, s, t, lr, beta=1.0, l1=0.0, l2=0.0):
+    z, n = s.get("z", np.zeros_like(w)), s.get("n", np.zeros_like(w))
+    root = np.sqrt(n + g * g)
+    sigma = (root - np.sqrt(n)) * F(1 / lr)
+    z = z + (g - sigma * w)
+    s["z"], s["n"] = z, n + g * g
+    shrunk = -(z - np.sign(z) * F(l1)) / ((F(beta) + root) * F(1 / lr) + F(l2))
+    return np.where(np.abs(z) <= F(l1), F(0), shrunk)
+
+
+RULES = {"sgd": sgd, "adagrad": adagrad, "adam": adam, "row_adagrad": row_adagrad, "ftrl": ftrl}
 CASES = [
     ("sgd", {}, {}),
     ("sgd momentum", {"momentum": 0.9}, {}),
@@ -47,6 +67,10 @@ CASES = [
     ("adam settings", {"beta1": 0.8, "beta2": 0.99, "eps": 1e-4}, {}),
     ("adam l2", {}, {"l2": 0.01}),
     ("adamw", {}, {"decay": 0.1}),
+    ("row_adagrad", {}, {}),
+    ("row_adagrad settings", {"eps": 1e-3, "initial": 0.1}, {"l2": 0.01}),
+    ("ftrl", {}, {}),
+    ("ftrl settings", {"beta": 0.5, "l1": 0.9, "l2": 0.2}, {}),
 ]
 
 
