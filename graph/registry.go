@@ -11,7 +11,7 @@ func Standard() map[string]*Op {
 		opShape(), opSigmoid(), opSlice(), opSoftmax(), opSoftplus(), opSplit(), opSqrt(), opSqueeze(), opSub(),
 		opTanh(), opTopK(), opTranspose(), opUnsqueeze(), opWhere(),
 		opArgMax(), opCeil(), opCumSum(), opElu(), opErf(), opHardSigmoid(), opLeakyRelu(), opReduceL2(), opReduceMin(),
-		opRound(), opSign(), opTile(),
+		opRound(), opSign(), opTile(), opDropout(), opGatherND(), opOneHot(), opPad(), opRange(),
 	}
 	ops := make(map[string]*Op, len(list))
 	for _, op := range list {
