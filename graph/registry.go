@@ -4,7 +4,7 @@ package graph
 func Standard() map[string]*Op {
 	list := []*Op{
 		opAbs(), opAdd(), opAnd(), opCast(), opClip(), opConcat(), opConstantOfShape(), opDiv(), opEqual(),
-		opExp(), opExpand(), opFloor(), opGather(), opGatherElements(), opGreater(), opGreaterOrEqual(),
+		opExp(), opExpand(), opFloor(), opGather(), opGatherElements(), opGemm(), opGreater(), opGreaterOrEqual(),
 		opIdentity(), opIsInf(), opIsNaN(), opLabelEncoder(), opLess(), opLessOrEqual(), opLog(), opLogSoftmax(),
 		opMatMul(), opMax(), opMin(), opMod(), opMul(), opMurmurHash3(), opNeg(), opNot(), opOr(), opPow(),
 		opReduceMax(), opReduceMean(), opReduceSum(), opRelu(), opReshape(), opScatterElements(), opScatterND(),
