@@ -5,7 +5,7 @@ func Standard() map[string]*Op {
 	list := []*Op{
 		opAbs(), opAdd(), opAnd(), opCast(), opClip(), opConcat(), opConstantOfShape(), opDiv(), opEqual(),
 		opExp(), opExpand(), opFloor(), opGather(), opGatherElements(), opGemm(), opGreater(), opGreaterOrEqual(),
-		opIdentity(), opIsInf(), opIsNaN(), opLabelEncoder(), opLess(), opLessOrEqual(), opLog(), opLogSoftmax(),
+		opIdentity(), opIsInf(), opIsNaN(), opLabelEncoder(), opLayerNormalization(), opLess(), opLessOrEqual(), opLog(), opLogSoftmax(),
 		opMatMul(), opMax(), opMin(), opMod(), opMul(), opMurmurHash3(), opNeg(), opNot(), opOr(), opPow(),
 		opReduceMax(), opReduceMean(), opReduceSum(), opRelu(), opReshape(), opScatterElements(), opScatterND(),
 		opShape(), opSigmoid(), opSlice(), opSoftmax(), opSoftplus(), opSplit(), opSqrt(), opSqueeze(), opSub(),

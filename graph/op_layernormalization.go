@@ -1,0 +1,117 @@
+package graph
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"recsys/tensor"
+)
+
+// LayerNormalization brings x to mean 0 and variance 1 over the axes from axis on, and returns it times scale plus bias
+// (float32; Ba, Kiros and Hinton 2016, equation 4). Scale and bias have the shape of those axes; bias may be nil. The
+// variance is that of the values (divided by their number), epsilon is added to it.
+func (b *Builder) LayerNormalization(x, scale, bias *Value, axis int64, epsilon float32) *Value {
+	attrs := Attrs{"axis": axis, "epsilon": epsilon}
+	if bias == nil {
+		return b.op("LayerNormalization", attrs, x, scale)
+	}
+	return b.op("LayerNormalization", attrs, x, scale, bias)
+}
+
+func opLayerNormalization() *Op {
+	return &Op{
+		Type: "LayerNormalization", Since: 17, Infer: inferLayerNormalization, Kernel: layerNormalizationKernel,
+		Grad: layerNormalizationGrad,
+	}
+}
+
+func inferLayerNormalization(c *InferContext) error {
+	if err := c.Want(2, 3); err != nil {
+		return err
+	}
+	if err := errors.Join(c.WantDType(0, tensor.Float32), c.WantDType(1, tensor.Float32)); err != nil {
+		return err
+	}
+	x := c.In[0].Shape
+	axis, err := Axis(c.Node.Attrs.Int("axis", -1), len(x))
+	if err != nil {
+		return err
+	}
+	for i, name := range []string{"scale", "bias"} {
+		if !c.Has(i + 1) {
+			continue
+		}
+		if err := c.WantDType(i+1, tensor.Float32); err != nil {
+			return err
+		}
+		if got := c.In[i+1].Shape; !got.Same(x[axis:]) {
+			return fmt.Errorf("the %s is %s, x %s wants %s from axis %d on", name, got, x, x[axis:], axis)
+		}
+	}
+	c.Out(0, tensor.Float32, x)
+	return nil
+}
+
+func layerNormalizationKernel(_ *Run, n *Node, in, out []*tensor.Tensor) error {
+	x, scale, y := tensor.MustData[float32](in[0]), tensor.MustData[float32](in[1]), tensor.MustData[float32](out[0])
+	var bias []float32
+	if len(in) > 2 && in[2] != nil {
+		bias = tensor.MustData[float32](in[2])
+	}
+	epsilon := float64(n.Attrs.Float("epsilon", 1e-5))
+	width := len(scale)
+	for at := 0; at < len(x); at += width {
+		normalizeRow(y[at:at+width], x[at:at+width], scale, bias, epsilon)
+	}
+	return nil
+}
+
+// normalizeRow sums in float64: the variance of values far from 0 is a small difference of large numbers.
+func normalizeRow(y, x, scale, bias []float32, epsilon float64) {
+	mean := 0.0
+	for _, v := range x {
+		mean += float64(v)
+	}
+	mean /= float64(len(x))
+	variance := 0.0
+	for _, v := range x {
+		d := float64(v) - mean
+		variance += float64(d * d)
+	}
+	inverse := 1 / math.Sqrt(variance/float64(len(x))+epsilon)
+	for i, v := range x {
+		z := float32(float64((float64(v) - mean) * inverse))
+		y[i] = float32(z * scale[i])
+		if bias != nil {
+			y[i] += bias[i]
+		}
+	}
+}
+
+// layerNormalizationGrad follows from y = z·scale + bias with z = d·s, d = x - mean and s = (mean(d²)+epsilon)^-½:
+//
+//	dx = s·(u - mean(u) - z·mean(u·z)),  u = dy·scale
+func layerNormalizationGrad(c *GradContext) {
+	b, x, scale, g := c.B, c.In(0), c.In(1), c.Upstream(0)
+	first, err := Axis(c.Node.Attrs.Int("axis", -1), len(x.shape))
+	if err != nil {
+		b.Fail(err)
+		return
+	}
+	var axes []int64
+	for i := first; i < len(x.shape); i++ {
+		axes = append(axes, int64(i))
+	}
+	d := b.Sub(x, b.ReduceMean(x, axes, true))
+	variance := b.ReduceMean(b.Mul(d, d), axes, true)
+	s := b.Div(b.Float32(1), b.Sqrt(b.Add(variance, b.Float32(c.Node.Attrs.Float("epsilon", 1e-5)))))
+	z := b.Mul(d, s)
+	u := b.Mul(g, scale)
+	along := b.Mul(z, b.ReduceMean(b.Mul(u, z), axes, true))
+	c.Set(0, b.Mul(s, b.Sub(b.Sub(u, b.ReduceMean(u, axes, true)), along)))
+	c.SetBroadcast(1, b.Mul(g, z))
+	if len(c.Node.Inputs) > 2 && c.Node.Inputs[2] != nil {
+		c.SetBroadcast(2, g)
+	}
+}
