@@ -8,6 +8,7 @@ import (
 
 	"recsys/graph"
 	"recsys/graph/exec"
+	"recsys/internal/parallel"
 	"recsys/metric"
 	"recsys/tensor"
 	"recsys/train"
@@ -31,7 +32,7 @@ func Scores(
 		out[output.Name] = make([]float32, len(rows))
 	}
 	blocks := slices.Collect(slices.Chunk(rows, rowBlock))
-	err = parallel(o.Workers, len(blocks), func(i int) error {
+	err = parallel.Do(o.Workers, len(blocks), func(i int) error {
 		in, err := e.Inputs(g, blocks[i])
 		if err != nil {
 			return err

@@ -7,11 +7,10 @@ import (
 	"math"
 	"runtime"
 	"slices"
-	"sync"
-	"sync/atomic"
 
 	"recsys/graph/exec"
 	"recsys/graph/kernel"
+	"recsys/internal/parallel"
 	"recsys/metric"
 	"recsys/model"
 	"recsys/tensor"
@@ -74,7 +73,7 @@ func Retrieval(
 	v := &evaluation{r: r, e: e, known: known, plan: plan, o: o}
 	blocks := slices.Collect(slices.Chunk(queries, usersAtOnce(r.Items.Dim(0))))
 	lists := make([][][]int, len(blocks))
-	err = parallel(o.Workers, len(blocks), func(i int) error {
+	err = parallel.Do(o.Workers, len(blocks), func(i int) error {
 		var err error
 		lists[i], err = v.block(ctx, blocks[i])
 		return err
@@ -189,25 +188,4 @@ func (v *evaluation) mask(scores []float32, user int32) {
 			scores[item] = none
 		}
 	}
-}
-
-// parallel calls f(0) to f(n-1) on up to workers goroutines and returns the error of the smallest i that failed.
-func parallel(workers, n int, f func(i int) error) error {
-	errs := make([]error, n)
-	var next atomic.Int64
-	var wg sync.WaitGroup
-	for range min(workers, n) {
-		wg.Go(func() {
-			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
-				errs[i] = f(i)
-			}
-		})
-	}
-	wg.Wait()
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"recsys/graph/exec"
 	"recsys/graph/grad"
+	"recsys/internal/parallel"
 	"recsys/internal/portable"
 	"recsys/tensor"
 )
@@ -158,7 +159,7 @@ func (tr *trainer) batch(ctx context.Context, batch []int32) (float64, error) {
 			from = to
 		}
 		wave := tr.workers[:n]
-		if err := parallel(n, n, func(i int) error { return wave[i].run(ctx, tr.o.Kernels, tr.slots) }); err != nil {
+		if err := parallel.Do(n, n, func(i int) error { return wave[i].run(ctx, tr.o.Kernels, tr.slots) }); err != nil {
 			return 0, err
 		}
 		for _, w := range wave {
@@ -167,7 +168,7 @@ func (tr *trainer) batch(ctx context.Context, batch []int32) (float64, error) {
 		if math.IsNaN(loss) || math.IsInf(loss, 0) {
 			return 0, &LossError{Step: tr.steps, Loss: loss}
 		}
-		err := parallel(len(tr.workers), len(tr.sum), func(i int) error {
+		err := parallel.Do(len(tr.workers), len(tr.sum), func(i int) error {
 			for _, w := range wave {
 				tr.sum[i].merge(tr.o.Kernels, &w.grads[i])
 			}

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"recsys/internal/parallel"
 	"recsys/optim"
 	"recsys/tensor"
 )
@@ -41,7 +42,7 @@ func newUpdater(o Options, slots []slot, sums []gradient) (*updater, error) {
 
 // step updates the parameters by the sums.
 func (u *updater) step(workers int, sums []gradient) error {
-	err := parallel(workers, len(sums), func(i int) error {
+	err := parallel.Do(workers, len(sums), func(i int) error {
 		sums[i].densify()
 		if sums[i].dense == nil {
 			return u.sort(i, sums[i].rows)

@@ -2,8 +2,6 @@ package train
 
 import (
 	"context"
-	"sync"
-	"sync/atomic"
 
 	"recsys/graph/exec"
 	"recsys/graph/kernel"
@@ -43,35 +41,6 @@ func (w *worker) run(ctx context.Context, k *kernel.Set, slots []slot) error {
 	for i, s := range slots {
 		w.grads[i].reset()
 		w.grads[i].collect(k, s, out)
-	}
-	return nil
-}
-
-// parallel calls f(0) to f(n-1) on up to workers goroutines and returns the error of the smallest i that failed.
-func parallel(workers, n int, f func(i int) error) error {
-	if workers = min(workers, n); workers <= 1 {
-		for i := range n {
-			if err := f(i); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	errs := make([]error, n)
-	var next atomic.Int64
-	var wg sync.WaitGroup
-	for range workers {
-		wg.Go(func() {
-			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
-				errs[i] = f(i)
-			}
-		})
-	}
-	wg.Wait()
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
 	}
 	return nil
 }

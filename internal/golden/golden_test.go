@@ -83,18 +83,12 @@ func TestGoldenRepository(t *testing.T) {
 
 // TestGoldenWithoutFMA makes the repository on a processor that seems to have no fused multiply-add.
 func TestGoldenWithoutFMA(t *testing.T) {
-	if testing.Short() {
-		t.Skip("makes the repository a second time")
-	}
-	if os.Getenv("RECSYS_GOLDEN_CHILD") != "" {
-		t.Skip("runs in the parent only")
-	}
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(t.Context(), exe, "-test.run=^TestGoldenRepository$")
-	cmd.Env = append(os.Environ(), "GODEBUG=cpu.fma=off,cpu.avx2=off", "RECSYS_GOLDEN_CHILD=1")
+	cmd.Env = append(os.Environ(), "GODEBUG=cpu.fma=off,cpu.avx2=off")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("without FMA: %v\n%s", err, out)
 	}
