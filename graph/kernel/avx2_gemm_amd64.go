@@ -16,23 +16,45 @@ type tile func(kc int, a *float32, ars, aks int, b *float32, bks int, c *float32
 
 // avx2Gemm computes every element of C as one chain of fused multiply-adds over k, broken only between blocks of
 // blockK, whose results are added in order: the same bits whatever the tile that the element falls into.
-func avx2Gemm(buffers *pool, g Gemm) {
-	g.check()
-	switch {
-	case g.M == 0 || g.N == 0:
-		return
-	case g.K == 0:
-		g.clearC()
-		return
-	case g.N == 1:
-		avx2Column(buffers, g)
-		return
-	case g.M == 1 && !g.TransB && g.N >= streamCols && (g.LDA == 1 || !g.TransA):
-		avx2Row(buffers, g)
+func avx2Gemm(s *Set, g Gemm) {
+	g.check("avx2")
+	if g.M == 0 || g.N == 0 {
 		return
 	}
-	// B is read in place when it is so few times that packing does not pay.
-	direct := !g.TransB && g.M <= 2*tileRows
+	if g.K > 0 && g.N > 1 && !wideRow(&g) {
+		avx2Blocks(s, g)
+		return
+	}
+	avx2Product(s, g)
+	g.finish(s, 0, g.M, 0, g.N)
+}
+
+// avx2Product computes a product without bias and activation.
+func avx2Product(s *Set, g Gemm) {
+	switch {
+	case g.K == 0:
+		g.clearC()
+	case g.N == 1:
+		if g.Packed != nil {
+			g.B, g.LDB, g.TransB = g.Packed.data, 1, false
+		}
+		avx2Column(s, g)
+	case wideRow(&g):
+		avx2Row(s, g)
+	default:
+		g.Bias, g.Activation = nil, Linear
+		avx2Blocks(s, g)
+	}
+}
+
+// wideRow tells the products that read B row by row.
+func wideRow(g *Gemm) bool {
+	return g.M == 1 && g.N >= streamCols && g.Packed == nil && !g.TransB && (g.LDA == 1 || !g.TransA)
+}
+
+// avx2Blocks computes C block by block. B is read in place when it is so few times that packing does not pay.
+func avx2Blocks(s *Set, g Gemm) {
+	direct := !g.TransB && g.M <= 2*tileRows && g.Packed == nil
 	sizeB := blockK * tileCols
 	if !direct {
 		sizeB = min(blockK, g.K) * min(blockCols, ceil(g.N, tileCols)*tileCols)
@@ -41,8 +63,8 @@ func avx2Gemm(buffers *pool, g Gemm) {
 	if g.TransA && g.N > 2*tileCols {
 		sizeA = min(blockK, g.K) * min(blockRows, ceil(g.M, tileRows)*tileRows)
 	}
-	buf := buffers.get(sizeB + sizeA + tileRows*tileCols)
-	w := avx2Work{Gemm: g, direct: direct, packB: buf.data[:sizeB], packA: buf.data[sizeB : sizeB+sizeA]}
+	buf := s.buffers.get(sizeB + sizeA + tileRows*tileCols)
+	w := avx2Work{Gemm: g, set: s, direct: direct, packB: buf.data[:sizeB], packA: buf.data[sizeB : sizeB+sizeA]}
 	w.scratch = (*[tileRows * tileCols]float32)(buf.data[sizeB+sizeA:])
 	for k := 0; k < g.K; k += blockK {
 		w.k, w.kc, w.add = k, min(blockK, g.K-k), g.Accumulate || k > 0
@@ -50,12 +72,13 @@ func avx2Gemm(buffers *pool, g Gemm) {
 			w.columns(j, min(blockCols, g.N-j))
 		}
 	}
-	buffers.put(buf)
+	s.buffers.put(buf)
 }
 
 // avx2Work is one product under way: the block of k that is being added.
 type avx2Work struct {
 	Gemm
+	set          *Set
 	direct       bool
 	packB, packA []float32
 	scratch      *[tileRows * tileCols]float32
@@ -65,9 +88,13 @@ type avx2Work struct {
 
 // columns computes n columns of C from column j on.
 func (w *avx2Work) columns(j, n int) {
-	if !w.direct {
-		w.packColumns(j, n)
-	} else if rest := n % tileCols; rest > 0 {
+	rest := n % tileCols
+	switch {
+	case w.Packed != nil:
+		w.packB = w.Packed.data[w.k*ceil(w.N, tileCols)*tileCols+j*w.kc:]
+	case !w.direct:
+		w.packColumns(w.packB, j, n)
+	case rest > 0:
 		w.packPanel(w.packB, j+n-rest, rest)
 	}
 	for i := 0; i < w.M; i += blockRows {
@@ -95,6 +122,9 @@ func (w *avx2Work) block(i, m, j, n int) {
 			r += h
 		}
 		p += width
+	}
+	if w.k+w.kc == w.K {
+		w.finish(w.set, i, m, j, n)
 	}
 }
 
@@ -168,9 +198,9 @@ func avx2Tile(rows, cols int) tile {
 }
 
 // avx2Row computes a wide row of C from few rows of B at a time. The last columns go the general way.
-func avx2Row(buffers *pool, g Gemm) {
+func avx2Row(s *Set, g Gemm) {
 	last := (g.N - 8) / 8 * 8
-	buf := buffers.get(streamCols)
+	buf := s.buffers.get(streamCols)
 	for k := 0; k < g.K; k += blockK {
 		a := g.A[k : k+min(blockK, g.K-k)]
 		for j := 0; j < last; j += streamCols {
@@ -186,9 +216,9 @@ func avx2Row(buffers *pool, g Gemm) {
 			}
 		}
 	}
-	buffers.put(buf)
+	s.buffers.put(buf)
 	g.N, g.B, g.C = g.N-last, g.B[last:], g.C[last:]
-	avx2Gemm(buffers, g)
+	avx2Product(s, g)
 }
 
 // avx2RowBlock adds a·b to c, for each element in ascending order of k by fused multiply-add.
@@ -204,12 +234,12 @@ func avx2RowBlock(c, a, b []float32, ldb int) {
 
 // avx2Column computes a product with one column: rows of A times a vector, or its rows added up when A is
 // transposed.
-func avx2Column(buffers *pool, g Gemm) {
+func avx2Column(s *Set, g Gemm) {
 	if g.TransA && g.M > 1 {
-		avx2Gathered(buffers, g)
+		avx2Gathered(s, g)
 		return
 	}
-	buf := buffers.get(2 * g.K)
+	buf := s.buffers.get(2 * g.K)
 	y := g.B
 	if !g.TransB && g.LDB > 1 {
 		y = strided(buf.data[:g.K], g.B, g.LDB)
@@ -225,7 +255,7 @@ func avx2Column(buffers *pool, g Gemm) {
 		}
 		g.C[i*g.LDC] = v
 	}
-	buffers.put(buf)
+	s.buffers.put(buf)
 }
 
 // strided copies every step-th element of src.
@@ -237,18 +267,18 @@ func strided(dst, src []float32, step int) []float32 {
 }
 
 // avx2Gathered computes the column C = Aᵀ·B as the row Cᵀ = Bᵀ·A.
-func avx2Gathered(buffers *pool, g Gemm) {
-	buf := buffers.get(g.M)
+func avx2Gathered(s *Set, g Gemm) {
+	buf := s.buffers.get(g.M)
 	row := Gemm{
 		TransA: !g.TransB, M: 1, N: g.M, K: g.K,
 		A: g.B, LDA: g.LDB, B: g.A, LDB: g.LDA, C: buf.data[:g.M], LDC: g.M,
 	}
-	avx2Gemm(buffers, row)
+	avx2Product(s, row)
 	for i, v := range row.C {
 		if g.Accumulate {
 			v += g.C[i*g.LDC]
 		}
 		g.C[i*g.LDC] = v
 	}
-	buffers.put(buf)
+	s.buffers.put(buf)
 }

@@ -1,16 +1,36 @@
 package kernel
 
+// avx2Pack lays B out as blocks of k, each with all its panels; a column as it is.
+func avx2Pack(g Gemm) *Packed {
+	if g.N == 1 {
+		p := g.newPacked("avx2", g.K)
+		if g.TransB {
+			copy(p.data, g.B)
+		} else {
+			strided(p.data, g.B, g.LDB)
+		}
+		return p
+	}
+	p := g.newPacked("avx2", g.K*ceil(g.N, tileCols)*tileCols)
+	w := avx2Work{Gemm: g}
+	for w.k = 0; w.k < g.K; w.k += blockK {
+		w.kc = min(blockK, g.K-w.k)
+		w.packColumns(p.data[w.k*ceil(g.N, tileCols)*tileCols:], 0, g.N)
+	}
+	return p
+}
+
 // packColumns writes n columns of B from column j on as panels.
-func (w *avx2Work) packColumns(j, n int) {
+func (w *avx2Work) packColumns(dst []float32, j, n int) {
 	p := 0
 	if whole := n / tileCols; !w.TransB && whole > 0 {
 		for k := range w.kc {
-			avx2PackRow(whole, &w.packB[k*tileCols], 4*tileCols*w.kc, &w.B[(w.k+k)*w.LDB+j])
+			avx2PackRow(whole, &dst[k*tileCols], 4*tileCols*w.kc, &w.B[(w.k+k)*w.LDB+j])
 		}
 		p = whole * tileCols
 	}
 	for ; p < n; p += tileCols {
-		w.packPanel(w.packB[p*w.kc:], j+p, min(tileCols, n-p))
+		w.packPanel(dst[p*w.kc:], j+p, min(tileCols, n-p))
 	}
 }
 

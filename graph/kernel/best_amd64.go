@@ -12,10 +12,9 @@ func Best() *Set {
 
 // avx2 returns the set for processors with AVX2 and FMA. Exp, Log, Tanh and Sigmoid are within 2.5 ulp.
 func avx2() *Set {
-	buffers := &pool{}
-	return &Set{
+	s := &Set{
 		Name:      "avx2",
-		Gemm:      func(g Gemm) { avx2Gemm(buffers, g) },
+		Pack:      avx2Pack,
 		Exp:       avx2Unary(avx2Exp),
 		Log:       avx2Unary(avx2Log),
 		Tanh:      avx2Unary(avx2Tanh),
@@ -35,4 +34,6 @@ func avx2() *Set {
 		Adagrad:   avx2AdagradOf,
 		Adam:      avx2AdamOf,
 	}
+	s.Gemm = func(g Gemm) { avx2Gemm(s, g) }
+	return s
 }

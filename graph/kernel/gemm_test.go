@@ -209,16 +209,3 @@ func TestGemmSpecialValues(t *testing.T) {
 		}
 	}
 }
-
-func TestGemmRefusesShortSlices(t *testing.T) {
-	for _, set := range kernel.Sets() {
-		func() {
-			defer func() {
-				if recover() == nil {
-					t.Errorf("%s: a product that exceeds its slices was computed", set.Name)
-				}
-			}()
-			set.Gemm(kernel.Gemm{M: 4, N: 4, K: 4, A: make([]float32, 16), B: make([]float32, 15), C: make([]float32, 16), LDA: 4, LDB: 4, LDC: 4})
-		}()
-	}
-}

@@ -9,10 +9,9 @@ import (
 // Portable returns the set in plain Go, which gives the same bits on every platform: products are rounded before
 // they are added, sums run in an order that depends on lengths alone, and functions come from internal/portable.
 func Portable() *Set {
-	buffers := &pool{}
-	return &Set{
+	s := &Set{
 		Name:      "portable",
-		Gemm:      func(g Gemm) { portableGemm(buffers, g) },
+		Pack:      portablePack,
 		Exp:       mapWith(portable.Exp32),
 		Log:       mapWith(portable.Log32),
 		Tanh:      mapWith(portable.Tanh32),
@@ -32,6 +31,8 @@ func Portable() *Set {
 		Adagrad:   portableAdagrad,
 		Adam:      portableAdam,
 	}
+	s.Gemm = func(g Gemm) { portableGemm(s, g) }
+	return s
 }
 
 func mapWith(f func(float32) float32) func(y, x []float32) {

@@ -2,22 +2,35 @@ package kernel
 
 // portableGemm adds the products of an element of C in ascending order of k, whatever the shapes: blocking changes
 // the order in which elements are visited, never the bits.
-func portableGemm(buffers *pool, g Gemm) {
-	g.check()
+func portableGemm(s *Set, g Gemm) {
+	g.check("portable")
 	if g.M == 0 || g.N == 0 {
 		return
 	}
 	g.clearC()
-	if g.K == 0 {
-		return
-	}
-	if g.M < 4 {
+	switch {
+	case g.K == 0:
+	case g.M < 4 && g.Packed == nil:
 		portableFewRows(g)
-		return
+	default:
+		portableRows(&s.buffers, g)
 	}
-	buf := buffers.get(g.K * (ceil(g.N, 4)*4 + 2))
-	packed, pair := buf.data[:g.K*ceil(g.N, 4)*4], buf.data[g.K*ceil(g.N, 4)*4:]
-	packB4(packed, g)
+	g.finish(s, 0, g.M, 0, g.N)
+}
+
+// portableRows goes through a packed B two rows of A at a time.
+func portableRows(buffers *pool, g Gemm) {
+	size := g.K * ceil(g.N, 4) * 4
+	if g.Packed != nil {
+		size = 0
+	}
+	buf := buffers.get(2*g.K + size)
+	pair, packed := buf.data[:2*g.K], buf.data[2*g.K:2*g.K+size]
+	if g.Packed != nil {
+		packed = g.Packed.data
+	} else {
+		packB4(packed, &g)
+	}
 	for i := 0; i < g.M; i += 2 {
 		packA2(pair, g, i)
 		for j := 0; j < g.N; j += 4 {
@@ -27,10 +40,16 @@ func portableGemm(buffers *pool, g Gemm) {
 	buffers.put(buf)
 }
 
+func portablePack(g Gemm) *Packed {
+	p := g.newPacked("portable", g.K*ceil(g.N, 4)*4)
+	packB4(p.data, &g)
+	return p
+}
+
 func ceil(a, b int) int { return (a + b - 1) / b }
 
 // packB4 writes B as panels of four columns, [N/4][K][4], with zeros beyond N.
-func packB4(dst []float32, g Gemm) {
+func packB4(dst []float32, g *Gemm) {
 	for j := 0; j < g.N; j += 4 {
 		panel := dst[j*g.K : (j+4)*g.K]
 		w := min(4, g.N-j)

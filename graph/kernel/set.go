@@ -6,8 +6,10 @@ package kernel
 type Set struct {
 	// Name tells which it is: "portable", "avx2".
 	Name string
-	// Gemm computes C = op(A)·op(B), or C += op(A)·op(B) with g.Accumulate.
+	// Gemm computes a matrix product. Pack lays out the right-hand side of g, of which only B, LDB, TransB, N and K
+	// matter, for g.Packed of any number of products by this set; it copies what it needs.
 	Gemm func(g Gemm)
+	Pack func(g Gemm) *Packed
 	// Exp, Log, Tanh and Sigmoid compute y[i] = f(x[i]) within 2.5 ulp; y may be x.
 	Exp, Log, Tanh, Sigmoid func(y, x []float32)
 	// Add, Sub and Mul compute z[i] = x[i] ∘ y[i]; z may be x or y.
@@ -35,6 +37,8 @@ type Set struct {
 	Transpose func(y, x []float32, rows, cols int)
 	// Max returns the greatest element of x, which must not be empty; NaN if there is one.
 	Max func(x []float32) float32
+
+	buffers pool // of Gemm
 }
 
 // AdamScalars are what all elements of an Adam step share.
