@@ -87,12 +87,16 @@ func gemmKernel(r *Run, n *Node, in, out []*tensor.Tensor) error {
 	if g.TransA {
 		g.K = in[0].Dim(0)
 	}
+	alpha, beta := n.Attrs.Float("alpha", 1), n.Attrs.Float("beta", 1)
+	biased := len(in) > 2 && in[2] != nil && beta != 0
+	if biased && alpha == 1 && beta == 1 && in[2].Rank() > 0 && in[2].Len() == g.N && in[2].Dim(-1) == g.N {
+		g.Bias, biased = tensor.MustData[float32](in[2]), false
+	}
 	r.Kernels.Gemm(g)
-	if alpha := n.Attrs.Float("alpha", 1); alpha != 1 {
+	if alpha != 1 {
 		r.Kernels.Scale(y, alpha, y)
 	}
-	beta := n.Attrs.Float("beta", 1)
-	if len(in) < 3 || in[2] == nil || beta == 0 {
+	if !biased {
 		return nil
 	}
 	bias := tensor.MustData[float32](in[2])
