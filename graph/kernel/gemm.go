@@ -121,6 +121,7 @@ func (s *Set) activation(a Activation) func(y, x []float32) {
 		return s.Sigmoid
 	case Tanh:
 		return s.Tanh
+	case Linear:
 	}
 	return nil
 }
