@@ -39,7 +39,7 @@ func load(ctx context.Context, dir string, o Options) (map[string]*model, error)
 	names := closure(repo, o.Models)
 	var errs []error
 	for _, f := range repo.Check() {
-		if f.Rule != ensemble.RulePolicy && (o.Models == nil || slices.Contains(names, topFolder(f.File))) {
+		if f.Severity() == ensemble.SeverityError && (o.Models == nil || slices.Contains(names, topFolder(f.File))) {
 			errs = append(errs, errors.New(f.String()))
 		}
 	}

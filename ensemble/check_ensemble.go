@@ -66,6 +66,13 @@ func (c *checker) ensemble(r *Repository) {
 			c.add(RuleMapping, fmt.Sprintf("input %q", in.Name), "map it to a step's input or remove it", "no step uses it")
 		}
 	}
+	for _, name := range slices.Sorted(maps.Keys(wires)) {
+		named := func(t TensorConfig) bool { return t.Name == name }
+		if !used[name] && !slices.ContainsFunc(cfg.Inputs, named) && !slices.ContainsFunc(cfg.Outputs, named) {
+			c.add(RuleMapping, fmt.Sprintf("tensor %q", name), "remove its output_map or make it an output of the ensemble",
+				"%s makes it, but no step reads it and it is no output", wires[name].maker)
+		}
+	}
 	c.order(wires)
 }
 

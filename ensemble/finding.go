@@ -18,6 +18,24 @@ type Finding struct {
 	Remedy  string
 }
 
+// Severity says what a finding leads to.
+type Severity string
+
+// The severities.
+const (
+	SeverityError   Severity = "error"   // Triton refuses to load the model, or the gateway to serve it
+	SeverityWarning Severity = "warning" // the model loads and does harm later
+)
+
+// Severity returns what the finding leads to, which its rule decides.
+func (f Finding) Severity() Severity {
+	switch f.Rule {
+	case RulePolicy, RuleOutput:
+		return SeverityWarning
+	}
+	return SeverityError
+}
+
 // The rules. Triton refuses to load a model that breaks one, unless said otherwise.
 const (
 	RuleConfig       = "config"         // config.pbtxt is there and readable
@@ -41,10 +59,10 @@ const (
 	RuleManifest     = "manifest"       // recsys.json agrees with the configuration; Triton does not look at it
 )
 
-// String returns "file: field: message; remedy [rule]".
+// String returns "severity: file: field: message; remedy [rule]".
 func (f Finding) String() string {
 	var b strings.Builder
-	b.WriteString(f.File)
+	b.WriteString(string(f.Severity()) + ": " + f.File)
 	if f.Field != "" {
 		b.WriteString(": " + f.Field)
 	}

@@ -16,26 +16,34 @@ type checkCmd struct {
 	JSON       bool   `help:"Print findings as JSON lines."`
 }
 
-// Run prints what Triton or the gateway would refuse.
+// Run prints what Triton or the gateway would refuse, which is a failure, and what would load and do harm, which is not.
 func (c checkCmd) Run(o output) error {
 	findings, err := ensemble.Validate(c.Repository)
 	if err != nil {
 		return err
 	}
 	findings = append(findings, c.rows()...)
+	errs := 0
 	for _, f := range findings {
+		if f.Severity() == ensemble.SeverityError {
+			errs++
+		}
 		if c.JSON {
-			if err := printJSON(o.out, f); err != nil {
+			line := struct {
+				Severity ensemble.Severity
+				ensemble.Finding
+			}{f.Severity(), f}
+			if err := printJSON(o.out, line); err != nil {
 				return err
 			}
 			continue
 		}
 		fmt.Fprintln(o.out, f)
 	}
-	if len(findings) > 0 {
-		return fmt.Errorf("%d findings in %s", len(findings), c.Repository)
+	if errs > 0 {
+		return fmt.Errorf("%d errors and %d warnings in %s", errs, len(findings)-errs, c.Repository)
 	}
-	if !c.JSON {
+	if !c.JSON && len(findings) == 0 {
 		fmt.Fprintln(o.out, "no findings")
 	}
 	return nil
