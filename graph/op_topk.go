@@ -3,6 +3,7 @@ package graph
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 
 	"recsys/tensor"
@@ -43,14 +44,14 @@ func opTopK() *Op {
 			c.Out(1, tensor.Int64, shape)
 			return nil
 		},
-		Kernel: func(_ *Run, n *Node, in, out []*tensor.Tensor) error {
+		Kernel: func(r *Run, n *Node, in, out []*tensor.Tensor) error {
 			switch in[0].DType() {
 			case tensor.Float32:
-				return topK[float32](n, in[0], out)
+				return topK(r, n, in[0], out, topKRow)
 			case tensor.Int64:
-				return topK[int64](n, in[0], out)
+				return topK[int64](r, n, in[0], out, nil)
 			case tensor.Int32:
-				return topK[int32](n, in[0], out)
+				return topK[int32](r, n, in[0], out, nil)
 			default:
 				return fmt.Errorf("no kernel for %s", in[0].DType())
 			}
@@ -68,7 +69,10 @@ func opTopK() *Op {
 
 type number interface{ float32 | int64 | int32 }
 
-func topK[T number](n *Node, in *tensor.Tensor, out []*tensor.Tensor) error {
+// topK selects along the node's axis: adjacent elements by row where there is such a function, others by a heap.
+func topK[T number](
+	r *Run, n *Node, in *tensor.Tensor, out []*tensor.Tensor, row func(r *Run, values []T, ids []int64, x []T, largest bool) error,
+) error {
 	x, y, ids := tensor.MustData[T](in), tensor.MustData[T](out[0]), tensor.MustData[int64](out[1])
 	axis, err := Axis(n.Attrs.Int("axis", -1), in.Rank())
 	if err != nil || len(y) == 0 {
@@ -80,6 +84,12 @@ func topK[T number](n *Node, in *tensor.Tensor, out []*tensor.Tensor) error {
 	}
 	largest := n.Attrs.Int("largest", 1) != 0
 	for at, to := 0, 0; at < len(x); at, to = at+size*inner, to+k*inner {
+		if inner == 1 && row != nil && size <= math.MaxUint32 {
+			if err := row(r, y[to:to+k], ids[to:to+k], x[at:at+size], largest); err != nil {
+				return err
+			}
+			continue
+		}
 		for i := range inner {
 			s := selection[T]{
 				values: y[to+i:], ids: ids[to+i:], stride: inner, k: k, largest: largest,

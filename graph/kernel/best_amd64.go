@@ -29,6 +29,7 @@ func avx2() *Set {
 		Sum:       avx2SumOf,
 		Dot:       avx2DotOf,
 		Max:       avx2MaxOf,
+		Beyond:    avx2BeyondOf,
 		Transpose: avx2Transpose,
 		Gather:    avx2GatherOf,
 		Adagrad:   avx2AdagradOf,

@@ -26,6 +26,7 @@ func Portable() *Set {
 		Sum:       portableSum,
 		Dot:       portableDot,
 		Max:       portableMax,
+		Beyond:    portableBeyond,
 		Transpose: portableTranspose,
 		Gather:    portableGather,
 		Adagrad:   portableAdagrad,

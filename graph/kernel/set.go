@@ -37,6 +37,9 @@ type Set struct {
 	Transpose func(y, x []float32, rows, cols int)
 	// Max returns the greatest element of x, which must not be empty; NaN if there is one.
 	Max func(x []float32) float32
+	// Beyond writes to at the ascending positions of elements of x above limit (below it with below) and NaNs, until
+	// x ends or fewer than 32 places are left. It returns how many it found among how many it read.
+	Beyond func(at []uint64, x []float32, limit float32, below bool) (found, read int)
 
 	buffers pool // of Gemm
 }
