@@ -35,10 +35,8 @@ func avx2Product(s *Set, g Gemm) {
 	case g.K == 0:
 		g.clearC()
 	case g.N == 1:
-		if g.Packed != nil {
-			g.B, g.LDB, g.TransB = g.Packed.data, 1, false
-		}
-		avx2Column(s, g)
+		g.Bias, g.Activation = nil, Linear
+		column(s, g)
 	case wideRow(&g):
 		avx2Row(s, g)
 	default:
@@ -230,55 +228,4 @@ func avx2RowBlock(c, a, b []float32, ldb int) {
 	for ; k < len(a); k++ {
 		avx2Row1(len(c)/8, &c[0], &a[k], &b[k*ldb], 4*ldb)
 	}
-}
-
-// avx2Column computes a product with one column: rows of A times a vector, or its rows added up when A is
-// transposed.
-func avx2Column(s *Set, g Gemm) {
-	if g.TransA && g.M > 1 {
-		avx2Gathered(s, g)
-		return
-	}
-	buf := s.buffers.get(2 * g.K)
-	y := g.B
-	if !g.TransB && g.LDB > 1 {
-		y = strided(buf.data[:g.K], g.B, g.LDB)
-	}
-	for i := range g.M {
-		x := g.A[i*g.LDA:]
-		if g.TransA && g.LDA > 1 {
-			x = strided(buf.data[g.K:2*g.K], g.A, g.LDA)
-		}
-		v := avx2DotOf(x[:g.K], y)
-		if g.Accumulate {
-			v += g.C[i*g.LDC]
-		}
-		g.C[i*g.LDC] = v
-	}
-	s.buffers.put(buf)
-}
-
-// strided copies every step-th element of src.
-func strided(dst, src []float32, step int) []float32 {
-	for k := range dst {
-		dst[k] = src[k*step]
-	}
-	return dst
-}
-
-// avx2Gathered computes the column C = Aᵀ·B as the row Cᵀ = Bᵀ·A.
-func avx2Gathered(s *Set, g Gemm) {
-	buf := s.buffers.get(g.M)
-	row := Gemm{
-		TransA: !g.TransB, M: 1, N: g.M, K: g.K,
-		A: g.B, LDA: g.LDB, B: g.A, LDB: g.LDA, C: buf.data[:g.M], LDC: g.M,
-	}
-	avx2Product(s, row)
-	for i, v := range row.C {
-		if g.Accumulate {
-			v += g.C[i*g.LDC]
-		}
-		g.C[i*g.LDC] = v
-	}
-	s.buffers.put(buf)
 }

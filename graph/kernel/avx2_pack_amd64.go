@@ -3,13 +3,7 @@ package kernel
 // avx2Pack lays B out as blocks of k, each with all its panels; a column as it is.
 func avx2Pack(g Gemm) *Packed {
 	if g.N == 1 {
-		p := g.newPacked("avx2", g.K)
-		if g.TransB {
-			copy(p.data, g.B)
-		} else {
-			strided(p.data, g.B, g.LDB)
-		}
-		return p
+		return packColumn(g, "avx2")
 	}
 	p := g.newPacked("avx2", g.K*ceil(g.N, tileCols)*tileCols)
 	w := avx2Work{Gemm: g}

@@ -4,10 +4,20 @@ import "golang.org/x/sys/cpu"
 
 // Best returns the fastest set that this processor can run.
 func Best() *Set {
-	if !cpu.X86.HasAVX2 || !cpu.X86.HasFMA {
-		return Portable()
+	sets := Sets()
+	return sets[len(sets)-1]
+}
+
+// Sets returns every set that this machine can run, [Portable] first and [Best] last. Tests run all of them.
+func Sets() []*Set {
+	sets := []*Set{Portable()}
+	if cpu.X86.HasAVX2 && cpu.X86.HasFMA {
+		sets = append(sets, avx2())
 	}
-	return avx2()
+	if cpu.X86.HasAVX512F && cpu.X86.HasAVX512DQ && cpu.X86.HasAVX512BW && cpu.X86.HasAVX512VL && cpu.X86.HasFMA {
+		sets = append(sets, avx512())
+	}
+	return sets
 }
 
 // avx2 returns the set for processors with AVX2 and FMA. Exp, Log, Tanh and Sigmoid are within 2.5 ulp.
@@ -36,5 +46,15 @@ func avx2() *Set {
 		Adam:      avx2AdamOf,
 	}
 	s.Gemm = func(g Gemm) { avx2Gemm(s, g) }
+	return s
+}
+
+// avx512 returns the set for processors with AVX-512 F, DQ, BW and VL; what it does not have of its own is that of
+// avx2.
+func avx512() *Set {
+	s := avx2()
+	s.Name = "avx512"
+	s.Pack = avx512Pack
+	s.Gemm = func(g Gemm) { avx512Gemm(s, g) }
 	return s
 }

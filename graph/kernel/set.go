@@ -1,10 +1,11 @@
 package kernel
 
-//go:generate go run gen.go gen_math.go
+//go:generate go run gen.go gen_math.go gen_asm.go
+//go:generate go run gen_avx512.go gen_asm.go
 
 // Set is one implementation of every kernel. Sets are immutable.
 type Set struct {
-	// Name tells which it is: "portable", "avx2".
+	// Name tells which it is: "portable", "avx2", "avx512".
 	Name string
 	// Gemm computes a matrix product. Pack lays out the right-hand side of g, of which only B, LDB, TransB, N and K
 	// matter, for g.Packed of any number of products by this set; it copies what it needs.
@@ -46,12 +47,3 @@ type Set struct {
 
 // AdamScalars are what all elements of an Adam step share.
 type AdamScalars struct{ Rate, Gain1, Keep2, Gain2, Correction, Epsilon float32 }
-
-// Sets returns every set that this machine can run, [Portable] first and [Best] last. Tests run all of them.
-func Sets() []*Set {
-	sets := []*Set{Portable()}
-	if best := Best(); best.Name != sets[0].Name {
-		sets = append(sets, best)
-	}
-	return sets
-}

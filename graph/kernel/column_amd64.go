@@ -1,0 +1,66 @@
+package kernel
+
+// column computes a product with one column, packed or not: rows of A times a vector by s.Dot, or its rows added up
+// when A is transposed.
+func column(s *Set, g Gemm) {
+	if g.Packed != nil {
+		g.B, g.LDB, g.TransB, g.Packed = g.Packed.data, 1, false, nil
+	}
+	if g.TransA && g.M > 1 {
+		columnOfRows(s, g)
+		return
+	}
+	buf := s.buffers.get(2 * g.K)
+	y := g.B
+	if !g.TransB && g.LDB > 1 {
+		y = strided(buf.data[:g.K], g.B, g.LDB)
+	}
+	for i := range g.M {
+		x := g.A[i*g.LDA:]
+		if g.TransA && g.LDA > 1 {
+			x = strided(buf.data[g.K:2*g.K], g.A, g.LDA)
+		}
+		v := s.Dot(x[:g.K], y[:g.K])
+		if g.Accumulate {
+			v += g.C[i*g.LDC]
+		}
+		g.C[i*g.LDC] = v
+	}
+	s.buffers.put(buf)
+}
+
+// strided copies every step-th element of src.
+func strided(dst, src []float32, step int) []float32 {
+	for k := range dst {
+		dst[k] = src[k*step]
+	}
+	return dst
+}
+
+// columnOfRows computes the column C = Aᵀ·B as the row Cᵀ = Bᵀ·A.
+func columnOfRows(s *Set, g Gemm) {
+	buf := s.buffers.get(g.M)
+	row := Gemm{
+		TransA: !g.TransB, M: 1, N: g.M, K: g.K,
+		A: g.B, LDA: g.LDB, B: g.A, LDB: g.LDA, C: buf.data[:g.M], LDC: g.M,
+	}
+	s.Gemm(row)
+	for i, v := range row.C {
+		if g.Accumulate {
+			v += g.C[i*g.LDC]
+		}
+		g.C[i*g.LDC] = v
+	}
+	s.buffers.put(buf)
+}
+
+// packColumn lays a right-hand side of one column out as it is.
+func packColumn(g Gemm, layout string) *Packed {
+	p := g.newPacked(layout, g.K)
+	if g.TransB {
+		copy(p.data, g.B)
+	} else {
+		strided(p.data, g.B, g.LDB)
+	}
+	return p
+}
