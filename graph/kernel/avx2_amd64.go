@@ -62,15 +62,15 @@ func avx2Tile5x8(kc int, a *float32, ars, aks int, b *float32, bks int, c *float
 //go:noescape
 func avx2Tile6x8(kc int, a *float32, ars, aks int, b *float32, bks int, c *float32, ldc int, add bool)
 
-// avx2Tile1x64 computes C = A·B, or C += A·B with add, for 1 rows, 64 columns and kc > 0; strides are in bytes.
+// avx2Tile1x64 is the tile of 1 rows and 64 columns, of which 16 each are panel bytes after the 16 before.
 //
 //go:noescape
-func avx2Tile1x64(kc int, a *float32, ars, aks int, b *float32, bks int, c *float32, ldc int, add bool)
+func avx2Tile1x64(kc int, a *float32, ars, aks int, b *float32, bks, panel int, c *float32, ldc int, add bool)
 
-// avx2Tile2x32 computes C = A·B, or C += A·B with add, for 2 rows, 32 columns and kc > 0; strides are in bytes.
+// avx2Tile2x32 is the tile of 2 rows and 32 columns, of which 16 each are panel bytes after the 16 before.
 //
 //go:noescape
-func avx2Tile2x32(kc int, a *float32, ars, aks int, b *float32, bks int, c *float32, ldc int, add bool)
+func avx2Tile2x32(kc int, a *float32, ars, aks int, b *float32, bks, panel int, c *float32, ldc int, add bool)
 
 // avx2Pack16 copies n > 0 rows of 16 floats, stride bytes apart, into adjacent memory.
 //

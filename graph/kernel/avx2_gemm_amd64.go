@@ -21,7 +21,7 @@ func avx2Gemm(s *Set, g Gemm) {
 	if g.M == 0 || g.N == 0 {
 		return
 	}
-	if g.K > 0 && g.N > 1 && !wideRow(&g) {
+	if g.K > 0 && !g.oneColumn() && !wideRow(&g) {
 		avx2Blocks(s, g)
 		return
 	}
@@ -34,7 +34,7 @@ func avx2Product(s *Set, g Gemm) {
 	switch {
 	case g.K == 0:
 		g.clearC()
-	case g.N == 1:
+	case g.oneColumn():
 		g.Bias, g.Activation = nil, Linear
 		column(s, g)
 	case wideRow(&g):
@@ -89,7 +89,7 @@ func (w *avx2Work) columns(j, n int) {
 	rest := n % tileCols
 	switch {
 	case w.Packed != nil:
-		w.packB = w.Packed.data[w.k*ceil(w.N, tileCols)*tileCols+j*w.kc:]
+		w.packB = w.Packed.data[w.k*ceil(w.Packed.all, tileCols)*tileCols+(w.Packed.first+j)*w.kc:]
 	case !w.direct:
 		w.packColumns(w.packB, j, n)
 	case rest > 0:
@@ -110,9 +110,9 @@ func (w *avx2Work) block(i, m, j, n int) {
 		b, bks := unsafe.SliceData(w.packB[p*w.kc*b2i(!w.direct):]), 4*panelCols(width)
 		if w.direct && width == tileCols {
 			b, bks = &w.B[w.k*w.LDB+j+p], 4*w.LDB
-			if wide := wideCols(m); m <= 2 && n-p >= wide {
-				width = wide
-			}
+		}
+		if wide := wideCols(m); m <= 2 && n-p >= wide {
+			width = wide
 		}
 		for r := 0; r < m; {
 			h := height(m - r)
@@ -164,6 +164,18 @@ func (w *avx2Work) tile(i, h, r, j, width int, b *float32, bks int) {
 	default:
 		a, ars, aks = &w.A[i*w.LDA+w.k], 4*w.LDA, 4
 	}
+	if width > tileCols {
+		panel := 4 * tileCols
+		if !w.direct {
+			panel *= w.kc
+		}
+		f := avx2Tile1x64
+		if h == 2 {
+			f = avx2Tile2x32
+		}
+		f(w.kc, a, ars, aks, b, bks, panel, &w.C[i*w.LDC+j], 4*w.LDC, w.add)
+		return
+	}
 	cols := panelCols(width)
 	f := avx2Tile(h, cols)
 	if width == cols {
@@ -184,12 +196,7 @@ func (w *avx2Work) tile(i, h, r, j, width int, b *float32, bks int) {
 }
 
 func avx2Tile(rows, cols int) tile {
-	switch cols {
-	case 64:
-		return avx2Tile1x64
-	case 32:
-		return avx2Tile2x32
-	case 8:
+	if cols == tileCols/2 {
 		return [...]tile{avx2Tile1x8, avx2Tile2x8, avx2Tile3x8, avx2Tile4x8, avx2Tile5x8, avx2Tile6x8}[rows-1]
 	}
 	return [...]tile{avx2Tile1x16, avx2Tile2x16, avx2Tile3x16, avx2Tile4x16, avx2Tile5x16, avx2Tile6x16}[rows-1]

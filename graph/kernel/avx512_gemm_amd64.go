@@ -44,7 +44,7 @@ func avx512Gemm(s *Set, g Gemm) {
 	case g.K == 0:
 		g.clearC()
 		g.finish(s, 0, g.M, 0, g.N)
-	case g.N == 1:
+	case g.oneColumn():
 		column(s, g)
 		g.finish(s, 0, g.M, 0, 1)
 	case g.M == 1 && g.N >= row512Cols && g.Packed == nil && !g.TransB && (g.LDA == 1 || !g.TransA):
@@ -101,7 +101,7 @@ func panels512(n int) int { return ceil(n, tileCols512/2) * (tileCols512 / 2) }
 func (w *avx512Work) columns(j, n int) {
 	switch {
 	case w.Packed != nil:
-		w.packB = w.Packed.data[w.k*panels512(w.N)+j*w.kc:]
+		w.packB = w.Packed.data[w.k*panels512(w.Packed.all)+(w.Packed.first+j)*w.kc:]
 	case !w.direct:
 		avx512PackColumns(w.packB, &w.Gemm, w.k, w.kc, j, n)
 	}

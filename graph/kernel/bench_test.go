@@ -63,6 +63,25 @@ func BenchmarkGemm(b *testing.B) {
 	}
 }
 
+// BenchmarkGemmPacked is a dense layer at inference: its weight is packed once.
+func BenchmarkGemmPacked(b *testing.B) {
+	for _, s := range [][3]int{{1, 256, 256}, {1, 100000, 64}, {2, 256, 832}, {8, 256, 256}, {500, 512, 832}} {
+		for _, set := range kernel.Sets() {
+			b.Run(fmt.Sprintf("%dx%dx%d/%s", s[0], s[1], s[2], set.Name), func(b *testing.B) {
+				g := kernel.Gemm{
+					M: s[0], N: s[1], K: s[2], A: random(s[0] * s[2]), B: random(s[1] * s[2]), C: make([]float32, s[0]*s[1]),
+					LDA: s[2], LDB: s[1], LDC: s[1], Bias: random(s[1]), Activation: kernel.Relu,
+				}
+				g.Packed = set.Pack(g)
+				for b.Loop() {
+					set.Gemm(g)
+				}
+				b.ReportMetric(2*float64(s[0]*s[1]*s[2]*b.N)/b.Elapsed().Seconds()/1e9, "GFLOPS")
+			})
+		}
+	}
+}
+
 // BenchmarkVector reports the bytes of the destination per second.
 func BenchmarkVector(b *testing.B) {
 	for _, n := range []int{32, 4096} {

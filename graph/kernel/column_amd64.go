@@ -1,5 +1,8 @@
 package kernel
 
+// oneColumn tells whether the right-hand side has one column, and so has not been laid out as panels.
+func (g *Gemm) oneColumn() bool { return g.N == 1 && (g.Packed == nil || g.Packed.all == 1) }
+
 // column computes a product with one column, packed or not: rows of A times a vector by s.Dot, or its rows added up
 // when A is transposed.
 func column(s *Set, g Gemm) {

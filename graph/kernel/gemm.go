@@ -37,15 +37,30 @@ const (
 
 // Packed is a right-hand side laid out for one [Set]. It is immutable: safe for concurrent use.
 type Packed struct {
-	layout string // the set's name
-	n, k   int
-	data   []float32
+	layout     string // the set's name
+	n, k       int
+	first, all int // the n columns begin at the first of all in data
+	data       []float32
+}
+
+// PackedStep is what the first column of a part of [Packed] must be a multiple of.
+const PackedStep = 32
+
+// Columns returns columns from to to-1 of p, as N = to-from columns for products that give the bits of the whole: so
+// one row can be split over processors. Both must be multiples of [PackedStep]; to may be N instead. It copies nothing.
+func (p *Packed) Columns(from, to int) *Packed {
+	if from < 0 || to < from || to > p.n || from%PackedStep != 0 || to%PackedStep != 0 && to != p.n {
+		panic(fmt.Sprintf("kernel: columns %d to %d of a packed right-hand side of %d", from, to, p.n))
+	}
+	part := *p
+	part.n, part.first = to-from, p.first+from
+	return &part
 }
 
 // newPacked returns the frame of op(B) and n floats to fill.
 func (g *Gemm) newPacked(layout string, n int) *Packed {
 	g.checkB()
-	return &Packed{layout: layout, n: g.N, k: g.K, data: make([]float32, n)}
+	return &Packed{layout: layout, n: g.N, k: g.K, all: g.N, data: make([]float32, n)}
 }
 
 // check panics when the matrices do not fit into their slices: the callers' shapes are broken then.

@@ -18,8 +18,8 @@ func main() {
 	for rows := 1; rows <= 6; rows++ {
 		g.tile(rows, 1)
 	}
-	g.tile(1, 8)
-	g.tile(2, 4)
+	g.panels(1, 4)
+	g.panels(2, 2)
 	g.packRows("avx2Pack16", 2)
 	g.packRows("avx2Pack8", 1)
 	g.packSix()
@@ -115,6 +115,12 @@ func (g *gen) tile(rows, vectors int) {
 		g.line("ADDQ R10, R9")
 	}
 	g.lines("ADDQ R11, DI", "DECQ CX", "JNZ loop", "TESTL AX, AX", "JZ store", "MOVQ DX, R9")
+	g.storeC(rows, vectors)
+	g.end()
+}
+
+// storeC ends a tile: C is added at R9 before the label store, and written at DX.
+func (g *gen) storeC(rows, vectors int) {
 	for i := range rows {
 		for v := range vectors {
 			g.line("VADDPS %d(R9), Y%d, Y%d", 32*v, i*vectors+v, i*vectors+v)
@@ -132,6 +138,38 @@ func (g *gen) tile(rows, vectors int) {
 			g.line("ADDQ R12, DX")
 		}
 	}
+}
+
+// panels multiplies one or two rows of A by several panels of 16 columns: one panel keeps the multipliers waiting for
+// each other.
+func (g *gen) panels(rows, panels int) {
+	g.text(fmt.Sprintf("avx2Tile%dx%d", rows, 16*panels),
+		"(kc int, a *float32, ars, aks int, b *float32, bks, panel int, c *float32, ldc int, add bool)",
+		fmt.Sprintf("is the tile of %d rows and %d columns, of which 16 each are panel bytes after the 16 before.", rows, 16*panels), 73)
+	g.lines("MOVQ kc+0(FP), CX", "MOVQ a+8(FP), SI", "MOVQ ars+16(FP), R8", "MOVQ aks+24(FP), R10", "MOVQ b+32(FP), DI",
+		"MOVQ bks+40(FP), R11", "MOVQ panel+48(FP), R13", "MOVQ c+56(FP), DX", "MOVQ ldc+64(FP), R12", "MOVBLZX add+72(FP), AX",
+		"LEAQ (R13)(R13*2), BX")
+	n := 2 * panels
+	for r := range rows * n {
+		g.line("VXORPS Y%d, Y%d, Y%d", r, r, r)
+	}
+	g.asm.WriteString("loop:\n")
+	for i, from := range []string{"(SI)", "(SI)(R8*1)"}[:rows] {
+		g.line("VBROADCASTSS %s, Y%d", from, 15-i)
+	}
+	for v := range n {
+		from := []string{"", "32"}[v%2] + []string{"(DI)", "(DI)(R13*1)", "(DI)(R13*2)", "(DI)(BX*1)"}[v/2]
+		if rows == 1 {
+			g.line("VFMADD231PS %s, Y15, Y%d", from, v)
+			continue
+		}
+		g.line("VMOVUPS %s, Y%d", from, 12+v%2)
+		for i := range rows {
+			g.line("VFMADD231PS Y%d, Y%d, Y%d", 12+v%2, 15-i, i*n+v)
+		}
+	}
+	g.lines("ADDQ R10, SI", "ADDQ R11, DI", "DECQ CX", "JNZ loop", "TESTL AX, AX", "JZ store", "MOVQ DX, R9")
+	g.storeC(rows, n)
 	g.end()
 }
 

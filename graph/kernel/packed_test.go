@@ -18,6 +18,8 @@ func variants() [][3]int {
 		{3, 17, 5},
 		{1, 40, 300},
 		{1, 2051, 260},
+		{1, 129, 300},
+		{4, 33, 300},
 		{13, 7, 33},
 		{14, 32, 64},
 		{15, 33, 65},
@@ -52,6 +54,47 @@ func TestGemmPacked(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestPackedColumns: the parts of a packed right-hand side give the bits of the whole.
+func TestPackedColumns(t *testing.T) {
+	for _, set := range kernel.Sets() {
+		for _, v := range variants() {
+			p := newProblem(rand.New(rand.NewPCG(5, 13)), false, v[0]%2 == 1, true, v[0], v[1], v[2])
+			g := p.g
+			g.C, g.Bias, g.Activation = append([]float32{}, p.g.C...), random(v[1]), kernel.Relu
+			whole := set.Pack(g)
+			g.Packed = whole
+			for from := 0; from < g.N; {
+				to := min(from+kernel.PackedStep*(1+from/kernel.PackedStep%3), g.N)
+				part := g
+				// Parts of parts count from the beginning of theirs.
+				part.Packed = whole.Columns(from/64*64, g.N).Columns(from%64, to-from/64*64)
+				part.N, part.Bias = to-from, g.Bias[from:to]
+				part.C = p.g.C[from:]
+				set.Gemm(part)
+				from = to
+			}
+			set.Gemm(g)
+			if at := firstDifference(p.g.C, g.C); at >= 0 {
+				t.Fatalf("%s: %v: element %d is %v in a part, %v in the whole", set.Name, v, at, p.g.C[at], g.C[at])
+			}
+		}
+	}
+}
+
+func TestPackedColumnsRefusesBrokenBorders(t *testing.T) {
+	p := kernel.Portable().Pack(kernel.Gemm{N: 70, K: 1, LDB: 70, B: make([]float32, 70)})
+	for _, borders := range [][2]int{{-32, 32}, {1, 32}, {0, 31}, {64, 32}, {0, 71}, {64, 96}} {
+		t.Run(fmt.Sprint(borders), func(t *testing.T) {
+			defer func() {
+				if recover() == nil {
+					t.Error("cut")
+				}
+			}()
+			p.Columns(borders[0], borders[1])
+		})
 	}
 }
 

@@ -27,7 +27,7 @@ func portableRows(buffers *pool, g Gemm) {
 	buf := buffers.get(2*g.K + size)
 	pair, packed := buf.data[:2*g.K], buf.data[2*g.K:2*g.K+size]
 	if g.Packed != nil {
-		packed = g.Packed.data
+		packed = g.Packed.data[g.Packed.first*g.K:]
 	} else {
 		packB4(packed, &g)
 	}
