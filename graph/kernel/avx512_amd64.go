@@ -291,3 +291,88 @@ func avx512TransposeEdge(rows, cols, lanes int, dst *float32, step int, src *flo
 //
 //go:noescape
 func avx512Copy(n int, dst *float32, step int, src *float32, stride int, width int)
+
+// avx512Add computes n elements.
+//
+//go:noescape
+func avx512Add(n int, z, x, y *float32)
+
+// avx512Sub computes n elements.
+//
+//go:noescape
+func avx512Sub(n int, z, x, y *float32)
+
+// avx512Mul computes n elements.
+//
+//go:noescape
+func avx512Mul(n int, z, x, y *float32)
+
+// avx512ReluGrad computes n elements.
+//
+//go:noescape
+func avx512ReluGrad(n int, z, y, u *float32)
+
+// avx512Relu computes n elements.
+//
+//go:noescape
+func avx512Relu(n int, y, x *float32)
+
+// avx512Exp computes n elements.
+//
+//go:noescape
+func avx512Exp(n int, y, x *float32)
+
+// avx512Sigmoid computes n elements.
+//
+//go:noescape
+func avx512Sigmoid(n int, y, x *float32)
+
+// avx512Tanh computes n elements.
+//
+//go:noescape
+func avx512Tanh(n int, y, x *float32)
+
+// avx512Log computes n elements.
+//
+//go:noescape
+func avx512Log(n int, y, x *float32)
+
+// avx512AddScaled computes n elements.
+//
+//go:noescape
+func avx512AddScaled(n int, y *float32, a float32, x *float32)
+
+// avx512Scale computes n elements.
+//
+//go:noescape
+func avx512Scale(n int, y *float32, a float32, x *float32)
+
+// avx512Adagrad computes n elements.
+//
+//go:noescape
+func avx512Adagrad(n int, w, s, x *float32, rate, epsilon float32)
+
+// avx512Adam computes n elements.
+//
+//go:noescape
+func avx512Adam(n int, w, m, v, x *float32, c *AdamScalars)
+
+// avx512Sum returns the sum of n elements.
+//
+//go:noescape
+func avx512Sum(n int, x *float32) float32
+
+// avx512Dot returns the sum of n products.
+//
+//go:noescape
+func avx512Dot(n int, x, y *float32) float32
+
+// avx512Max returns the greatest of n elements, NaN if there is one, -Inf for none.
+//
+//go:noescape
+func avx512Max(n int, x *float32) float32
+
+// avx512Gather copies rows ids[i] of x, [rows,width] with width > 0, to y and returns n, or the first i whose id is outside [-rows,rows).
+//
+//go:noescape
+func avx512Gather(n int, y *float32, ids *int64, x *float32, rows, width int) int

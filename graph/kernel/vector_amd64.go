@@ -1,0 +1,116 @@
+package kernel
+
+import "unsafe"
+
+// The wrappers check lengths: the assembler does not.
+
+func binaryOf(f func(n int, z, x, y *float32)) func(z, x, y []float32) {
+	return func(z, x, y []float32) {
+		n := len(z)
+		x, y = x[:n], y[:n]
+		if n > 0 {
+			f(n, unsafe.SliceData(z), unsafe.SliceData(x), unsafe.SliceData(y))
+		}
+	}
+}
+
+func unaryOf(f func(n int, y, x *float32)) func(y, x []float32) {
+	return func(y, x []float32) {
+		y = y[:len(x)]
+		if len(x) > 0 {
+			f(len(x), unsafe.SliceData(y), unsafe.SliceData(x))
+		}
+	}
+}
+
+func scaledOf(f func(n int, y *float32, a float32, x *float32)) func(y []float32, a float32, x []float32) {
+	return func(y []float32, a float32, x []float32) {
+		x = x[:len(y)]
+		if len(y) > 0 {
+			f(len(y), unsafe.SliceData(y), a, unsafe.SliceData(x))
+		}
+	}
+}
+
+func reduceOf(f func(n int, x *float32) float32) func(x []float32) float32 {
+	return func(x []float32) float32 { return f(len(x), unsafe.SliceData(x)) }
+}
+
+func dotOf(f func(n int, x, y *float32) float32) func(x, y []float32) float32 {
+	return func(x, y []float32) float32 {
+		y = y[:len(x)]
+		return f(len(x), unsafe.SliceData(x), unsafe.SliceData(y))
+	}
+}
+
+func avx2MaxOf(x []float32) float32 {
+	if len(x) < 8 {
+		return portableMax(x)
+	}
+	return avx2Max(len(x), unsafe.SliceData(x))
+}
+
+// avx2Transpose moves blocks of 8 rows and whole eights of columns; what is left goes one by one.
+func avx2Transpose(y, x []float32, rows, cols int) {
+	x, y = x[:rows*cols], y[:rows*cols]
+	const block = 64 // columns at a time: their destination rows stay in the first-level cache
+	whole := rows / 8 * 8
+	for c := 0; c < cols; c += block {
+		n := min(block, cols-c)
+		if n/8 > 0 {
+			for r := 0; r < whole; r += 8 {
+				avx2PackTransposed(n/8, &y[c*rows+r], 4*rows, &x[r*cols+c], 4*cols)
+			}
+		}
+		transposeBlock(y, x, 0, whole, c+n/8*8, c+n, rows, cols)
+		transposeBlock(y, x, whole, rows, c, c+n, rows, cols)
+	}
+}
+
+// avx512Transpose moves blocks of 16 by 16, at the borders what there is of them.
+func avx512Transpose(y, x []float32, rows, cols int) {
+	x, y = x[:rows*cols], y[:rows*cols]
+	const block = 64 // columns at a time: their destination rows stay in the first-level cache
+	for c := 0; c < cols; c += block {
+		n := min(block, cols-c)
+		for r := 0; r < rows; r += 16 {
+			done := 0
+			if r+16 <= rows && n >= 16 {
+				done = n / 16 * 16
+				avx512Transpose16(n/16, &y[c*rows+r], 4*rows, &x[r*cols+c], 4*cols)
+			}
+			for ; done < n; done += 16 {
+				m := min(16, rows-r)
+				avx512TransposeEdge(m, min(16, n-done), m, &y[(c+done)*rows+r], 4*rows, &x[r*cols+c+done], 4*cols)
+			}
+		}
+	}
+}
+
+func gatherOf(f func(n int, y *float32, ids *int64, x *float32, rows, width int) int) func(y []float32, ids []int64, x []float32, rows, width int) int {
+	return func(y []float32, ids []int64, x []float32, rows, width int) int {
+		y, x = y[:len(ids)*width], x[:rows*width]
+		if len(ids) == 0 || width == 0 || rows == 0 {
+			return portableGather(y, ids, x, rows, width)
+		}
+		return f(len(ids), unsafe.SliceData(y), unsafe.SliceData(ids), unsafe.SliceData(x), rows, width)
+	}
+}
+
+func adagradOf(f func(n int, w, s, x *float32, rate, epsilon float32)) func(w, s, g []float32, rate, epsilon float32) {
+	return func(w, s, g []float32, rate, epsilon float32) {
+		s, g = s[:len(w)], g[:len(w)]
+		if len(w) > 0 {
+			f(len(w), unsafe.SliceData(w), unsafe.SliceData(s), unsafe.SliceData(g), rate, epsilon)
+		}
+	}
+}
+
+func adamOf(f func(n int, w, m, v, x *float32, c *AdamScalars)) func(w, m, v, g []float32, c *AdamScalars) {
+	return func(w, m, v, g []float32, c *AdamScalars) {
+		m, v, g = m[:len(w)], v[:len(w)], g[:len(w)]
+		if len(w) > 0 {
+			f(len(w), unsafe.SliceData(w), unsafe.SliceData(m), unsafe.SliceData(v), unsafe.SliceData(g), c)
+		}
+	}
+}
