@@ -26,5 +26,6 @@
 //
 // Expected values come from ONNX Runtime: [Update] writes what it answers, never what we compute.
 //
-// [Run] evaluates a graph node by node with no plan, the simplest way: a referee for graph/exec.
+// [Run] evaluates a graph node by node with no plan, the simplest way: a referee for graph/exec. [Run64] does so in
+// float64, and [Differentiate] checks the gradients of any graph's loss with it: those of layers, losses and models.
 package graphtest

@@ -1,0 +1,78 @@
+package layer_test
+
+import (
+	"testing"
+
+	"recsys/graph"
+	"recsys/graph/graphtest"
+	"recsys/internal/portable"
+	"recsys/layer"
+	"recsys/tensor"
+)
+
+// TestGradients checks every layer's gradients, of its parameters and of its inputs, against finite differences in
+// float64. The inputs x are parameters here, so that they have gradients; ids repeat and hold padding.
+func TestGradients(t *testing.T) {
+	item := layer.Embedding{Name: "item", Rows: 5, Dim: 3, Init: graph.Uniform(1)}
+	lists := tensor.Of([]int64{3, 1, 0, 0, 0, 0, 4, 4, 2, 0, 1, 0}, 4, 3)
+	x := func(b *graph.Builder, name string, shape ...int) *graph.Value {
+		return b.Param(name, graph.Dims(shape...), graph.Uniform(2))
+	}
+	dense := func(a layer.Activation) func(b *graph.Builder) *graph.Value {
+		return func(b *graph.Builder) *graph.Value {
+			return layer.Dense{Name: "d", Units: 3, Activation: a}.Apply(b, x(b, "x", 4, 2))
+		}
+	}
+	tests := map[string]func(b *graph.Builder) *graph.Value{
+		"embedding": func(b *graph.Builder) *graph.Value { return item.Apply(b, b.Const("", lists)) },
+		"list embedding": func(b *graph.Builder) *graph.Value {
+			return layer.ListEmbedding{Embedding: item}.Apply(b, b.Const("", lists))
+		},
+		"sequence embedding": func(b *graph.Builder) *graph.Value {
+			return layer.SequenceEmbedding{Embedding: item, Rates: []float32{0, 0.5}}.Apply(b, b.Const("", lists))
+		},
+		"two embeddings of one table": func(b *graph.Builder) *graph.Value {
+			own := item.Apply(b, b.Const("", tensor.Of([]int64{4, 4, 1, 0}, 4)))
+			return b.Mul(own, layer.ListEmbedding{Embedding: item}.Apply(b, b.Const("", lists)))
+		},
+		"dense relu": dense(layer.ReLU), "dense sigmoid": dense(layer.Sigmoid), "dense tanh": dense(layer.Tanh),
+		"dense linear": dense(layer.Linear),
+		"mlp": func(b *graph.Builder) *graph.Value {
+			return layer.MLP{Name: "m", Units: []int{6, 4, 2}, Last: layer.Sigmoid}.Apply(b, x(b, "x", 2, 2, 3))
+		},
+		"no mlp": func(b *graph.Builder) *graph.Value { return layer.MLP{}.Apply(b, x(b, "x", 2, 3)) },
+		"concat": func(b *graph.Builder) *graph.Value {
+			return layer.Concat{}.Apply(b, x(b, "x", 2, 3), x(b, "y", 2, 1), x(b, "z", 2, 2))
+		},
+		"dot interaction": func(b *graph.Builder) *graph.Value {
+			return layer.DotInteraction{}.Apply(b, x(b, "x", 2, 4), x(b, "y", 2, 4), x(b, "z", 2, 4))
+		},
+		"l2 norm": func(b *graph.Builder) *graph.Value { return layer.L2Norm{}.Apply(b, x(b, "x", 3, 4)) },
+	}
+	for name, build := range tests {
+		t.Run(name, func(t *testing.T) {
+			b := graph.NewBuilder(name)
+			y := build(b)
+			sizes, _ := y.Shape().Fixed()
+			weights := tensor.Zeros(tensor.Float32, sizes...)
+			rng := portable.New(1, name)
+			for i := range weights.Len() {
+				tensor.MustData[float32](weights)[i] = rng.Float32() - 0.5
+			}
+			b.Output("loss", b.ReduceSum(b.Mul(y, b.Const("", weights)), nil, false))
+			g, err := b.Build()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := g.InitParams(1); err != nil {
+				t.Fatal(err)
+			}
+			if !graphtest.Exact(g) {
+				t.Error("an operator has no float64 form")
+			}
+			if err := graphtest.Differentiate(g, "loss", nil); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
