@@ -9,6 +9,6 @@
 //	err = o.Step(optim.Gradients{Dense: tensor.Map{"w": dw}, Sparse: map[string]optim.Rows{"user": rows}})
 //
 // All arithmetic is in single precision with a rounding after each operation: results have the same bits on every
-// platform, with any kernels and with any number of workers. Formulas and their order are those of PyTorch's torch.optim, against
-// whose definition the tests compare; differences are stated at each rule.
+// platform, with any kernels and with any number of workers. Formulas and their order are those of PyTorch's torch.optim, with
+// whose results the tests compare; differences are stated at each rule.
 package optim

@@ -9,8 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"recsys/optim"
 	"recsys/tensor"
 )
@@ -47,7 +45,17 @@ func (c *torchCase) rule() optim.Rule {
 	return optim.Adam{Beta1: s.Beta1, Beta2: s.Beta2, Epsilon: s.Eps}
 }
 
-// TestTorch compares with PyTorch's formulas, bit by bit: both round after every operation.
+// tolerance for a case, relative to max(1,|w|). PyTorch fuses multiplications with additions where the processor can,
+// we round after every operation: in five steps some roundings of 2⁻²⁴ each. SparseAdam moreover adds Epsilon elsewhere.
+// What numpy computed for the rules that PyTorch has not has the same bits.
+func (c *torchCase) tolerance() float64 {
+	if c.Rule == "row_adagrad" || c.Rule == "ftrl" {
+		return 0
+	}
+	return 5e-7
+}
+
+// TestTorch compares with the parameters that PyTorch's optimisers arrive at.
 func TestTorch(t *testing.T) {
 	data, err := os.ReadFile("testdata/torch.json")
 	if err != nil {
@@ -70,8 +78,10 @@ func TestTorch(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if diff := cmp.Diff(c.Start, c.End); diff != "" {
-				t.Errorf("parameters (-got +want):\n%s", diff)
+			for i, want := range c.End {
+				if d := math.Abs(float64(c.Start[i] - want)); !(d <= c.tolerance()*max(1, math.Abs(float64(want)))) {
+					t.Errorf("parameter %d: got %g, want %g", i, c.Start[i], want)
+				}
 			}
 		})
 	}
