@@ -24,6 +24,9 @@ type Op struct {
 	// are nil. It must not keep or change its inputs, must be safe for concurrent use, and returns an error for
 	// data it cannot handle (an index out of range), never a panic.
 	Kernel func(r *Run, n *Node, in, out []*tensor.Tensor) error
+	// Rows, where set, returns the rule by which a node can be computed row by row, nil for nodes that cannot: of other
+	// types than float32, or along another axis than the last.
+	Rows func(n *Node) *RowRule
 	// Grad adds the nodes that compute the gradients of the inputs; nil for operators without a gradient, which
 	// then stop it.
 	Grad func(c *GradContext)

@@ -17,6 +17,7 @@ func opSigmoid() *Op {
 	return &Op{
 		Type: "Sigmoid", Since: 13,
 		Infer:  inferSame(tensor.Float32),
+		Rows:   elementwise1(func(r *Run, y, x []float32) { r.Kernels.Sigmoid(y, x) }),
 		Kernel: unaryFloat32(func(r *Run, y, x []float32) { r.Kernels.Sigmoid(y, x) }),
 		Grad: func(c *GradContext) {
 			b, y := c.B, c.Out(0)
@@ -29,6 +30,7 @@ func opTanh() *Op {
 	return &Op{
 		Type: "Tanh", Since: 13,
 		Infer:  inferSame(tensor.Float32),
+		Rows:   elementwise1(func(r *Run, y, x []float32) { r.Kernels.Tanh(y, x) }),
 		Kernel: unaryFloat32(func(r *Run, y, x []float32) { r.Kernels.Tanh(y, x) }),
 		Grad: func(c *GradContext) {
 			b, y := c.B, c.Out(0)
@@ -41,6 +43,7 @@ func opSoftplus() *Op {
 	return &Op{
 		Type: "Softplus", Since: 1,
 		Infer: inferSame(tensor.Float32),
+		Rows:  elementwise1(softplus),
 		// log(1+exp(x)) = max(x,0) + log1p(exp(-|x|)): the exponential never overflows.
 		Kernel: unaryFloat32(softplus),
 		Grad: func(c *GradContext) {

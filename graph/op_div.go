@@ -15,6 +15,7 @@ func opDiv() *Op {
 	return &Op{
 		Type: "Div", Since: 14,
 		Infer: inferBroadcast(tensor.Float32, tensor.Int64, tensor.Int32),
+		Rows:  elementwise2(func(_ *Run, z, x, y []float32) { divRows(z, x, y) }),
 		Kernel: func(r *Run, _ *Node, in, out []*tensor.Tensor) error {
 			if in[0].DType() == tensor.Float32 {
 				binaryFloat32(r, divRows, in, out)

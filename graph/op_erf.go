@@ -12,17 +12,20 @@ func (b *Builder) Erf(x *Value) *Value { return b.op("Erf", nil, x) }
 func opErf() *Op {
 	return &Op{
 		Type: "Erf", Since: 13,
-		Infer: inferSame(tensor.Float32),
-		Kernel: unaryFloat32(func(_ *Run, y, x []float32) {
-			for i, v := range x {
-				y[i] = portable.Erf32(v)
-			}
-		}),
+		Infer:  inferSame(tensor.Float32),
+		Rows:   elementwise1(erf),
+		Kernel: unaryFloat32(erf),
 		Grad: func(c *GradContext) {
 			const twoOverRootPi = 1.1283791670955126
 			b, x := c.B, c.In(0)
 			slope := b.Mul(b.Exp(b.Neg(b.Mul(x, x))), b.Float32(twoOverRootPi))
 			c.Set(0, b.Mul(c.Upstream(0), slope))
 		},
+	}
+}
+
+func erf(_ *Run, y, x []float32) {
+	for i, v := range x {
+		y[i] = portable.Erf32(v)
 	}
 }

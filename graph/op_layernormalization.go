@@ -22,6 +22,7 @@ func (b *Builder) LayerNormalization(x, scale, bias *Value, axis int64, epsilon 
 func opLayerNormalization() *Op {
 	return &Op{
 		Type: "LayerNormalization", Since: 17, Infer: inferLayerNormalization, Kernel: layerNormalizationKernel,
+		Rows: alongRows(&RowRule{Kind: RowWise, Compute: layerNormalizationRows}, axisAttr),
 		Grad: layerNormalizationGrad,
 	}
 }
@@ -53,18 +54,26 @@ func inferLayerNormalization(c *InferContext) error {
 	return nil
 }
 
-func layerNormalizationKernel(_ *Run, n *Node, in, out []*tensor.Tensor) error {
-	x, scale, y := tensor.MustData[float32](in[0]), tensor.MustData[float32](in[1]), tensor.MustData[float32](out[0])
+func layerNormalizationKernel(r *Run, n *Node, in, out []*tensor.Tensor) error {
+	var x [3][]float32
+	for i, t := range in {
+		if t != nil {
+			x[i] = tensor.MustData[float32](t)
+		}
+	}
+	layerNormalizationRows(r, n, tensor.MustData[float32](out[0]), x[:len(in)], len(x[1]))
+	return nil
+}
+
+func layerNormalizationRows(_ *Run, n *Node, y []float32, x [][]float32, width int) {
 	var bias []float32
-	if len(in) > 2 && in[2] != nil {
-		bias = tensor.MustData[float32](in[2])
+	if len(x) > 2 {
+		bias = x[2]
 	}
 	epsilon := float64(n.Attrs.Float("epsilon", 1e-5))
-	width := len(scale)
-	for at := 0; at < len(x); at += width {
-		normalizeRow(y[at:at+width], x[at:at+width], scale, bias, epsilon)
+	for at := 0; at < len(y); at += width {
+		normalizeRow(y[at:at+width], x[0][at:at+width], x[1], bias, epsilon)
 	}
-	return nil
 }
 
 // normalizeRow sums in float64: the variance of values far from 0 is a small difference of large numbers.

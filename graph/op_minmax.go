@@ -35,6 +35,7 @@ func extremum(
 	return &Op{
 		Type: typ, Since: 13,
 		Infer: inferBroadcast(tensor.Float32, tensor.Int64, tensor.Int32),
+		Rows:  elementwise2(func(_ *Run, z, x, y []float32) { rows(z, x, y) }),
 		Kernel: func(r *Run, _ *Node, in, out []*tensor.Tensor) error {
 			if in[0].DType() == tensor.Float32 {
 				binaryFloat32(r, rows, in, out)

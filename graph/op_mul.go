@@ -9,6 +9,7 @@ func opMul() *Op {
 	return &Op{
 		Type: "Mul", Since: 14,
 		Infer: inferBroadcast(tensor.Float32, tensor.Int64, tensor.Int32),
+		Rows:  elementwise2(func(r *Run, z, x, y []float32) { r.Kernels.Mul(z, x, y) }),
 		Kernel: func(r *Run, _ *Node, in, out []*tensor.Tensor) error {
 			if in[0].DType() == tensor.Float32 {
 				binaryFloat32(r, r.Kernels.Mul, in, out)

@@ -25,6 +25,12 @@ func opReduceMean() *Op {
 	return &Op{
 		Type: "ReduceMean", Since: 13,
 		Infer: inferReduceAttr,
+		Rows: alongRows(&RowRule{Kind: RowReduce, Compute: func(r *Run, n *Node, y []float32, x [][]float32, width int) {
+			sumRows(r, n, y, x, width)
+			for i := range y {
+				y[i] /= float32(width)
+			}
+		}}, (*Node).reduceAxes),
 		Kernel: func(r *Run, n *Node, in, out []*tensor.Tensor) error {
 			sumFloat32(r, n.Attrs.Ints("axes"), in[0], out[0])
 			y := tensor.MustData[float32](out[0])

@@ -43,6 +43,7 @@ func opReduceSum() *Op {
 			}
 			return inferReduce(c, axes, tensor.Float32, tensor.Int64, tensor.Int32)
 		},
+		Rows: alongRows(&RowRule{Kind: RowReduce, Compute: sumRows}, (*Node).reduceAxes),
 		Kernel: func(r *Run, _ *Node, in, out []*tensor.Tensor) error {
 			var axes []int64
 			if len(in) > 1 && in[1] != nil {
@@ -131,6 +132,13 @@ func sumFloat32(r *Run, axes []int64, in, out *tensor.Tensor) {
 	}
 }
 
+// sumRows sums each row as sumFloat32 does: from 0, which turns a sum of -0 into 0.
+func sumRows(r *Run, _ *Node, y []float32, x [][]float32, width int) {
+	for i := range y {
+		y[i] = 0 + r.Kernels.Sum(x[0][i*width:(i+1)*width])
+	}
+}
+
 func sumInt[T int64 | int32](axes []int64, in, out *tensor.Tensor) {
 	x, y := tensor.MustData[T](in), tensor.MustData[T](out)
 	clear(y)
@@ -154,12 +162,8 @@ func (b *Builder) spread(g *Value, c *GradContext) *Value {
 
 // reducedAxes returns the non-negative axes that the node reduces, ascending.
 func (c *GradContext) reducedAxes() []int64 {
-	axes := c.Node.Attrs.Ints("axes")
-	if len(c.Node.Inputs) > 1 && c.Node.Inputs[1] != nil {
-		axes = tensor.MustData[int64](c.Node.Inputs[1].data)
-	}
 	rank := len(c.In(0).shape)
-	set, _ := axisSet(axes, rank)
+	set, _ := axisSet(c.Node.reduceAxes(), rank)
 	var out []int64
 	for i := range rank {
 		if set[i] {

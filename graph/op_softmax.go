@@ -18,6 +18,7 @@ func opSoftmax() *Op {
 	return &Op{
 		Type: "Softmax", Since: 13,
 		Infer:  inferSoftmax,
+		Rows:   softmaxRows(softmaxRow),
 		Kernel: softmaxKernel(softmaxRow),
 		// dx = y·(g − Σ g·y).
 		Grad: func(c *GradContext) {
@@ -32,6 +33,7 @@ func opLogSoftmax() *Op {
 	return &Op{
 		Type: "LogSoftmax", Since: 13,
 		Infer:  inferSoftmax,
+		Rows:   softmaxRows(logSoftmaxRow),
 		Kernel: softmaxKernel(logSoftmaxRow),
 		// dx = g − exp(y)·Σ g.
 		Grad: func(c *GradContext) {
@@ -83,6 +85,16 @@ func softmaxKernel(row func(r *Run, y, x, tmp []float32)) func(*Run, *Node, []*t
 		}
 		return nil
 	}
+}
+
+// softmaxRows is the rule of row along the last axis.
+func softmaxRows(row func(r *Run, y, x, tmp []float32)) func(*Node) *RowRule {
+	return alongRows(&RowRule{Kind: RowWise, Compute: func(r *Run, _ *Node, y []float32, x [][]float32, width int) {
+		tmp := r.Scratch(width)
+		for at := 0; at < len(y); at += width {
+			row(r, y[at:at+width], x[0][at:at+width], tmp)
+		}
+	}}, axisAttr)
 }
 
 // softmaxRow: y may be x.

@@ -29,6 +29,7 @@ func opNeg() *Op {
 	return &Op{
 		Type: "Neg", Since: 13,
 		Infer: inferSame(tensor.Float32, tensor.Int64, tensor.Int32),
+		Rows:  elementwise1(func(r *Run, y, x []float32) { r.Kernels.Scale(y, -1, x) }),
 		Kernel: func(r *Run, _ *Node, in, out []*tensor.Tensor) error {
 			if x, ok := in[0].Any().([]float32); ok {
 				r.Kernels.Scale(tensor.MustData[float32](out[0]), -1, x)
@@ -44,12 +45,10 @@ func opAbs() *Op {
 	return &Op{
 		Type: "Abs", Since: 13,
 		Infer: inferSame(tensor.Float32, tensor.Int64, tensor.Int32),
+		Rows:  elementwise1(absolute),
 		Kernel: func(_ *Run, _ *Node, in, out []*tensor.Tensor) error {
 			if x, ok := in[0].Any().([]float32); ok {
-				y := tensor.MustData[float32](out[0])
-				for i, v := range x {
-					y[i] = abs(v)
-				}
+				absolute(nil, tensor.MustData[float32](out[0]), x)
 				return nil
 			}
 			return unaryInt(func(v int64) int64 { return max(v, -v) }, in, out)
@@ -77,12 +76,9 @@ func opFloor() *Op {
 func opSqrt() *Op {
 	return &Op{
 		Type: "Sqrt", Since: 13,
-		Infer: inferSame(tensor.Float32),
-		Kernel: unaryFloat32(func(_ *Run, y, x []float32) {
-			for i, v := range x {
-				y[i] = float32(math.Sqrt(float64(v)))
-			}
-		}),
+		Infer:  inferSame(tensor.Float32),
+		Rows:   elementwise1(squareRoot),
+		Kernel: unaryFloat32(squareRoot),
 		Grad: func(c *GradContext) {
 			b := c.B
 			c.Set(0, b.Div(b.Mul(c.Upstream(0), b.Float32(0.5)), c.Out(0)))
@@ -94,6 +90,7 @@ func opExp() *Op {
 	return &Op{
 		Type: "Exp", Since: 13,
 		Infer:  inferSame(tensor.Float32),
+		Rows:   elementwise1(func(r *Run, y, x []float32) { r.Kernels.Exp(y, x) }),
 		Kernel: unaryFloat32(func(r *Run, y, x []float32) { r.Kernels.Exp(y, x) }),
 		Grad:   func(c *GradContext) { c.Set(0, c.B.Mul(c.Upstream(0), c.Out(0))) },
 	}
@@ -103,8 +100,21 @@ func opLog() *Op {
 	return &Op{
 		Type: "Log", Since: 13,
 		Infer:  inferSame(tensor.Float32),
+		Rows:   elementwise1(func(r *Run, y, x []float32) { r.Kernels.Log(y, x) }),
 		Kernel: unaryFloat32(func(r *Run, y, x []float32) { r.Kernels.Log(y, x) }),
 		Grad:   func(c *GradContext) { c.Set(0, c.B.Div(c.Upstream(0), c.In(0))) },
+	}
+}
+
+func absolute(_ *Run, y, x []float32) {
+	for i, v := range x {
+		y[i] = abs(v)
+	}
+}
+
+func squareRoot(_ *Run, y, x []float32) {
+	for i, v := range x {
+		y[i] = float32(math.Sqrt(float64(v)))
 	}
 }
 
