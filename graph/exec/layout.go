@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 
-	"recsys/graph"
 	"recsys/tensor"
 )
 
@@ -69,7 +68,6 @@ func (p *Plan) lay(shapes [][]int) (layout, error) {
 
 // layStatic computes what depends on constants and shapes alone.
 func (p *Plan) layStatic(l *layout, shapes [][]int, isOutput []bool) error {
-	r := &graph.Run{Kernels: p.kernels}
 	for i, s := range p.steps {
 		if s.kind == shape {
 			of := s.node.Inputs[0]
@@ -93,7 +91,7 @@ func (p *Plan) layStatic(l *layout, shapes [][]int, isOutput []bool) error {
 		if !ok {
 			continue
 		}
-		if err := s.compute(r, in, out); err != nil {
+		if err := s.compute(p.kernels, in, out); err != nil {
 			return err
 		}
 		for k, v := range s.out {
@@ -205,11 +203,21 @@ func (p *Plan) overwritten(l *layout, s *step, of []*block, last []int, i int, s
 		slot := p.slots[in]
 		root := l.root[slot]
 		if b := of[root]; b != nil && last[root] == i && in.DType() == v.DType() &&
-			count(shapes[slot]) == count(shapes[p.slots[v]]) {
+			count(shapes[slot]) == count(shapes[p.slots[v]]) && !p.shownElsewhere(l, s, root) {
 			return b
 		}
 	}
 	return nil
+}
+
+// shownElsewhere reports whether a step reads the memory of root through an input whose elements it may read late.
+func (p *Plan) shownElsewhere(l *layout, s *step, root int) bool {
+	for k, v := range s.in {
+		if v != nil && l.root[p.slots[v]] == root && !slices.Contains(s.reuse, k) {
+			return true
+		}
+	}
+	return false
 }
 
 // assign gives offsets to the blocks, largest first, each the lowest place that no block alive at the same time

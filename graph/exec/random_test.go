@@ -53,7 +53,7 @@ func (w *world) grow() {
 	var y *graph.Value
 	switch rapid.SampledFrom([]string{
 		"add", "sub", "mul", "relu", "sigmoid", "tanh", "dense", "dense", "outer", "relu-grad", "reshape", "identity",
-		"sum", "spread", "concat", "softmax", "slice", "transposed", "const", "lookup",
+		"sum", "spread", "concat", "softmax", "norm", "centred", "slice", "transposed", "const", "lookup",
 	}).Draw(w.t, "op") {
 	case "add":
 		y = b.Add(x, w.like(x, false))
@@ -97,6 +97,11 @@ func (w *world) grow() {
 		y = b.SliceAxis(y, 1, 0, int64(min(9, cols(x))))
 	case "softmax":
 		y = b.Softmax(x, 1)
+	case "norm":
+		y = b.LayerNormalization(x, w.param(cols(x)), w.param(cols(x)), -1, 1e-3)
+	case "centred":
+		y = b.Sub(x, b.ReduceMean(x, []int64{1}, true))
+		y = b.Mul(y, b.Sqrt(b.ReduceMean(b.Mul(y, y), []int64{1}, true)))
 	case "slice":
 		y = b.SliceAxis(x, 1, 0, int64((cols(x)+1)/2))
 	case "transposed":

@@ -42,6 +42,8 @@ func (p *program) rewrite() {
 			makers[s.out[0]] = by
 		}
 	}
+	p.dropUnused()
+	p.fuseRows()
 }
 
 func (p *program) makers() map[*graph.Value]*step {
@@ -96,6 +98,9 @@ func (p *program) reluGrad(s *step, makers map[*graph.Value]*step) *step {
 	}
 	return &step{
 		node: s.node, in: []*graph.Value{y, g}, out: s.out, reuse: []int{1, 0}, form: "ReluGrad",
+		rule: &graph.RowRule{Kind: graph.Elementwise, Compute: func(r *graph.Run, _ *graph.Node, z []float32, x [][]float32, _ int) {
+			r.Kernels.ReluGrad(z, x[0], x[1])
+		}},
 		run: func(r *graph.Run, in, out []*tensor.Tensor) error {
 			r.Kernels.ReluGrad(tensor.MustData[float32](out[0]), tensor.MustData[float32](in[0]), tensor.MustData[float32](in[1]))
 			return nil

@@ -19,7 +19,7 @@ type state struct {
 	in, out [][]*tensor.Tensor
 	outputs []*tensor.Tensor
 	result  tensor.Map
-	shared  graph.Run
+	lane    lane
 	linked  bool // whether in and out hold the current tensors
 	at      int  // the current step
 }
@@ -55,7 +55,7 @@ func (b *binding) newState() *state {
 	p, l := b.plan, &b.layout
 	st := &state{
 		b: b, arena: make([]uint64, (l.bytes+alignment)/8), texts: make([]string, l.texts),
-		tensors: slices.Clone(l.static), shared: graph.Run{Kernels: p.kernels},
+		tensors: slices.Clone(l.static), lane: lane{Run: graph.Run{Kernels: p.kernels}},
 	}
 	// The first whole cache line of the arena, which values of several types share.
 	base := unsafe.Pointer(unsafe.SliceData(st.arena))
@@ -219,8 +219,7 @@ func (st *state) run(ctx context.Context, in tensor.Map) (err error) {
 		if s.kind == view {
 			err = tensor.Copy(st.out[i][0], st.in[i][0])
 		} else {
-			st.shared.Prepared = s.prepared
-			err = s.run(&st.shared, st.in[i], st.out[i])
+			err = s.do(&st.lane, st.in[i], st.out[i])
 		}
 		if err != nil {
 			return s.wrap(err)

@@ -30,8 +30,15 @@ type step struct {
 	prepared any
 	// reuse lists the inputs in whose memory the first output may be written, best first.
 	reuse []int
-	// product is set for matrix products.
+	// product is set for matrix products, rows for regions.
 	product *product
+	rows    *rows
+	// rule is how a step that is its node alone works by rows, nil where it does not.
+	rule *graph.RowRule
+	// part computes a range of the step's units in place of run, side by side with other parts; units tells their
+	// number and the elements that one reads or writes.
+	part  func(l *lane, in, out []*tensor.Tensor, from, to int) error
+	units func(in, out []*tensor.Tensor) (n, work int)
 }
 
 // program is the list of steps while a plan is compiled.
@@ -91,6 +98,9 @@ func newStep(n *graph.Node, outputs map[*graph.Value]bool) (*step, error) {
 		s.in = nil
 	default:
 		s.reuse = reusable(n.Op.Type)
+		if n.Op.Rows != nil && len(n.Outputs) == 1 {
+			s.rule = n.Op.Rows(n)
+		}
 	}
 	return s, nil
 }
@@ -141,7 +151,7 @@ func (p *program) fold(s *step) (bool, error) {
 		}
 		out[i] = tensor.Zeros(v.DType(), sizes...)
 	}
-	if err := s.compute(&graph.Run{Kernels: p.kernels}, in, out); err != nil {
+	if err := s.compute(p.kernels, in, out); err != nil {
 		return false, err
 	}
 	for i, v := range s.out {
@@ -151,7 +161,7 @@ func (p *program) fold(s *step) (bool, error) {
 }
 
 // compute runs the step alone, turning a panic into an error that names the node.
-func (s *step) compute(r *graph.Run, in, out []*tensor.Tensor) (err error) {
+func (s *step) compute(kernels *kernel.Set, in, out []*tensor.Tensor) (err error) {
 	defer func() {
 		if e := recover(); e != nil {
 			err = fmt.Errorf("node %q (%s): panic: %v", s.node.Name, s.node.Op, e)
@@ -160,22 +170,35 @@ func (s *step) compute(r *graph.Run, in, out []*tensor.Tensor) (err error) {
 	if s.kind == view {
 		return tensor.Copy(out[0], in[0])
 	}
-	r.Prepared = s.prepared
-	if err := s.run(r, in, out); err != nil {
+	if err := s.do(&lane{Run: graph.Run{Kernels: kernels}}, in, out); err != nil {
 		return s.wrap(err)
 	}
 	return nil
 }
 
-// String names the node and what is computed at its place.
-func (s *step) String() string {
-	switch {
-	case s.product != nil:
-		return s.node.Name + ": " + s.product.String()
-	case s.form != "":
-		return s.node.Name + ": " + s.form
+// do runs the kernel on one goroutine.
+func (s *step) do(l *lane, in, out []*tensor.Tensor) error {
+	if s.part == nil {
+		l.Prepared = s.prepared
+		return s.run(&l.Run, in, out)
 	}
-	return s.node.Name + ": " + s.node.Op.String()
+	n, _ := s.units(in, out)
+	return s.part(l, in, out, 0, n)
+}
+
+// String names the node and what is computed at its place.
+func (s *step) String() string { return s.node.Name + ": " + s.what() }
+
+func (s *step) what() string {
+	switch {
+	case s.rows != nil:
+		return s.rows.String()
+	case s.product != nil:
+		return s.product.String()
+	case s.form != "":
+		return s.form
+	}
+	return s.node.Op.String()
 }
 
 func (s *step) wrap(err error) error {
