@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 
-	"recsys/graph/kernel"
 	"recsys/tensor"
 )
 
@@ -36,52 +35,12 @@ func opMatMul() *Op {
 			return nil
 		},
 		Kernel: func(r *Run, _ *Node, in, out []*tensor.Tensor) error {
-			MatMulKernel(r, false, false, in, out)
+			p := Product{}
+			n, _ := p.Units(in, out)
+			p.Run(r, in, out, 0, n)
 			return nil
 		},
 		Grad: matMulGrad,
-	}
-}
-
-// MatMulKernel computes MatMul of in[0] and in[1] with the last two axes of either exchanged where asked: graph/exec
-// folds a Transpose into the product.
-func MatMulKernel(r *Run, transA, transB bool, in, out []*tensor.Tensor) {
-	x, y, z := tensor.MustData[float32](in[0]), tensor.MustData[float32](in[1]), tensor.MustData[float32](out[0])
-	m, n := out[0].Dim(-2), out[0].Dim(-1)
-	k := in[0].Dim(-1)
-	if transA {
-		k = in[0].Dim(-2)
-	}
-	if len(z) == 0 {
-		return
-	}
-	g := kernel.Gemm{
-		TransA: transA, TransB: transB, M: m, N: n, K: k,
-		LDA: in[0].Dim(-1), LDB: in[1].Dim(-1), LDC: n,
-	}
-	if in[1].Len() == in[1].Dim(-1)*in[1].Dim(-2) && !transA {
-		// One right-hand side for all: the left-hand rows form a single matrix.
-		g.M = len(z) / n
-		g.A, g.B, g.C = x, y, z
-		r.Kernels.Gemm(g)
-		return
-	}
-	// Leading axes broadcast; the two of a matrix count as one of one element, so that offsets count matrices.
-	var w walk
-	var strides [MaxRank][maxOperands]int
-	lead := out[0].Rank() - 2
-	for o, t := range [...]*tensor.Tensor{out[0], in[0], in[1]} {
-		lay(&strides, o, t.Shape()[:t.Rank()-2], lead)
-	}
-	for i, size := range out[0].Shape()[:lead] {
-		w.axis(size, strides[i])
-	}
-	for w.next() {
-		for i := range w.n {
-			zi, xi, yi := w.off[0]+i*w.step[0], w.off[1]+i*w.step[1], w.off[2]+i*w.step[2]
-			g.A, g.B, g.C = x[xi*m*k:(xi+1)*m*k], y[yi*k*n:(yi+1)*k*n], z[zi*m*n:(zi+1)*m*n]
-			r.Kernels.Gemm(g)
-		}
 	}
 }
 

@@ -18,6 +18,10 @@ type Options struct {
 	// Outputs selects outputs by name; nil means all. What only the others need is not computed, and inputs that
 	// only the others need may be left out of a run.
 	Outputs []string
+	// Frozen promises that the parameters' data stays as it is at the first run: the plan may keep it in another layout,
+	// as for products, whose right-hand sides then take twice the memory. Where it changes all the same, runs may mix
+	// old and new values. Not for training.
+	Frozen bool
 	// Unfused runs every node by its own kernel. It is for finding faults: fused and unfused plans agree.
 	Unfused bool
 }
@@ -57,7 +61,7 @@ func Compile(g *graph.Graph, o Options) (*Plan, error) {
 		}
 	}
 	p.nodes = live.nodes
-	prog, err := lower(p.nodes, outputs, o.Kernels)
+	prog, err := lower(p.nodes, outputs, o)
 	if err != nil {
 		return nil, fmt.Errorf("compile graph %q: %w", g.Name, err)
 	}

@@ -4,29 +4,30 @@ import (
 	"slices"
 
 	"recsys/graph"
+	"recsys/graph/kernel"
 	"recsys/tensor"
 )
 
 // product is a matrix product with what was folded into it.
 type product struct {
-	transA, transB bool
-	bias           bool // input 2 is a bias [N]
-	activation     func(r *graph.Run, y []float32)
-	follows        string // the operator behind activation
+	graph.Product
+	follows string // the operator behind Activation
+	// weights holds the right-hand side laid out, nil where it may change.
+	weights *weights
 }
 
 // String describes the product, such as "MatMul(A, Bᵀ)+bias+Relu".
 func (f *product) String() string {
 	s := "MatMul(A"
-	if f.transA {
+	if f.TransA {
 		s += "ᵀ"
 	}
 	s += ", B"
-	if f.transB {
+	if f.TransB {
 		s += "ᵀ"
 	}
 	s += ")"
-	if f.bias {
+	if f.Bias {
 		s += "+bias"
 	}
 	if f.follows != "" {
@@ -35,16 +36,31 @@ func (f *product) String() string {
 	return s
 }
 
+// step returns the product as a step.
+func (f *product) step(node *graph.Node, in, out []*graph.Value) *step {
+	return &step{node: node, in: in, out: out, product: f, part: f.part, units: f.units}
+}
+
+func (f *product) units(in, out []*tensor.Tensor) (n, work int) { return f.Units(in, out) }
+
+func (f *product) part(l *lane, in, out []*tensor.Tensor, from, to int) error {
+	p := f.Product
+	if f.weights != nil {
+		p.Packed = f.weights.packed(l.Kernels, p.TransB, in[1])
+	}
+	p.Run(&l.Run, in, out, from, to)
+	return nil
+}
+
 // foldTransposes makes a product read the inputs of Transposes that exchange the last two axes.
 func foldTransposes(s *step, makers map[*graph.Value]*step) *step {
-	f := &step{node: s.node, in: slices.Clone(s.in), out: s.out, product: &product{}}
-	for i, trans := range []*bool{&f.product.transA, &f.product.transB} {
-		for t := makers[f.in[i]]; t != nil && swapsLast(t); t = makers[f.in[i]] {
-			f.in[i], *trans = t.in[0], !*trans
+	f, in := &product{}, slices.Clone(s.in)
+	for i, trans := range []*bool{&f.TransA, &f.TransB} {
+		for t := makers[in[i]]; t != nil && swapsLast(t); t = makers[in[i]] {
+			in[i], *trans = t.in[0], !*trans
 		}
 	}
-	f.run = f.product.run
-	return f
+	return f.step(s.node, in, s.out)
 }
 
 // swapsLast reports whether s is a Transpose that exchanges the last two axes and keeps the others.
@@ -66,14 +82,15 @@ func swapsLast(s *step) bool {
 }
 
 // transposeProduct turns the transpose of a product that has no other reader into the product of the transposed
-// factors in the other order.
+// factors in the other order. A stack of matrices times one matrix stays as it is: that is one large product, the other
+// way round it would be many.
 func transposeProduct(s *step, makers map[*graph.Value]*step, uses map[*graph.Value]int) *step {
 	m := makers[s.in[0]]
-	if m == nil || m.product == nil || m.product.bias || m.product.activation != nil || uses[s.in[0]] != 1 || !swapsLast(s) {
+	if m == nil || m.product == nil || !m.product.plain() || uses[s.in[0]] != 1 || m.in[0].Rank() != m.in[1].Rank() || !swapsLast(s) {
 		return transposeKernel(s)
 	}
-	turned := &product{transA: !m.product.transB, transB: !m.product.transA}
-	return &step{node: s.node, in: []*graph.Value{m.in[1], m.in[0]}, out: s.out, product: turned, run: turned.run}
+	turned := &product{Product: graph.Product{TransA: !m.product.TransB, TransB: !m.product.TransA}}
+	return turned.step(s.node, []*graph.Value{m.in[1], m.in[0]}, s.out)
 }
 
 // transposeKernel exchanges the last two axes of float32 with the kernel set.
@@ -98,7 +115,7 @@ func transposeKernel(s *step) *step {
 func (p *program) addBias(s *step, makers map[*graph.Value]*step, uses map[*graph.Value]int) *step {
 	for i, v := range s.in {
 		m, bias := makers[v], s.in[1-i]
-		if m == nil || m.product == nil || m.product.bias || m.product.activation != nil || uses[v] != 1 {
+		if m == nil || m.product == nil || !m.product.plain() || uses[v] != 1 {
 			continue
 		}
 		n := v.Shape()[v.Rank()-1]
@@ -106,47 +123,48 @@ func (p *program) addBias(s *step, makers map[*graph.Value]*step, uses map[*grap
 			continue
 		}
 		joint := *m.product
-		joint.bias = true
-		return &step{node: s.node, in: append(slices.Clone(m.in), bias), out: s.out, product: &joint, run: joint.run}
+		joint.Bias = true
+		return joint.step(s.node, append(slices.Clone(m.in), bias), s.out)
 	}
 	return nil
 }
 
+// plain reports whether nothing follows the product.
+func (f *product) plain() bool { return !f.Bias && f.Activation == kernel.Linear }
+
 // activate joins a product that has no other reader with the activation that follows it.
 func (p *program) activate(s *step, makers map[*graph.Value]*step, uses map[*graph.Value]int) *step {
 	m := makers[s.in[0]]
-	if m == nil || m.product == nil || m.product.activation != nil || uses[s.in[0]] != 1 {
+	if m == nil || m.product == nil || m.product.Activation != kernel.Linear || uses[s.in[0]] != 1 {
 		return nil
 	}
 	joint := *m.product
 	joint.follows = s.node.Op.Type
 	switch joint.follows {
 	case "Relu":
-		joint.activation = func(r *graph.Run, y []float32) { r.Kernels.Relu(y, y) }
+		joint.Activation = kernel.Relu
 	case "Sigmoid":
-		joint.activation = func(r *graph.Run, y []float32) { r.Kernels.Sigmoid(y, y) }
+		joint.Activation = kernel.Sigmoid
 	default:
-		joint.activation = func(r *graph.Run, y []float32) { r.Kernels.Tanh(y, y) }
+		joint.Activation = kernel.Tanh
 	}
-	return &step{node: s.node, in: m.in, out: s.out, product: &joint, run: joint.run}
+	return joint.step(s.node, m.in, s.out)
 }
 
-func (f *product) run(r *graph.Run, in, out []*tensor.Tensor) error {
-	graph.MatMulKernel(r, f.transA, f.transB, in, out)
-	if !f.bias && f.activation == nil {
+// gemm makes a product of a Gemm without factors whose bias, if any, is a vector along the last axis.
+func gemm(s *step) *step {
+	a := s.node.Attrs
+	if a.Float("alpha", 1) != 1 || a.Int("transA", 0) != 0 {
 		return nil
 	}
-	y, n := tensor.MustData[float32](out[0]), out[0].Dim(-1)
-	if n == 0 {
-		return nil
-	}
-	for ; len(y) > 0; y = y[n:] {
-		if f.bias {
-			r.Kernels.Add(y[:n], y[:n], tensor.MustData[float32](in[2]))
+	f := &product{Product: graph.Product{TransB: a.Int("transB", 0) != 0}}
+	in := s.in[:2]
+	if len(s.in) > 2 && s.in[2] != nil {
+		bias, n := s.in[2].Shape(), s.out[0].Shape()[1]
+		if a.Float("beta", 1) != 1 || len(bias) != 1 || !bias[0].Same(n) || !n.IsFixed() {
+			return nil
 		}
-		if f.activation != nil {
-			f.activation(r, y[:n])
-		}
+		in, f.Bias = s.in[:3], true
 	}
-	return nil
+	return f.step(s.node, in, s.out)
 }

@@ -22,6 +22,8 @@ func (p *program) rewrite() {
 			if sel := p.selection(by); sel != nil {
 				by = sel
 			}
+		case "Gemm":
+			by = gemm(s)
 		case "Transpose":
 			by = transposeProduct(s, makers, uses)
 		case "Add":
@@ -42,6 +44,7 @@ func (p *program) rewrite() {
 			makers[s.out[0]] = by
 		}
 	}
+	p.packWeights()
 	p.dropUnused()
 	p.fuseRows()
 }

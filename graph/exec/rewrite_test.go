@@ -43,6 +43,28 @@ func TestRewrites(t *testing.T) {
 		{"transposed", func(b *graph.Builder, x, _, _ *graph.Value) *graph.Value {
 			return b.Transpose(x, []int64{1, 0})
 		}, []string{"transpose: Transpose"}},
+		{"transposed product of a stack and a matrix", func(b *graph.Builder, x, _, _ *graph.Value) *graph.Value {
+			y := b.Reshape(x, b.Int64s(-1, 2, 2))
+			z := b.MatMul(y, b.Param("m", graph.Dims(2, 3), graph.Uniform(1)))
+			return b.MatMul(y, b.MatMul(z, b.Transpose(z, []int64{0, 2, 1})))
+		}, []string{"reshape: Reshape", "matmul: MatMul(A, B)", "matmul_2: MatMul(A, Bᵀ)", "matmul_3: MatMul(A, B)"}},
+		{"gemm", func(b *graph.Builder, x, w, bias *graph.Value) *graph.Value {
+			return b.Relu(b.Gemm(x, w, bias, graph.GemmOptions{TransB: true}))
+		}, []string{"relu: MatMul(A, Bᵀ)+bias+Relu"}},
+		{"gemm without bias", func(b *graph.Builder, x, w, bias *graph.Value) *graph.Value {
+			return b.Add(b.Gemm(x, w, nil, graph.GemmOptions{}), bias)
+		}, []string{"add: MatMul(A, B)+bias"}},
+		{"scaled gemm", func(b *graph.Builder, x, w, bias *graph.Value) *graph.Value {
+			two := float32(2)
+			return b.Relu(b.Gemm(x, w, bias, graph.GemmOptions{Alpha: &two}))
+		}, []string{"gemm: Gemm", "relu: Relu"}},
+		{"gemm of a scaled bias", func(b *graph.Builder, x, w, bias *graph.Value) *graph.Value {
+			two := float32(2)
+			return b.Gemm(x, w, bias, graph.GemmOptions{Beta: &two})
+		}, []string{"gemm: Gemm"}},
+		{"gemm of one bias", func(b *graph.Builder, x, w, bias *graph.Value) *graph.Value {
+			return b.Gemm(x, w, b.ReduceSum(bias, nil, false), graph.GemmOptions{})
+		}, []string{"reducesum: ReduceSum", "gemm: Gemm"}},
 		{"selection", func(b *graph.Builder, x, _, _ *graph.Value) *graph.Value {
 			return b.MatMul(x, b.Const("p", tensor.Of([]float32{0, 0, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0, 1, 0, 1, 0, 0, 0, 0, 0}, 4, 5)))
 		}, []string{"matmul: Select"}},

@@ -14,12 +14,12 @@ type columns struct{ from, n int }
 // not reach the columns that do not pick it.
 func (p *program) selection(s *step) *step {
 	t := p.consts[s.in[1]]
-	if t == nil || t.Rank() != 2 || s.product.transA || s.in[0].Rank() < 2 {
+	if t == nil || t.Rank() != 2 || s.product.TransA || s.in[0].Rank() < 2 {
 		return nil
 	}
 	k, n := t.Dim(0), t.Dim(1)
 	row, col := n, 1
-	if s.product.transB {
+	if s.product.TransB {
 		k, n = n, k
 		row, col = 1, k
 	}

@@ -44,6 +44,7 @@ type step struct {
 // program is the list of steps while a plan is compiled.
 type program struct {
 	kernels *kernel.Set
+	frozen  bool // parameters do not change
 	steps   []*step
 	outputs map[*graph.Value]bool
 	consts  map[*graph.Value]*tensor.Tensor
@@ -53,8 +54,8 @@ type program struct {
 const foldLimit = 1 << 24
 
 // lower makes a step of each node and computes those that depend on constants alone.
-func lower(nodes []*graph.Node, outputs []graph.Output, kernels *kernel.Set) (*program, error) {
-	p := &program{kernels: kernels, outputs: map[*graph.Value]bool{}, consts: map[*graph.Value]*tensor.Tensor{}}
+func lower(nodes []*graph.Node, outputs []graph.Output, o Options) (*program, error) {
+	p := &program{kernels: o.Kernels, frozen: o.Frozen, outputs: map[*graph.Value]bool{}, consts: map[*graph.Value]*tensor.Tensor{}}
 	for _, o := range outputs {
 		p.outputs[o.Value] = true
 	}
