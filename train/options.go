@@ -27,7 +27,6 @@ type Options struct {
 	// Optimizer updates the parameters. A nil Rule means optim.Adam, a nil Rate a constant 0.001; Workers is that of
 	// the options. See Task.Steps for schedules that end with the training.
 	Optimizer optim.Config
-	Linear    bool
 	// Frozen names parameters that are not trained, by path.
 	Frozen []string
 	// Validate scores the parameters after every epoch, greater is better; nil means that the last epoch counts. It must
