@@ -9,7 +9,7 @@ export RECSYS_PYTHON ?=
 GOLANGCI := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 CONCURRENT := ./client/... ./engine/... ./featurestore/... ./gateway/... ./graph/exec/... ./train/...
 
-.PHONY: build test race lint fuzz bench golden generate docs demo e2e servers full
+.PHONY: build test race lint fuzz bench golden generate docs demo e2e servers full bench-compare
 
 build:
 	go build ./...
@@ -30,6 +30,14 @@ fuzz:
 
 bench:
 	go test -run '^$$' -bench . -benchmem ./...
+
+# recsys beside PyTorch, ONNX Runtime and numpy, in turns: writes bench/RESULTS.md. RECSYS_TORCH and RECSYS_PYTHON name
+# interpreters that have them; without both, one is installed. FLAGS may be -quick or -only dlrm,gemm.
+FLAGS ?=
+export RECSYS_TORCH ?=
+bench-compare:
+	[ -n "$$RECSYS_TORCH" ] && [ -n "$$RECSYS_PYTHON" ] || bench/compare/install.sh $(TOOLS)/bench
+	go run ./bench/compare -torch "$${RECSYS_TORCH:-$(TOOLS)/bench/bin/python}" -ort "$${RECSYS_PYTHON:-$(TOOLS)/bench/bin/python}" $(FLAGS)
 
 # Writes the golden files again: review the difference as code.
 golden:

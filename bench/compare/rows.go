@@ -1,0 +1,66 @@
+package main
+
+import "context"
+
+// rows are all comparisons, in the order of the results.
+func rows() []row {
+	return []row{
+		{
+			name: "dlrm", title: "DLRM step, 26 tables x 100k x 32, B=4096, sparse Adagrad", work: dlrmBatch, unit: "examples/s",
+			data: writeDLRM, tolerance: lossTolerance,
+			others: []other{
+				{name: "PyTorch, 26 tables", python: "torch", work: "dlrm", target: 2, alone: 1.8},
+				{name: "PyTorch, one joint table", python: "torch", work: "dlrm_joint", target: 2, alone: 1.8},
+			},
+		},
+		{
+			name: "two_tower", title: "two-tower step, 1M x 64, MLP 128-64, B=1024, in-batch softmax, sparse Adagrad", work: towerBatch,
+			unit: "examples/s", data: writeTower, tolerance: lossTolerance,
+			others: []other{{name: "PyTorch", python: "torch", work: "two_tower", target: 1.5}},
+		},
+		{
+			name: "ranker", title: "ranker, 500 candidates, 26 lookups of 32, MLP 512-256-1", work: 1, unit: "runs/s",
+			data: writeRanker, tolerance: scoreTolerance,
+			others: []other{{name: "ONNX Runtime", python: "ort", work: "ranker", target: 1}},
+		},
+		{
+			name: "topk", title: "[1,64]·[64,100k] and TopK 100", work: 1, unit: "runs/s",
+			data: writeTopK, tolerance: scoreTolerance,
+			others: []other{{name: "ONNX Runtime", python: "ort", work: "topk", target: 1}},
+		},
+		{
+			name: "retrieval", title: "retrieval over 1M x 64 float32, one query, TopK 100", work: retrievalBytes / 1e9, unit: "GB/s",
+			data: writeRetrieval, tolerance: scoreTolerance,
+			others: []other{
+				// Both add up the matrix, which reads it once.
+				{name: "memory bandwidth (sum)", work: "bandwidth", target: 0.8},
+				{name: "memory bandwidth (PyTorch's sum)", python: "torch", work: "bandwidth", target: 0.8},
+				{name: "ONNX Runtime", python: "ort", work: "retrieval"},
+			},
+		},
+		{
+			name: "gemm", title: "GEMM 1024 x 1024 x 1024 float32", work: 2 * gemmSize * gemmSize * gemmSize / 1e9, unit: "GFLOPS",
+			data: writeGemm, tolerance: scoreTolerance,
+			others: []other{
+				{name: "numpy", python: "ort", work: "gemm", target: 0.9},
+				{name: "PyTorch", python: "torch", work: "gemm", target: 0.9},
+			},
+		},
+	}
+}
+
+const (
+	// lossTolerance: the mean loss of the first steps, from parameters of one distribution but other draws, and other
+	// batches.
+	lossTolerance = 0.03
+	// scoreTolerance: sums in single precision in another order.
+	scoreTolerance = 1e-3
+)
+
+// works are recsys's sides by name.
+func works() map[string]func(context.Context) (work, error) {
+	return map[string]func(context.Context) (work, error){
+		"dlrm": newDLRM, "two_tower": newTower,
+		"ranker": newRanker, "topk": newTopK, "retrieval": newRetrieval, "gemm": newGemm, "bandwidth": newBandwidth,
+	}
+}
