@@ -34,7 +34,32 @@ func (o *Optimizer) addSparse(p *param, r Rows) {
 }
 
 // worker is the memory of one goroutine.
-type worker struct{ scratch []float32 }
+type worker struct {
+	scratch []float32
+	touched float32 // what touch read
+}
+
+// ahead is the number of rows that are brought into the cache at once.
+const ahead = 16
+
+// touch reads an element of each cache line of the rows that ids name, of the parameter and of its state. Rows lie far
+// apart, and an update waits for the memory; reads that do not depend on each other wait together. The sum of what it
+// read keeps the reads from being left out.
+func (p *param) touch(ids []int64) float32 {
+	const line = 16 // float32s
+	sum := float32(0)
+	for _, id := range ids {
+		for at, end := int(id)*p.width, int(id+1)*p.width; at < end; at += line {
+			sum += p.w[at]
+			for _, s := range p.slots {
+				if len(s) == len(p.w) {
+					sum += s[at]
+				}
+			}
+		}
+	}
+	return sum
+}
 
 // run does all tasks. They touch disjoint elements, so their order does not matter.
 func (o *Optimizer) run(scale float32) {
@@ -53,6 +78,7 @@ func (o *Optimizer) run(scale float32) {
 // work does every workers-th task from the first on.
 func (o *Optimizer) work(first, workers int, scale float32) {
 	w := &o.cores[first]
+	touched := float32(0)
 	for i := first; i < len(o.tasks); i += workers {
 		t := &o.tasks[i]
 		if t.ids == nil {
@@ -61,10 +87,14 @@ func (o *Optimizer) work(first, workers int, scale float32) {
 		}
 		n := t.p.width
 		for r := t.from; r < t.to; r++ {
+			if (r-t.from)%ahead == 0 {
+				touched += t.p.touch(t.ids[r:min(r+ahead, t.to)])
+			}
 			at := int(t.ids[r]) * n
 			w.update(o.kernels, o.config.Rule, t.p, at, at+n, t.g[r*n:(r+1)*n], scale)
 		}
 	}
+	w.touched = touched
 }
 
 // update changes elements [from, to) of p by their gradient g.
