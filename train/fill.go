@@ -144,6 +144,18 @@ func gatherMapped(dst, src *tensor.Tensor, ids, through []int32, width int) {
 }
 
 func gather[T any](dst, src []T, ids, through []int32, width int) {
+	switch {
+	case width == 1 && through == nil:
+		for i, id := range ids {
+			dst[i] = src[id]
+		}
+		return
+	case width == 1:
+		for i, id := range ids {
+			dst[i] = src[through[id]]
+		}
+		return
+	}
 	for i, id := range ids {
 		if through != nil {
 			id = through[id]

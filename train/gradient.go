@@ -26,45 +26,6 @@ func slots(s *grad.Step) []slot {
 	return out
 }
 
-// rowSum adds up rows of a table by id: every id that occurs has one row.
-type rowSum struct {
-	dim  int
-	at   []int32 // by id: its place in ids plus one, 0 for none
-	ids  []int64 // in the order of first occurrence
-	rows []float32
-}
-
-func newRowSum(table []int) *rowSum { return &rowSum{dim: table[1], at: make([]int32, table[0])} }
-
-func (s *rowSum) reset() {
-	for _, id := range s.ids {
-		s.at[id] = 0
-	}
-	s.ids, s.rows = s.ids[:0], s.rows[:0]
-}
-
-// add adds rows [n,D] to those of their ids, in order.
-func (s *rowSum) add(k *kernel.Set, ids []int64, rows []float32) {
-	d := s.dim
-	for i, id := range ids {
-		row := rows[i*d : (i+1)*d]
-		if at := int(s.at[id]) - 1; at >= 0 {
-			sum := s.rows[at*d : (at+1)*d]
-			if d < 8 {
-				for j, v := range row {
-					sum[j] += v
-				}
-				continue
-			}
-			k.Add(sum, sum, row)
-			continue
-		}
-		s.ids = append(s.ids, id)
-		s.rows = append(s.rows, row...)
-		s.at[id] = int32(len(s.ids))
-	}
-}
-
 // gradient is the gradient of one parameter, summed over shards.
 type gradient struct {
 	dense  []float32
@@ -80,7 +41,7 @@ func newGradients(slots []slot) []gradient {
 			out[i].dense = make([]float32, elements(sizes))
 		}
 		if len(s.sparse) > 0 {
-			out[i].rows = newRowSum(sizes)
+			out[i].rows = newRowSum(sizes[1])
 		}
 	}
 	return out

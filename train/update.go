@@ -67,6 +67,6 @@ func (u *updater) step(workers int, sums []gradient) error {
 // sort writes the rows of s in ascending order of ids to u.sorted[i]. Every id is in s once, so that nothing is added.
 func (u *updater) sort(i int, s *rowSum) error {
 	var err error
-	u.sorted[i], err = u.combiners[i].Combine([]optim.Rows{{IDs: s.ids, Rows: s.rows}}, len(s.at), s.dim)
+	u.sorted[i], err = u.combiners[i].Combine([]optim.Rows{{IDs: s.ids, Rows: s.rows}}, u.slots[i].param.Data.Dim(0), s.dim)
 	return err
 }
