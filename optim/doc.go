@@ -1,7 +1,7 @@
 // Package optim updates parameters from gradients.
 //
 // An [Optimizer] holds parameters by path, a [Rule] ([SGD], [Adagrad], [RowAdagrad], [Adam], [FTRL]) with its state and a [Schedule] of
-// learning rates. [Optimizer.Step] takes the [Gradients] of one training step: dense ones of the parameter's shape,
+// learning rates ([Constant], [Linear], [Cosine], [Exponential], each behind a [Warmup]). [Optimizer.Step] takes the [Gradients] of one training step: dense ones of the parameter's shape,
 // and row-sparse ones as [Rows], which touch the named rows of a table only. [Combiner] makes Rows of the pairs of
 // ids and rows that several shards of a batch gave: sorted, each row once, summed in the order of the shards.
 //

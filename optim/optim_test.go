@@ -243,6 +243,11 @@ func TestConfigErrors(t *testing.T) {
 		"ftrl: L1 is -1":                 {Rule: optim.FTRL{L1: -1}, Rate: rate},
 		"Initial is -1":                  {Rule: optim.Adagrad{Initial: -1}, Rate: rate},
 		"constant rate is -1":            {Rule: optim.SGD{}, Rate: optim.Constant(-1)},
+		"ClipValue is -1":                {Rule: optim.SGD{}, Rate: rate, ClipValue: -1},
+		"warm-up of -1 steps":            {Rule: optim.SGD{}, Rate: optim.Warmup{Steps: -1, Then: rate}},
+		"Total is 0":                     {Rule: optim.SGD{}, Rate: optim.Cosine{}},
+		"Factor is 0; it has":            {Rule: optim.SGD{}, Rate: optim.Exponential{Every: 1}},
+		"Every is 0; it has":             {Rule: optim.SGD{}, Rate: optim.Exponential{Factor: 1}},
 		"Warmup is 5 and Total 3":        {Rule: optim.SGD{}, Rate: optim.Linear{Warmup: 5, Total: 3}},
 		`group "emb/": Scale is NaN`:     {Rule: optim.SGD{}, Rate: rate, Groups: []optim.Group{{Prefix: "emb/", Scale: math.NaN()}}},
 	}
@@ -301,5 +306,54 @@ func TestSchedules(t *testing.T) {
 	}
 	if got := (optim.Linear{Peak: 2}).Rate(1); got != 2 {
 		t.Errorf("no warm-up: rate %v, want 2", got)
+	}
+}
+
+func TestFallingSchedules(t *testing.T) {
+	cosine := optim.Cosine{Peak: 1, Final: 0.2, Total: 6}
+	smooth := optim.Exponential{Peak: 8, Factor: 0.25, Every: 4}
+	stairs := optim.Exponential{Peak: 8, Factor: 0.25, Every: 4, Staircase: true}
+	for name, test := range map[string]struct {
+		schedule optim.Schedule
+		want     map[int64]float64
+	}{
+		// The cosines of a third, half and two thirds of π are 1/2, 0 and -1/2.
+		"cosine":      {cosine, map[int64]float64{2: 0.8, 3: 0.6, 4: 0.4, 6: 0.2, 99: 0.2}},
+		"exponential": {smooth, map[int64]float64{1: 8, 3: 4, 5: 2, 9: 0.5}},
+		"staircase":   {stairs, map[int64]float64{1: 8, 4: 8, 5: 2, 8: 2, 9: 0.5}},
+		"warm-up":     {optim.Warmup{Steps: 4, Then: stairs}, map[int64]float64{1: 2, 2: 4, 4: 8, 5: 2}},
+	} {
+		for step, want := range test.want {
+			// A cosine and a power are right but for the last places.
+			if got := test.schedule.Rate(step); math.Abs(got-want) > 1e-15*8 {
+				t.Errorf("%s, step %d: rate %v, want %v", name, step, got, want)
+			}
+		}
+		if err := test.schedule.Validate(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestClipValue clips (3, -4) and (12) to 3: SGD with rate 1 moves by them, scaled to half when the norm of what is left,
+// √27, may be half of that.
+func TestClipValue(t *testing.T) {
+	for norm, scale := range map[float64]float64{0: 1, math.Sqrt(27) / 2: 0.5} {
+		params := tensor.Map{"w": tensor.Zeros(tensor.Float32, 1, 2), "b": tensor.Zeros(tensor.Float32, 1)}
+		o := newOptimizer(t, params, optim.Config{Rule: optim.SGD{}, Rate: optim.Constant(1), ClipValue: 3, ClipNorm: norm})
+		g := optim.Gradients{
+			Dense:  tensor.Map{"b": tensor.Of([]float32{12}, 1)},
+			Sparse: map[string]optim.Rows{"w": {IDs: []int64{0}, Rows: []float32{3, -4}}},
+		}
+		if err := o.Step(g); err != nil {
+			t.Fatal(err)
+		}
+		for name, want := range map[string][]float64{"w": {-3, 3}, "b": {-3}} {
+			for i, v := range tensor.MustData[float32](params[name]) {
+				if math.Abs(float64(v)-scale*want[i]) > 1e-5 { // 1e-6 is added to the norm
+					t.Errorf("norm %g: %s[%d] is %v, want %v", norm, name, i, v, scale*want[i])
+				}
+			}
+		}
 	}
 }

@@ -17,6 +17,8 @@ type Config struct {
 	// ClipNorm scales the gradients of a step down to this Euclidean norm over all parameters when theirs is greater
 	// (Pascanu, Mikolov and Bengio 2013, algorithm 1); 0 means never.
 	ClipNorm float64
+	// ClipValue brings every element of a gradient into [-ClipValue,ClipValue], before the norm is taken; 0 means never.
+	ClipValue float64
 	// L2 adds L2·w to the gradient (torch.optim's weight_decay). Decay multiplies w by 1-rate·Decay before the update
 	// (Loshchilov and Hutter 2019, algorithm 2). Both reach only the touched rows of row-sparse gradients.
 	L2, Decay float64
@@ -42,6 +44,7 @@ func (c Config) Validate() error {
 	}
 	faults := []error{
 		c.Rule.Validate(), c.Rate.Validate(), inRange("optimiser: ClipNorm", c.ClipNorm, 1e30),
+		inRange("optimiser: ClipValue", c.ClipValue, 1e30),
 		inRange("optimiser: L2", c.L2, 1e30), inRange("optimiser: Decay", c.Decay, 1e30),
 	}
 	for _, g := range c.Groups {

@@ -1,10 +1,6 @@
 package optim
 
-import (
-	"sync"
-
-	"recsys/graph/kernel"
-)
+import "sync"
 
 // taskSize is the number of elements that a worker updates at a time: large enough to hide the hand-over, small
 // enough to share a table out.
@@ -82,7 +78,7 @@ func (o *Optimizer) work(first, workers int, scale float32) {
 	for i := first; i < len(o.tasks); i += workers {
 		t := &o.tasks[i]
 		if t.ids == nil {
-			w.update(o.kernels, o.config.Rule, t.p, t.from, t.to, t.g[t.from:t.to], scale)
+			w.update(o, t.p, t.from, t.to, t.g[t.from:t.to], scale)
 			continue
 		}
 		n := t.p.width
@@ -91,22 +87,22 @@ func (o *Optimizer) work(first, workers int, scale float32) {
 				touched += t.p.touch(t.ids[r:min(r+ahead, t.to)])
 			}
 			at := int(t.ids[r]) * n
-			w.update(o.kernels, o.config.Rule, t.p, at, at+n, t.g[r*n:(r+1)*n], scale)
+			w.update(o, t.p, at, at+n, t.g[r*n:(r+1)*n], scale)
 		}
 	}
 	w.touched = touched
 }
 
 // update changes elements [from, to) of p by their gradient g.
-func (w *worker) update(k *kernel.Set, rule Rule, p *param, from, to int, g []float32, scale float32) {
+func (w *worker) update(o *Optimizer, p *param, from, to int, g []float32, scale float32) {
 	x := p.w[from:to]
-	if scale != 1 || p.l2 != 0 {
+	if scale != 1 || p.l2 != 0 || o.config.ClipValue != 0 {
 		if len(w.scratch) < len(g) {
 			w.scratch = make([]float32, max(len(g), taskSize))
 		}
 		s := w.scratch[:len(g)]
 		for i, v := range g {
-			s[i] = float32(scale*v) + float32(p.l2*x[i])
+			s[i] = float32(scale*o.limit(v)) + float32(p.l2*x[i])
 		}
 		g = s
 	}
@@ -126,5 +122,5 @@ func (w *worker) update(k *kernel.Set, rule Rule, p *param, from, to int, g []fl
 			slots[i] = s[from/width : to/width]
 		}
 	}
-	rule.update(k, &p.c, x, g, slots)
+	o.config.Rule.update(o.kernels, &p.c, x, g, slots)
 }
