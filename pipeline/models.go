@@ -32,7 +32,7 @@ func trainRetrieval(ctx context.Context, m model.Retriever, t *train.Task, j Job
 			return j.Score(ctx, r)
 		}
 	}
-	options, err := s.options(j, validate)
+	options, err := s.options(t, j, validate)
 	if err != nil {
 		return nil, err
 	}
@@ -196,7 +196,7 @@ func (s dlrm) Train(ctx context.Context, j Job) (*Ranking, error) {
 			return -metrics[m.Tasks()[0]]["log_loss"], nil
 		}
 	}
-	options, err := s.Fit.options(j, validate)
+	options, err := s.Fit.options(t, j, validate)
 	if err != nil {
 		return nil, err
 	}

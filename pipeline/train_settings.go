@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"recsys/optim"
 	"recsys/tensor"
@@ -18,11 +19,29 @@ type TrainSettings struct {
 	// shard's.
 	Batch int `json:"batch"`
 	Shard int `json:"shard"`
-	// Optimizer is adam (the default), adagrad or sgd. LearningRate is constant; 0 means 0.001.
-	Optimizer    string  `json:"optimizer"`
+	// Optimizer is adam (the default), adamw, adagrad, row_adagrad, sgd or ftrl.
+	Optimizer string `json:"optimizer"`
+	// Momentum and Nesterov are sgd's, L1 is ftrl's.
+	Momentum float64 `json:"momentum"`
+	Nesterov bool    `json:"nesterov"`
+	L1       float64 `json:"l1"`
+	// LearningRate is the greatest; 0 means 0.001.
 	LearningRate float64 `json:"learning_rate"`
-	// WeightDecay is decoupled from the gradient; it reaches only the rows of tables that a step touches.
+	// Schedule is constant (the default), linear, cosine, exponential or step, behind Warmup steps of a rise from 0.
+	Schedule string `json:"schedule"`
+	Warmup   int    `json:"warmup"`
+	// Final is where linear and cosine end with the last epoch, as a share of LearningRate.
+	Final float64 `json:"final"`
+	// Factor multiplies the rate every Every steps with exponential and step.
+	Factor float64 `json:"factor"`
+	Every  int     `json:"every"`
+	// WeightDecay is decoupled from the gradient; it reaches only the rows of tables that a step touches, and so does L2,
+	// which is added to the gradient. WeightDecay 0 means 0.01 with adamw.
 	WeightDecay float64 `json:"weight_decay"`
+	L2          float64 `json:"l2"`
+	// ClipNorm and ClipValue bound the gradient's norm and its elements; 0 means no bound.
+	ClipNorm  float64 `json:"clip_norm"`
+	ClipValue float64 `json:"clip_value"`
 	// Patience is the number of epochs without a better validation score after which training stops; 0 means 2,
 	// negative means never.
 	Patience int `json:"patience"`
@@ -30,35 +49,102 @@ type TrainSettings struct {
 
 // validate checks the settings by themselves.
 func (s TrainSettings) validate() error {
-	if !slices.Contains([]string{"", "adam", "adagrad", "sgd"}, s.Optimizer) {
-		return fmt.Errorf("train.optimizer: unknown %q; there are: adagrad, adam, sgd", s.Optimizer)
-	}
-	if s.Epochs < 0 || s.Batch < 0 || s.Shard < 0 || s.LearningRate < 0 || s.WeightDecay < 0 {
+	if s.Epochs < 0 || s.Batch < 0 || s.Shard < 0 || s.Warmup < 0 || s.Every < 0 || s.LearningRate < 0 || s.WeightDecay < 0 {
 		return errors.New("train: only patience can be negative")
+	}
+	errs := []error{
+		oneOf("optimizer", s.Optimizer, "adagrad", "adam", "adamw", "ftrl", "row_adagrad", "sgd"),
+		oneOf("schedule", s.Schedule, "constant", "cosine", "exponential", "linear", "step"),
+		belongs("momentum", s.Momentum != 0, "optimizer", s.Optimizer, "sgd"),
+		belongs("nesterov", s.Nesterov, "optimizer", s.Optimizer, "sgd"),
+		belongs("l1", s.L1 != 0, "optimizer", s.Optimizer, "ftrl"),
+		belongs("final", s.Final != 0, "schedule", s.Schedule, "linear", "cosine"),
+		belongs("factor", s.Factor != 0, "schedule", s.Schedule, "exponential", "step"),
+		belongs("every", s.Every != 0, "schedule", s.Schedule, "exponential", "step"),
+	}
+	if !(s.Final >= 0 && s.Final <= 1) {
+		errs = append(errs, fmt.Errorf("train.final is %v; it has to be in [0,1]", s.Final))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	if err := s.config(1).Validate(); err != nil {
+		return fmt.Errorf("train: %w", err)
 	}
 	return nil
 }
 
-func (s TrainSettings) options(j Job, validate func(context.Context, tensor.Map) (float64, error)) (train.Options, error) {
-	o := optim.Config{Decay: s.WeightDecay}
-	if err := s.validate(); err != nil {
-		return train.Options{}, err
+// oneOf checks a setting that names something; "" is the default.
+func oneOf(name, value string, known ...string) error {
+	if value == "" || slices.Contains(known, value) {
+		return nil
+	}
+	return fmt.Errorf("train.%s: unknown %q; there are: %s", name, value, strings.Join(known, ", "))
+}
+
+// belongs checks that a setting is given only beside the values of another that read it.
+func belongs(name string, given bool, of, value string, readers ...string) error {
+	if !given || slices.Contains(readers, value) {
+		return nil
+	}
+	return fmt.Errorf("train.%s is for %s: %s", name, of, strings.Join(readers, ", "))
+}
+
+// config makes the optimiser's settings for a number of steps.
+func (s TrainSettings) config(steps int64) optim.Config {
+	c := optim.Config{
+		Rule: optim.Adam{}, Rate: s.rate(steps), Decay: s.WeightDecay, L2: s.L2, ClipNorm: s.ClipNorm, ClipValue: s.ClipValue,
 	}
 	switch s.Optimizer {
-	case "", "adam":
-		o.Rule = optim.Adam{}
+	case "adamw":
+		def(&c.Decay, 0.01) // torch.optim.AdamW's default.
 	case "adagrad":
-		o.Rule = optim.Adagrad{}
+		c.Rule = optim.Adagrad{}
+	case "row_adagrad":
+		c.Rule = optim.RowAdagrad{}
 	case "sgd":
-		o.Rule = optim.SGD{}
+		c.Rule = optim.SGD{Momentum: s.Momentum, Nesterov: s.Nesterov}
+	case "ftrl":
+		c.Rule = optim.FTRL{L1: s.L1}
 	}
-	if s.LearningRate != 0 {
-		o.Rate = optim.Constant(s.LearningRate)
+	return c
+}
+
+// rate makes the schedule for a number of steps.
+func (s TrainSettings) rate(steps int64) optim.Schedule {
+	def(&s.LearningRate, 0.001)
+	var rate optim.Schedule = optim.Constant(s.LearningRate)
+	switch s.Schedule {
+	case "linear":
+		rate = optim.Linear{Peak: s.LearningRate, Final: s.LearningRate * s.Final, Total: steps}
+	case "cosine":
+		rate = optim.Cosine{Peak: s.LearningRate, Final: s.LearningRate * s.Final, Total: steps}
+	case "exponential", "step":
+		rate = optim.Exponential{Peak: s.LearningRate, Factor: s.Factor, Every: int64(s.Every), Staircase: s.Schedule == "step"}
 	}
-	return train.Options{
+	if s.Warmup > 0 {
+		rate = optim.Warmup{Steps: int64(s.Warmup), Then: rate}
+	}
+	return rate
+}
+
+// options makes the trainer's options for a task.
+func (s TrainSettings) options(
+	t *train.Task, j Job, validate func(context.Context, tensor.Map) (float64, error),
+) (train.Options, error) {
+	o := train.Options{
 		Epochs: s.Epochs, BatchRows: s.Batch, ShardRows: s.Shard, Patience: s.Patience, Seed: j.Seed, Kernels: j.Kernels,
-		Progress: j.Progress, Validate: validate, Optimizer: o,
-	}, nil
+		Progress: j.Progress, Validate: validate,
+	}
+	if err := s.validate(); err != nil {
+		return o, err
+	}
+	steps, err := t.Steps(o)
+	if err != nil {
+		return o, err
+	}
+	o.Optimizer = s.config(steps)
+	return o, nil
 }
 
 // check validates a model's training settings.
