@@ -25,14 +25,9 @@ func (DotInteraction) Apply(b *graph.Builder, vectors ...*graph.Value) *graph.Va
 	if b.Err() != nil {
 		return b.Fail(nil)
 	}
-	perm := make([]int64, x.Rank())
-	for i := range perm {
-		perm[i] = int64(i)
-	}
-	last := len(perm) - 1
-	perm[last], perm[last-1] = perm[last-1], perm[last]
-	products := b.MatMul(x, b.Transpose(x, perm)) // [...,F,F]
-	shape := make([]int64, last)                  // zeros keep the leading axes
+	last := x.Rank() - 1
+	products := b.MatMul(x, swapLast(b, x)) // [...,F,F]
+	shape := make([]int64, last)            // zeros keep the leading axes
 	shape[last-1] = int64(f * f)
 	flat := b.Reshape(products, b.Int64s(shape...))
 	return b.MatMul(flat, b.Const("pairs", lowerTriangle(f)))

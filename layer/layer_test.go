@@ -177,6 +177,16 @@ func TestFaults(t *testing.T) {
 		{"one vector", func(b *graph.Builder, _, x *graph.Value) *graph.Value {
 			return layer.DotInteraction{}.Apply(b, x)
 		}, "at least 2"},
+		{"attention over vectors", func(b *graph.Builder, _, x *graph.Value) *graph.Value {
+			return layer.MultiHeadAttention{Name: "a"}.Apply(b, x, x, nil)
+		}, `attention "a": of`},
+		{"heads that do not divide", func(b *graph.Builder, _, x *graph.Value) *graph.Value {
+			x = b.Reshape(x, b.Int64s(-1, 1, 3))
+			return layer.MultiHeadAttention{Name: "a", Heads: 2}.Apply(b, x, x, nil)
+		}, "number of heads has to divide"},
+		{"norm of scalars", func(b *graph.Builder, ids, _ *graph.Value) *graph.Value {
+			return layer.LayerNorm{Name: "n"}.Apply(b, b.Cast(ids, tensor.Float32))
+		}, `layer norm "n": input`},
 		{"no features", func(b *graph.Builder, _, _ *graph.Value) *graph.Value {
 			return layer.Concat{}.Apply(b)
 		}, "concat of no features"},
