@@ -2,8 +2,8 @@
 //
 // [Examples] are the data: tables of users and items, interactions that point into them, and every user's sequence of
 // items, from which histories are cut on the fly, strictly before the example's own place. A [Task] is a training graph
-// with the rows to train on: [NewSoftmaxTask] and [NewPairwiseTask] for retrievers, [NewPointwiseTask] for rankers.
-// [Fit] runs it.
+// with the rows to train on: [NewSoftmaxTask] and [NewPairwiseTask] for retrievers, [NewPointwiseTask] for rankers,
+// [NewTask] for a loss of one's own. [Fit] runs it.
 //
 //	task, err := train.NewSoftmaxTask(m, examples, rows, train.Softmax{})
 //	result, err := train.Fit(ctx, task, train.Options{Epochs: 10, Seed: 1})

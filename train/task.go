@@ -25,6 +25,16 @@ type Task struct {
 	items      []int32
 }
 
+// NewTask makes a task of a loss of one's own. The output LossOutput of g is the sum over rows of WeightInput times the
+// row's loss; its other inputs are columns of e, model.QueryInput and model.ItemInput, and labels, model.LabelInput. Every
+// row comes with its own item.
+func NewTask(name string, g *graph.Graph, e *Examples, rows []int32) (*Task, error) {
+	if g.Output(LossOutput) == nil {
+		return nil, fmt.Errorf("train %q: the graph %q has no output %q", name, g.Name, LossOutput)
+	}
+	return newTask(name, g, e, rows, 1, nil)
+}
+
 // newTask binds every input of g to the examples. k is the number of items per row: for k > 1 the
 // caller sets negatives, which writes items 1 to k-1 of every row of a shard.
 func newTask(name string, g *graph.Graph, e *Examples, rows []int32, k int, logQ []float32) (*Task, error) {

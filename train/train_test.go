@@ -134,6 +134,44 @@ func TestFitIsGradientDescent(t *testing.T) {
 	}
 }
 
+// TestNewTaskTrainsAnyLoss gives the graph of a pointwise task as a loss of one's own.
+func TestNewTaskTrainsAnyLoss(t *testing.T) {
+	e := modeltest.Examples()
+	m, err := model.NewDLRM(e.Schema, model.DLRM{Dim: 4})
+	if err != nil {
+		t.Fatal(err)
+	}
+	states := make([]tensor.Map, 2)
+	for i := range states {
+		task, err := train.NewPointwiseTask(m, e, rows(e))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i == 1 {
+			if task, err = train.NewTask(task.Name, task.Graph, e, rows(e)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		r, err := train.Fit(t.Context(), task, train.Options{Epochs: 1, Seed: 5})
+		if err != nil {
+			t.Fatal(err)
+		}
+		states[i] = r.State
+	}
+	for path, p := range states[0] {
+		if !p.Equal(states[1][path]) {
+			t.Errorf("%s differs", path)
+		}
+	}
+	g, err := model.RankGraph(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := train.NewTask("own", g, e, rows(e)); err == nil || !strings.Contains(err.Error(), `no output "loss"`) {
+		t.Errorf("error %v, want one about the output", err)
+	}
+}
+
 // descend is gradient descent on all rows at once. It returns the parameters and the loss before every step.
 func descend(t *testing.T, task *train.Task, rows []int32, steps int, rate float32) (tensor.Map, []float64) {
 	t.Helper()
