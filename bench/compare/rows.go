@@ -19,6 +19,16 @@ func rows() []row {
 			others: []other{{name: "PyTorch", python: "torch", work: "two_tower", target: 1.5}},
 		},
 		{
+			name: "sasrec_bce", title: "SASRec step, B=128 L=50 D=64, 2 blocks, BCE with one negative, Adam", work: 1,
+			unit: "steps/s", data: writeSequences, tolerance: lossTolerance,
+			others: []other{{name: "PyTorch", python: "torch", work: "sasrec_bce", target: 1.3}},
+		},
+		{
+			name: "sasrec_softmax", title: "SASRec step, B=128 L=50 D=64, 2 blocks, softmax over 3,416 items, Adam", work: 1,
+			unit: "steps/s", data: writeSequences, tolerance: lossTolerance,
+			others: []other{{name: "PyTorch", python: "torch", work: "sasrec_softmax", target: 1.3}},
+		},
+		{
 			name: "ranker", title: "ranker, 500 candidates, 26 lookups of 32, MLP 512-256-1", work: 1, unit: "runs/s",
 			data: writeRanker, tolerance: scoreTolerance,
 			others: []other{{name: "ONNX Runtime", python: "ort", work: "ranker", target: 1}},
@@ -60,7 +70,7 @@ const (
 // works are recsys's sides by name.
 func works() map[string]func(context.Context) (work, error) {
 	return map[string]func(context.Context) (work, error){
-		"dlrm": newDLRM, "two_tower": newTower,
+		"dlrm": newDLRM, "two_tower": newTower, "sasrec_bce": newSASRecBCE, "sasrec_softmax": newSASRecSoftmax,
 		"ranker": newRanker, "topk": newTopK, "retrieval": newRetrieval, "gemm": newGemm, "bandwidth": newBandwidth,
 	}
 }
