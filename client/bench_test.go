@@ -44,18 +44,25 @@ func (s service) ModelInfer(context.Context, *tritonpb.ModelInferRequest) (*trit
 // serve returns a gRPC target and how to connect to it.
 func serve(tb testing.TB) (string, grpc.DialOption) {
 	tb.Helper()
+	listener := bufconn.Listen(1 << 20)
+	serveOn(tb, listener)
+	dial := grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return listener.DialContext(ctx) })
+	return "passthrough:///bench", dial
+}
+
+// serveOn returns the listener's address.
+func serveOn(tb testing.TB, listener net.Listener) string {
+	tb.Helper()
 	_, names, answer := recommendation()
 	s := service{answer: &tritonpb.ModelInferResponse{ModelName: "shop", ModelVersion: "1"}}
 	if err := wire.SetOutputs(s.answer, answer, names); err != nil {
 		tb.Fatal(err)
 	}
-	listener := bufconn.Listen(1 << 20)
 	server := grpc.NewServer()
 	tritonpb.RegisterGRPCInferenceServiceServer(server, s)
 	go func() { _ = server.Serve(listener) }()
 	tb.Cleanup(server.Stop)
-	dial := grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return listener.DialContext(ctx) })
-	return "passthrough:///bench", dial
+	return listener.Addr().String()
 }
 
 // BenchmarkInfer and BenchmarkStub make the same call; the difference is what the client adds to the bare stub, which

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,36 +15,41 @@ import (
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/keepalive"
-	"google.golang.org/grpc/resolver"
-	"google.golang.org/grpc/resolver/manual"
-
-	"recsys/client/tritonpb"
 )
 
 // keepaliveTime is how long a connection may be silent during a call before it is probed. Triton closes a connection
 // that probes more often than every 300 s (--grpc-http2-min-recv-ping-interval-without-data), after two strikes.
 const keepaliveTime = 310 * time.Second
 
-// Client is a connection to a server or its replicas. It is safe for concurrent use.
+// Client is the connections to a server or its replicas. It is safe for concurrent use.
 type Client struct {
-	conns   []*conn
-	timeout time.Duration
-	log     *slog.Logger
-
-	mu     sync.RWMutex // guards closed, and calls against growing after it was set
-	closed bool
-	calls  sync.WaitGroup
+	*core
+	pin *replica // the only one to use, nil for all
 }
 
-type conn struct {
-	cc    *grpc.ClientConn
-	stub  tritonpb.GRPCInferenceServiceClient
-	calls atomic.Int64 // in flight
+// core is what a client shares with those that [Client.ForEach] makes.
+type core struct {
+	settings
+	options    []grpc.DialOption
+	log        *slog.Logger
+	turn       atomic.Uint64
+	inFlight   atomic.Int64
+	budget     *budget
+	stop       context.CancelFunc // ends discovery
+	background sync.WaitGroup
+	known      chan struct{} // closed after the first discovery
+	discovered sync.Once
+
+	mu           sync.RWMutex // guards the rest, and calls against growing after closed was set
+	closed       bool
+	calls        sync.WaitGroup
+	set          []*replica
+	discoveryErr error
 }
 
-// New makes a client for a server: "HOST:PORT", "dns:///NAME:PORT" for all addresses of a name, "unix:PATH", or
-// several replicas as "HOST:PORT,HOST:PORT", among which calls go in turn. It does not wait for the server, which may
-// start later; see [Client.WaitReady]. The context bounds New alone. Close the client after use.
+// New makes a client for a server: "HOST:PORT", "unix:PATH", several replicas as "HOST:PORT,HOST:PORT", or
+// "dns:///NAME:PORT" for all addresses of a name, which is looked up again every 30 s. It does not wait for the server,
+// which may start later; see [Client.WaitReady]. The context bounds New alone. Close the client after use.
 func New(ctx context.Context, target string, opts ...Option) (*Client, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("new client for %s: %w", target, err)
@@ -54,33 +59,40 @@ func New(ctx context.Context, target string, opts ...Option) (*Client, error) {
 		opt(&s)
 	}
 	err := s.validate()
-	if target == "" {
-		err = errors.Join(errors.New("the target is empty: give HOST:PORT, such as localhost:8001"), err)
+	list, find, authority, parseErr := addresses(target)
+	if s.find != nil {
+		list, find, authority, parseErr = nil, s.find, target, nil
 	}
-	if err != nil {
+	if target == "" {
+		parseErr = errors.New("the target is empty: give HOST:PORT, such as localhost:8001")
+	}
+	if err := errors.Join(parseErr, err); err != nil {
 		return nil, fmt.Errorf("new client: %w", err)
 	}
-	c := &Client{timeout: s.timeout, log: s.logger}
-	target, options := dialOptions(target, s)
-	for range s.connections {
-		cc, err := grpc.NewClient(target, options...)
-		if err != nil {
-			return nil, errors.Join(fmt.Errorf("new client for %s: %w", target, err), c.Close())
-		}
-		c.conns = append(c.conns, &conn{cc: cc, stub: tritonpb.NewGRPCInferenceServiceClient(cc)})
+	c := &core{settings: s, options: dialOptions(authority, s), log: s.logger, budget: newBudget(s.retry), known: make(chan struct{})}
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	c.stop = stop
+	client := &Client{core: c}
+	if find != nil {
+		c.background.Add(1)
+		go c.discover(background, find, s.refresh)
+		return client, nil
 	}
-	return c, nil
+	close(c.known)
+	if err := c.setReplicas(list); err != nil {
+		return nil, errors.Join(fmt.Errorf("new client for %s: %w", target, err), client.Close())
+	}
+	return client, nil
 }
 
-// dialOptions returns grpc-go's own target and options.
-func dialOptions(target string, s settings) (string, []grpc.DialOption) {
+// dialOptions returns grpc-go's options for every connection.
+func dialOptions(authority string, s settings) []grpc.DialOption {
 	transport := insecure.NewCredentials()
 	if s.tls != nil {
 		transport = credentials.NewTLS(s.tls)
 	}
 	options := []grpc.DialOption{
 		grpc.WithTransportCredentials(transport),
-		grpc.WithDefaultServiceConfig(`{"loadBalancingConfig": [{"round_robin": {}}]}`),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(s.maxMessage), grpc.MaxCallSendMsgSize(s.maxMessage)),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: keepaliveTime, Timeout: 20 * time.Second}),
 		// A server that comes back is used again within a second or so; grpc-go's own limit is two minutes.
@@ -89,72 +101,66 @@ func dialOptions(target string, s settings) (string, []grpc.DialOption) {
 			MinConnectTimeout: 5 * time.Second,
 		}),
 	}
-	if strings.Contains(target, ",") {
-		replicas := manual.NewBuilderWithScheme("replicas")
-		var state resolver.State
-		for address := range strings.SplitSeq(target, ",") {
-			address = strings.TrimSpace(address)
-			state.Endpoints = append(state.Endpoints, resolver.Endpoint{
-				Addresses: []resolver.Address{{Addr: address, ServerName: address}},
-			})
-		}
-		replicas.InitialState(state)
-		options = append(options, grpc.WithResolvers(replicas))
-		first, _, _ := strings.Cut(target, ",") // stands for all where the protocol wants one name
-		target = "replicas:///" + strings.TrimSpace(first)
+	if authority != "" {
+		options = append(options, grpc.WithAuthority(authority))
 	}
-	return target, append(options, s.dial...)
+	return append(options, s.dial...)
 }
 
 // Close waits for the calls in flight, which end by their deadlines, and closes the connections. Calls after it fail
-// with [ErrClosed]; closing again does nothing.
+// with [ErrClosed]; closing again does nothing. Closing a client that [Client.ForEach] made does nothing either.
 func (c *Client) Close() error {
+	if c.pin != nil {
+		return nil
+	}
 	c.mu.Lock()
 	again := c.closed
 	c.closed = true
 	c.mu.Unlock()
+	c.stop()
 	c.calls.Wait()
+	c.background.Wait()
 	if again {
 		return nil
 	}
-	errs := make([]error, 0, len(c.conns))
-	for _, k := range c.conns {
-		if err := k.cc.Close(); err != nil {
-			errs = append(errs, fmt.Errorf("close connection: %w", err))
-		}
+	errs := make([]error, 0, len(c.set))
+	for _, r := range c.set {
+		errs = append(errs, r.close())
 	}
 	return errors.Join(errs...)
 }
 
-// begin starts a call: it returns the least busy connection, a context with a deadline, and what to call at its end.
-func (c *Client) begin(ctx context.Context, timeout time.Duration) (context.Context, *conn, func(), error) {
+// begin starts a call: it returns a context with a deadline and what to call at its end.
+func (c *Client) begin(ctx context.Context, timeout time.Duration) (context.Context, func(), error) {
 	if err := ctx.Err(); err != nil {
-		return nil, nil, nil, err
+		return nil, nil, err
 	}
 	cancel := func() {}
 	deadline, ok := ctx.Deadline()
 	if !ok {
 		ctx, cancel = context.WithTimeout(ctx, timeout)
 	} else if left := time.Until(deadline); left < minRemaining {
-		return nil, nil, nil, fmt.Errorf("%w: %v left, a call needs %v", ErrDeadline, max(left, 0), minRemaining)
+		return nil, nil, fmt.Errorf("%w: %v left, a call needs %v", ErrDeadline, max(left, 0), minRemaining)
 	}
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	if c.closed {
 		cancel()
-		return nil, nil, nil, ErrClosed
+		return nil, nil, ErrClosed
 	}
 	c.calls.Add(1)
-	k := c.conns[0]
-	for _, other := range c.conns[1:] {
-		if other.calls.Load() < k.calls.Load() {
-			k = other
-		}
-	}
-	k.calls.Add(1)
-	return ctx, k, func() {
+	return ctx, func() {
 		cancel()
-		k.calls.Add(-1)
 		c.calls.Done()
 	}, nil
+}
+
+// replicas returns those that this client may use.
+func (c *Client) replicas() []*replica {
+	if c.pin != nil {
+		return []*replica{c.pin}
+	}
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return slices.Clone(c.set)
 }

@@ -119,7 +119,7 @@ func TestKeepaliveIsTolerated(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				server := tritontest.StartWith(t, []grpc.ServerOption{policy}, tritontest.Model{Name: "m"})
 				server.Inject("m", slow)
-				c := server.Client(t, append(tt.options, client.WithTimeout(time.Hour))...)
+				c := server.Client(t, append(tt.options, client.WithTimeout(time.Hour), once())...)
 				if _, _, err := c.Infer(t.Context(), "m", scalar(), []string{"x"}); !errors.Is(err, tt.want) {
 					t.Errorf("got error %v, want %v", err, tt.want)
 				}

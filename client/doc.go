@@ -27,8 +27,15 @@
 // # Errors
 //
 // Errors are of type [*Error] and match the package's sentinels: errors.Is(err, client.ErrUnavailable) says
-// that another try or another replica may answer. Nothing is retried here; who calls knows what is left of
-// its time.
+// that another try or another replica may answer.
+//
+// # Replicas
+//
+// With several servers a call goes to the least busy one that is connected, knows the model and has not failed five
+// times in a row. Inferences and questions that fail as unavailable are tried again, on another replica first, within
+// their deadline and a budget for all calls: see [Retry]. [Client.Load] and [Client.Unload] change every replica,
+// [Client.WaitServing] waits for every one, [Client.ForEach] does anything with each, and [Client.Replicas] shows their
+// state. [WithMaxInFlight] refuses what is too much, [WithObserver] tells each try.
 //
 // A Client is safe for concurrent use, and one is enough for a process. The stubs of every call, also of those that
 // have no method here, are in recsys/client/tritonpb; recsys/client/tritontest is a server for tests.

@@ -69,7 +69,7 @@ func TestErrorsCanBeToldApart(t *testing.T) {
 		{"unknown", status.Error(codes.Unknown, "?"), []error{client.ErrInternal}, `infer "m": internal error: ?`},
 	}
 	server := tritontest.Start(t, tritontest.Model{Name: "m"})
-	c := server.Client(t)
+	c := server.Client(t, once())
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			server.Inject("m", tritontest.Fault{Times: 1, Err: tt.err})
@@ -131,6 +131,12 @@ func TestNewRefusesBadSettings(t *testing.T) {
 		{"timeout", "localhost:1", client.WithTimeout(0), "timeout 0s: must be above 5ms"},
 		{"connections", "localhost:1", client.WithConnections(0), "0 connections"},
 		{"logger", "localhost:1", client.WithLogger(nil), "the logger is nil"},
+		{"empty address", "localhost:1,", nil, "has an empty address"},
+		{"address twice", "localhost:1,localhost:1", nil, "has address localhost:1 twice"},
+		{"name without port", "dns:///triton", nil, "give dns:///NAME:PORT"},
+		{"in flight", "localhost:1", client.WithMaxInFlight(-1), "-1 inferences in flight"},
+		{"discovery", "triton", client.WithDiscovery(nil, 0), "discovery each 0s"},
+		{"retry", "localhost:1", client.WithRetry(client.Retry{Budget: 2}), "the budget must be in [0,1]"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

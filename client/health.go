@@ -37,7 +37,7 @@ func (c *Client) ModelReady(ctx context.Context, model, version string) (bool, e
 func (c *Client) Ready(ctx context.Context, model string) error {
 	ready, err := c.ModelReady(ctx, model, "")
 	if err == nil && !ready {
-		err = &Error{Call: "model ready", Model: model, Kinds: []error{ErrUnavailable}, Cause: errors.New("the server is up but the model is not loaded")}
+		err = notReady(model)
 	}
 	return err
 }
@@ -48,9 +48,15 @@ const (
 	lastPause  = 500 * time.Millisecond
 )
 
-// WaitReady returns when the server and all the models are ready. When ctx ends before, the error says what was not;
+// WaitReady returns when the server, one of several, and all the models are ready; for all replicas see
+// [Client.WaitServing]. When ctx ends before, the error says what was not;
 // a context without a deadline is waited for without end.
 func (c *Client) WaitReady(ctx context.Context, models ...string) error {
+	return c.wait(ctx, func(ctx context.Context) error { return c.allReady(ctx, models) })
+}
+
+// wait asks until the answer is nil.
+func (c *Client) wait(ctx context.Context, ask func(context.Context) error) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	var last error
@@ -63,7 +69,7 @@ func (c *Client) WaitReady(ctx context.Context, models ...string) error {
 			return fmt.Errorf("wait until ready: %w", ctx.Err())
 		case <-timer.C:
 		}
-		err := c.allReady(ctx, models)
+		err := ask(ctx)
 		if err == nil || errors.Is(err, ErrClosed) {
 			return err
 		}

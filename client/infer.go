@@ -57,33 +57,42 @@ func (c *Client) Infer(ctx context.Context, model string, inputs tensor.Map, out
 	return result.Outputs, result.Version, err
 }
 
-// Do runs a model. Errors are of type [*Error].
+// Do runs a model. It may try again after a failure, see [Retry], unless the request belongs to a sequence. Errors are
+// of type [*Error].
 func (c *Client) Do(ctx context.Context, request Request) (Result, error) {
-	result, err := c.infer(ctx, request)
-	return result, callError(ctx, "infer", request.Model, err)
-}
-
-func (c *Client) infer(ctx context.Context, request Request) (Result, error) {
+	const call = "infer"
 	message, err := request.message()
 	if err != nil {
-		return Result{}, fmt.Errorf("%w: %w", ErrInvalidArgument, err)
+		return Result{}, callError(ctx, call, request.Model, fmt.Errorf("%w: %w", ErrInvalidArgument, err))
 	}
-	ctx, k, end, err := c.begin(ctx, c.timeout)
+	inner, end, err := c.begin(ctx, c.timeout)
 	if err != nil {
-		return Result{}, err
+		return Result{}, callError(ctx, call, request.Model, err)
 	}
 	defer end()
-	if deadline, ok := ctx.Deadline(); ok {
-		left := time.Until(deadline) - timeoutMargin
-		setParameter(message, "timeout", &tritonpb.InferParameter{
-			ParameterChoice: &tritonpb.InferParameter_Int64Param{Int64Param: max(left.Microseconds(), 1)},
-		})
+	if n := c.inFlight.Add(1); c.maxInFlight > 0 && n > int64(c.maxInFlight) {
+		c.inFlight.Add(-1)
+		return Result{}, &Error{
+			Call: call, Model: request.Model, Kinds: []error{ErrOverloaded, ErrUnavailable},
+			Cause: fmt.Errorf("%d inferences are in flight", c.maxInFlight),
+		}
 	}
-	answer, err := k.stub.ModelInfer(ctx, message)
-	if err != nil {
-		return Result{}, err
-	}
-	return request.result(answer)
+	defer c.inFlight.Add(-1)
+	_, sequence := request.Parameters["sequence_id"]
+	s := spec{name: call, model: request.Model, repeatable: !sequence}
+	return run(inner, c, s, func(ctx context.Context, to stub) (Result, error) {
+		if deadline, ok := ctx.Deadline(); ok {
+			left := time.Until(deadline) - timeoutMargin
+			setParameter(message, "timeout", &tritonpb.InferParameter{
+				ParameterChoice: &tritonpb.InferParameter_Int64Param{Int64Param: max(left.Microseconds(), 1)},
+			})
+		}
+		answer, err := to.ModelInfer(ctx, message)
+		if err != nil {
+			return Result{}, err
+		}
+		return request.result(answer)
+	})
 }
 
 // message makes the request's message, but for the timeout.

@@ -33,14 +33,14 @@ type TensorMetadata struct {
 
 // ServerMetadata asks the server for its name, version and extensions.
 func (c *Client) ServerMetadata(ctx context.Context) (ServerMetadata, error) {
-	r, err := unary(ctx, c, "server metadata", "", &tritonpb.ServerMetadataRequest{}, stub.ServerMetadata)
+	r, err := query(ctx, c, "server metadata", "", &tritonpb.ServerMetadataRequest{}, stub.ServerMetadata)
 	return ServerMetadata{Name: r.GetName(), Version: r.GetVersion(), Extensions: r.GetExtensions()}, err
 }
 
 // ModelMetadata asks for the interface of a version of model; empty asks for the one that an inference would take.
 func (c *Client) ModelMetadata(ctx context.Context, model, version string) (ModelMetadata, error) {
 	const call = "model metadata"
-	r, err := unary(ctx, c, call, model, &tritonpb.ModelMetadataRequest{Name: model, Version: version}, stub.ModelMetadata)
+	r, err := query(ctx, c, call, model, &tritonpb.ModelMetadataRequest{Name: model, Version: version}, stub.ModelMetadata)
 	if err != nil {
 		return ModelMetadata{}, err
 	}
@@ -76,13 +76,13 @@ func tensorMetadata(described []*tritonpb.ModelMetadataResponse_TensorMetadata) 
 // ModelConfig asks for the configuration with which a version of model runs; empty asks for the one that an inference
 // would take.
 func (c *Client) ModelConfig(ctx context.Context, model, version string) (*tritonpb.ModelConfig, error) {
-	r, err := unary(ctx, c, "model config", model, &tritonpb.ModelConfigRequest{Name: model, Version: version}, stub.ModelConfig)
+	r, err := query(ctx, c, "model config", model, &tritonpb.ModelConfigRequest{Name: model, Version: version}, stub.ModelConfig)
 	return r.GetConfig(), err
 }
 
 // Statistics asks for the counts and durations of a version's inferences; an empty version asks for all of model,
 // an empty model for all models. Durations are in nanoseconds, summed since the version was loaded.
 func (c *Client) Statistics(ctx context.Context, model, version string) ([]*tritonpb.ModelStatistics, error) {
-	r, err := unary(ctx, c, "model statistics", model, &tritonpb.ModelStatisticsRequest{Name: model, Version: version}, stub.ModelStatistics)
+	r, err := query(ctx, c, "model statistics", model, &tritonpb.ModelStatisticsRequest{Name: model, Version: version}, stub.ModelStatistics)
 	return r.GetModelStats(), err
 }

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -26,6 +27,12 @@ type settings struct {
 	maxMessage  int
 	timeout     time.Duration
 	connections int
+	retry       Retry
+	maxInFlight int // 0 for no limit
+	leastBusy   bool
+	find        func(context.Context) ([]string, error)
+	refresh     time.Duration
+	observer    func(context.Context, Attempt)
 }
 
 func defaults() settings {
@@ -34,6 +41,8 @@ func defaults() settings {
 		maxMessage:  defaultMaxMessage,
 		timeout:     defaultTimeout,
 		connections: defaultConnections,
+		leastBusy:   true,
+		refresh:     defaultRefresh,
 	}
 }
 
@@ -72,6 +81,35 @@ func WithConnections(n int) Option {
 	return func(s *settings) { s.connections = n }
 }
 
+// WithRetry changes when failed calls are tried again; the zero [Retry] is the default.
+func WithRetry(retry Retry) Option {
+	return func(s *settings) { s.retry = retry }
+}
+
+// WithMaxInFlight bounds the inferences that are in flight at once: further ones fail at once with [ErrOverloaded]
+// instead of waiting where nobody sees them. The default is no limit.
+func WithMaxInFlight(n int) Option {
+	return func(s *settings) { s.maxInFlight = n }
+}
+
+// WithRoundRobin sends calls to the replicas in turn, however busy they are. The default is to the least busy one, in
+// turn among equals, which spares a slow replica.
+func WithRoundRobin() Option {
+	return func(s *settings) { s.leastBusy = false }
+}
+
+// WithDiscovery has find say which addresses are the servers, at the start and then at each interval, in place of the
+// target, which remains the name by which TLS knows them. An error, or no addresses, leaves those known so far.
+func WithDiscovery(find func(context.Context) ([]string, error), every time.Duration) Option {
+	return func(s *settings) { s.find, s.refresh = find, every }
+}
+
+// WithObserver calls observe after each try of a call, such as to count it for Prometheus. It is called concurrently,
+// and what it takes its time is added to the call.
+func WithObserver(observe func(context.Context, Attempt)) Option {
+	return func(s *settings) { s.observer = observe }
+}
+
 func (s settings) validate() error {
 	var errs []error
 	if s.logger == nil {
@@ -83,6 +121,13 @@ func (s settings) validate() error {
 	if s.timeout <= minRemaining {
 		errs = append(errs, fmt.Errorf("timeout %v: must be above %v", s.timeout, minRemaining))
 	}
+	if s.maxInFlight < 0 {
+		errs = append(errs, fmt.Errorf("%d inferences in flight: must be positive", s.maxInFlight))
+	}
+	if s.refresh <= 0 {
+		errs = append(errs, fmt.Errorf("discovery each %v: must be positive", s.refresh))
+	}
+	errs = append(errs, s.retry.validate())
 	if s.connections <= 0 {
 		errs = append(errs, fmt.Errorf("%d connections: must be positive", s.connections))
 	}

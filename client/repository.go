@@ -35,7 +35,7 @@ type ModelState struct {
 // RepositoryIndex lists the models in the server's repositories, or those that are ready. A model with several
 // versions appears once for each.
 func (c *Client) RepositoryIndex(ctx context.Context, readyOnly bool) ([]ModelState, error) {
-	r, err := unary(ctx, c, "repository index", "", &tritonpb.RepositoryIndexRequest{Ready: readyOnly}, stub.RepositoryIndex)
+	r, err := query(ctx, c, "repository index", "", &tritonpb.RepositoryIndexRequest{Ready: readyOnly}, stub.RepositoryIndex)
 	index := make([]ModelState, len(r.GetModels()))
 	for i, m := range r.GetModels() {
 		index[i] = ModelState{Name: m.GetName(), Version: m.GetVersion(), State: State(m.GetState()), Reason: m.GetReason()}
@@ -54,7 +54,7 @@ type LoadOptions struct {
 
 // Load loads a model, or loads it again from changed files, and for an ensemble its models. The server has to run
 // with --model-control-mode=explicit. It returns when loading has ended; without a deadline in ctx, after 5 minutes at
-// most. With several replicas it reaches one of them only.
+// most. It reaches every replica; where some fail, the error is a [*PartialError].
 //
 // A load that fails may leave a model's older version serving, or not: judge by [Client.Ready] and an inference.
 func (c *Client) Load(ctx context.Context, model string, opts LoadOptions) error {
@@ -70,8 +70,10 @@ func (c *Client) Load(ctx context.Context, model string, opts LoadOptions) error
 		ctx, cancel = context.WithTimeout(ctx, max(loadTimeout, c.timeout))
 		defer cancel()
 	}
-	_, err = unary(ctx, c, call, model, request, stub.RepositoryModelLoad)
-	return err
+	return c.ForEach(ctx, func(ctx context.Context, _ string, one *Client) error {
+		_, err := unary(ctx, one, call, model, request, stub.RepositoryModelLoad)
+		return err
+	})
 }
 
 func (o LoadOptions) parameters() (map[string]*tritonpb.ModelRepositoryParameter, error) {
@@ -102,7 +104,8 @@ type UnloadOptions struct {
 	Dependents bool
 }
 
-// Unload stops serving a model. It returns before the model is gone: calls in flight are answered first.
+// Unload stops serving a model, on every replica; where some fail, the error is a [*PartialError]. It returns before the
+// model is gone: calls in flight are answered first.
 func (c *Client) Unload(ctx context.Context, model string, opts UnloadOptions) error {
 	request := &tritonpb.RepositoryModelUnloadRequest{ModelName: model}
 	if opts.Dependents {
@@ -110,6 +113,8 @@ func (c *Client) Unload(ctx context.Context, model string, opts UnloadOptions) e
 			"unload_dependents": {ParameterChoice: &tritonpb.ModelRepositoryParameter_BoolParam{BoolParam: true}},
 		}
 	}
-	_, err := unary(ctx, c, "unload", model, request, stub.RepositoryModelUnload)
-	return err
+	return c.ForEach(ctx, func(ctx context.Context, _ string, one *Client) error {
+		_, err := unary(ctx, one, "unload", model, request, stub.RepositoryModelUnload)
+		return err
+	})
 }

@@ -11,17 +11,30 @@ import (
 // stub names the calls, as method expressions: stub.ServerLive.
 type stub = tritonpb.GRPCInferenceServiceClient
 
-// unary makes one call, with the client's timeout where ctx has no deadline.
+// unary makes one call, with the client's timeout where ctx has no deadline, and does not try it again.
 func unary[Q, A any](
 	ctx context.Context, c *Client, name, model string, request Q,
 	call func(stub, context.Context, Q, ...grpc.CallOption) (A, error),
 ) (A, error) {
+	return simple(ctx, c, spec{name: name, model: model}, request, call)
+}
+
+// query is unary for calls that only read, which may be tried again.
+func query[Q, A any](
+	ctx context.Context, c *Client, name, model string, request Q,
+	call func(stub, context.Context, Q, ...grpc.CallOption) (A, error),
+) (A, error) {
+	return simple(ctx, c, spec{name: name, model: model, repeatable: true}, request, call)
+}
+
+func simple[Q, A any](
+	ctx context.Context, c *Client, s spec, request Q, call func(stub, context.Context, Q, ...grpc.CallOption) (A, error),
+) (A, error) {
 	var none A
-	inner, k, end, err := c.begin(ctx, c.timeout)
+	inner, end, err := c.begin(ctx, c.timeout)
 	if err != nil {
-		return none, callError(ctx, name, model, err)
+		return none, callError(ctx, s.name, s.model, err)
 	}
 	defer end()
-	answer, err := call(k.stub, inner, request)
-	return answer, callError(ctx, name, model, err)
+	return run(inner, c, s, func(ctx context.Context, to stub) (A, error) { return call(to, ctx, request) })
 }

@@ -104,6 +104,17 @@ func (s *Server) Dial(ctx context.Context) (net.Conn, error) {
 	return listener.DialContext(ctx)
 }
 
+// Dialer connects a gRPC client to several servers by their addresses, as replicas; other addresses fail.
+func Dialer(servers map[string]*Server) grpc.DialOption {
+	return grpc.WithContextDialer(func(ctx context.Context, address string) (net.Conn, error) {
+		s := servers[address]
+		if s == nil {
+			return nil, errors.New("no fake server is at " + address)
+		}
+		return s.Dial(ctx)
+	})
+}
+
 // Client makes a client of the server, which is closed when the test ends.
 func (s *Server) Client(tb testing.TB, opts ...client.Option) *client.Client {
 	tb.Helper()

@@ -22,7 +22,7 @@ func TestFaultsAreUsedUpInOrder(t *testing.T) {
 	server := tritontest.Start(t, tritontest.Model{Name: "m"})
 	server.Inject("m", tritontest.Fault{Times: 2, Err: status.Error(codes.Unavailable, "first")})
 	server.Inject("m", tritontest.Fault{Times: 1, Err: status.Error(codes.Internal, "second")})
-	c := server.Client(t)
+	c := server.Client(t, client.WithRetry(client.Retry{Attempts: 1}))
 	for i, want := range []error{client.ErrUnavailable, client.ErrUnavailable, client.ErrInternal, nil} {
 		if _, _, err := c.Infer(t.Context(), "m", one(), []string{"x"}); !errors.Is(err, want) {
 			t.Errorf("call %d: got error %v, want %v", i, err, want)
