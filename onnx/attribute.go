@@ -14,26 +14,31 @@ import (
 // ONNX gives the attribute: we compute as with it, so that only this value is taken, and left out.
 type honoured struct{}
 
+// immaterial marks an attribute that does not matter for what we compute: any value is taken, and left out.
+type immaterial struct{}
+
 // attributeTable lists the attributes of the operators that have any.
 func attributeTable() map[string]map[string]any {
 	h := honoured{}
 	reduce := map[string]any{"axes": h, "keepdims": h}
 	axis := map[string]any{"axis": h}
 	return map[string]map[string]any{
-		"ArgMax":          {"axis": h, "keepdims": h, "select_last_index": int64(0)},
-		"ArgMin":          {"axis": h, "keepdims": h, "select_last_index": int64(0)},
-		"Cast":            {"to": h},
-		"Concat":          axis,
-		"ConstantOfShape": {"value": h},
-		"CumSum":          {"exclusive": h, "reverse": h},
-		"Dropout":         {"seed": h},
-		"Elu":             {"alpha": h},
-		"Gather":          axis,
-		"GatherElements":  axis,
-		"GatherND":        {"batch_dims": int64(0)},
-		"Gemm":            {"alpha": h, "beta": h, "transA": h, "transB": h},
-		"HardSigmoid":     {"alpha": h, "beta": h},
-		"IsInf":           {"detect_negative": h, "detect_positive": h},
+		"ArgMax": {"axis": h, "keepdims": h, "select_last_index": int64(0)},
+		"ArgMin": {"axis": h, "keepdims": h, "select_last_index": int64(0)},
+		// The running averages that momentum concerns change in training only.
+		"BatchNormalization": {"epsilon": h, "momentum": immaterial{}, "training_mode": int64(0)},
+		"Cast":               {"to": h},
+		"Concat":             axis,
+		"ConstantOfShape":    {"value": h},
+		"CumSum":             {"exclusive": h, "reverse": h},
+		"Dropout":            {"seed": immaterial{}},
+		"Elu":                {"alpha": h},
+		"Gather":             axis,
+		"GatherElements":     axis,
+		"GatherND":           {"batch_dims": int64(0)},
+		"Gemm":               {"alpha": h, "beta": h, "transA": h, "transB": h},
+		"HardSigmoid":        {"alpha": h, "beta": h},
+		"IsInf":              {"detect_negative": h, "detect_positive": h},
 		"LabelEncoder": {
 			"keys_int64s": h, "keys_strings": h, "keys_floats": h, "values_int64s": h, "values_strings": h,
 			"values_floats": h, "default_int64": h, "default_string": h, "default_float": h,
@@ -74,6 +79,9 @@ func supported(op *graph.Op, name string, value any) (keep bool, err error) {
 	}
 	if _, ok := entry.(honoured); ok {
 		return true, nil
+	}
+	if _, ok := entry.(immaterial); ok {
+		return false, nil
 	}
 	if !reflect.DeepEqual(entry, value) {
 		return false, fmt.Errorf("attribute %q is %v; supported is %v only", name, value, entry)

@@ -56,6 +56,7 @@ func forms() map[string]form {
 	known["LayerNormalization"] = layerNormalization64
 	known["MatMul"] = matMul64
 	known["Gemm"] = gemm64
+	known["BatchNormalization"] = batchNormalization64
 	known["TopK"] = topK64
 	known["ScatterElements"] = scattered(standard["ScatterElements"], scatterElementsAt)
 	known["ScatterND"] = scattered(standard["ScatterND"], scatterNDAt)
@@ -328,6 +329,18 @@ func ints(t *tensor.Tensor) []int64 {
 		wide[i] = int64(v)
 	}
 	return wide
+}
+
+func batchNormalization64(n *graph.Node, in, out []*tensor.Tensor) error {
+	y := tensor.MustData[float64](out[0])
+	x, scale, bias := tensor.MustData[float64](in[0]), tensor.MustData[float64](in[1]), tensor.MustData[float64](in[2])
+	mean, variance := tensor.MustData[float64](in[3]), tensor.MustData[float64](in[4])
+	epsilon := float64(n.Attrs.Float("epsilon", 1e-5))
+	coordinates(in[0].Shape(), func(at int, index []int) {
+		c := index[1]
+		y[at] = (x[at]-mean[c])/math.Sqrt(variance[c]+epsilon)*scale[c] + bias[c]
+	})
+	return nil
 }
 
 func layerNormalization64(n *graph.Node, in, out []*tensor.Tensor) error {
