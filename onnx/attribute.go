@@ -32,6 +32,7 @@ func attributeTable() map[string]map[string]any {
 		"ConstantOfShape":    {"value": h},
 		"CumSum":             {"exclusive": h, "reverse": h},
 		"Dropout":            {"seed": immaterial{}},
+		"Einsum":             {"equation": h},
 		"Elu":                {"alpha": h},
 		"Gather":             axis,
 		"GatherElements":     axis,

@@ -57,6 +57,7 @@ func forms() map[string]form {
 	known["MatMul"] = matMul64
 	known["Gemm"] = gemm64
 	known["BatchNormalization"] = batchNormalization64
+	known["Einsum"] = einsum64
 	known["TopK"] = topK64
 	known["ScatterElements"] = scattered(standard["ScatterElements"], scatterElementsAt)
 	known["ScatterND"] = scattered(standard["ScatterND"], scatterNDAt)

@@ -3,6 +3,7 @@ package graphtest
 import (
 	"cmp"
 	"slices"
+	"strings"
 
 	"recsys/graph"
 	"recsys/tensor"
@@ -53,6 +54,55 @@ func gemm64(n *graph.Node, in, out []*tensor.Tensor) error {
 		if beta := float64(n.Attrs.Float("beta", 1)); len(in) > 2 && in[2] != nil && beta != 0 {
 			z[at] += beta * tensor.MustData[float64](in[2])[place(in[2].Shape(), index)]
 		}
+	})
+	return nil
+}
+
+// einsum64 adds up the products for every choice of the letters.
+func einsum64(n *graph.Node, in, out []*tensor.Tensor) error {
+	left, right, explicit := strings.Cut(strings.ReplaceAll(n.Attrs.Str("equation", ""), " ", ""), "->")
+	terms := strings.Split(left, ",")
+	// The axes of an ellipsis get characters that are no letters, from the last one on.
+	dots := ""
+	for i, term := range terms {
+		if strings.Contains(term, "...") {
+			dots = "0123456789"[:in[i].Rank()-len(term)+3]
+		}
+	}
+	if !explicit {
+		for letter := byte('A'); letter <= 'z'; letter++ {
+			if strings.Count(left, string(letter)) == 1 {
+				right += string(letter)
+			}
+		}
+		if strings.Contains(left, "...") {
+			right = "..." + right
+		}
+	}
+	right = strings.Replace(right, "...", dots, 1)
+	letters, sizes := "", []int{}
+	for i := range terms {
+		terms[i] = strings.Replace(terms[i], "...", dots, 1)
+		for axis, letter := range terms[i] {
+			if !strings.ContainsRune(letters, letter) {
+				letters, sizes = letters+string(letter), append(sizes, in[i].Dim(axis))
+			}
+		}
+	}
+	at := func(term string, shape, index []int) int {
+		own := make([]int, len(term))
+		for axis, letter := range term {
+			own[axis] = index[strings.IndexRune(letters, letter)]
+		}
+		return place(shape, own)
+	}
+	z := tensor.MustData[float64](out[0])
+	coordinates(sizes, func(_ int, index []int) {
+		product := 1.0
+		for i, term := range terms {
+			product *= tensor.MustData[float64](in[i])[at(term, in[i].Shape(), index)]
+		}
+		z[at(right, out[0].Shape(), index)] += product
 	})
 	return nil
 }
