@@ -20,8 +20,7 @@ func opSigmoid() *Op {
 		Rows:   elementwise1(func(r *Run, y, x []float32) { r.Kernels.Sigmoid(y, x) }),
 		Kernel: unaryFloat32(func(r *Run, y, x []float32) { r.Kernels.Sigmoid(y, x) }),
 		Grad: func(c *GradContext) {
-			b, y := c.B, c.Out(0)
-			c.Set(0, b.Mul(c.Upstream(0), b.Mul(y, b.Sub(b.Float32(1), y))))
+			c.Set(0, c.B.Mul(c.Upstream(0), c.B.sigmoidSlope(c.Out(0))))
 		},
 	}
 }
@@ -33,8 +32,7 @@ func opTanh() *Op {
 		Rows:   elementwise1(func(r *Run, y, x []float32) { r.Kernels.Tanh(y, x) }),
 		Kernel: unaryFloat32(func(r *Run, y, x []float32) { r.Kernels.Tanh(y, x) }),
 		Grad: func(c *GradContext) {
-			b, y := c.B, c.Out(0)
-			c.Set(0, b.Mul(c.Upstream(0), b.Sub(b.Float32(1), b.Mul(y, y))))
+			c.Set(0, c.B.Mul(c.Upstream(0), c.B.tanhSlope(c.Out(0))))
 		},
 	}
 }
@@ -80,3 +78,8 @@ func softplusChunk(r *Run, y, x, e, log []float32) {
 		y[i] = max(v, 0) + tail
 	}
 }
+
+// sigmoidSlope and tanhSlope are the derivatives, from the functions' values.
+func (b *Builder) sigmoidSlope(y *Value) *Value { return b.Mul(y, b.Sub(b.Float32(1), y)) }
+
+func (b *Builder) tanhSlope(y *Value) *Value { return b.Sub(b.Float32(1), b.Mul(y, y)) }

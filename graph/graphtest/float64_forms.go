@@ -58,6 +58,8 @@ func forms() map[string]form {
 	known["Gemm"] = gemm64
 	known["BatchNormalization"] = batchNormalization64
 	known["Einsum"] = einsum64
+	known["GRU"] = recurrent64(3, gruCell64)
+	known["LSTM"] = recurrent64(4, lstmCell64)
 	known["TopK"] = topK64
 	known["ScatterElements"] = scattered(standard["ScatterElements"], scatterElementsAt)
 	known["ScatterND"] = scattered(standard["ScatterND"], scatterNDAt)
@@ -74,7 +76,7 @@ func unaryForms() map[string]func(n *graph.Node, x float64) float64 {
 		"Tanh": pick(math.Tanh), "Erf": pick(math.Erf),
 		"Neg":      pick(func(x float64) float64 { return -x }),
 		"Relu":     pick(func(x float64) float64 { return max(x, 0) }),
-		"Sigmoid":  pick(func(x float64) float64 { return 1 / (1 + math.Exp(-x)) }),
+		"Sigmoid":  pick(logistic),
 		"Softplus": pick(func(x float64) float64 { return max(x, 0) + math.Log1p(math.Exp(-math.Abs(x))) }),
 		"LeakyRelu": func(n *graph.Node, x float64) float64 {
 			if x < 0 {
