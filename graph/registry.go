@@ -12,7 +12,7 @@ func Standard() map[string]*Op {
 		opTanh(), opTopK(), opTranspose(), opUnsqueeze(), opWhere(),
 		opArgMax(), opCeil(), opCumSum(), opElu(), opErf(), opHardSigmoid(), opLeakyRelu(), opReduceL2(), opReduceMin(),
 		opRound(), opSign(), opTile(), opDropout(), opGatherND(), opOneHot(), opPad(), opRange(),
-		opBatchNormalization(), opEinsum(), opGRU(), opLSTM(),
+		opBatchNormalization(), opEinsum(), opGRU(), opLSTM(), opTreeEnsembleClassifier(), opTreeEnsembleRegressor(),
 	}
 	ops := make(map[string]*Op, len(list))
 	for _, op := range list {

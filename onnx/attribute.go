@@ -54,25 +54,43 @@ func attributeTable() map[string]map[string]any {
 			"hidden_size": h, "direction": "forward", "layout": int64(0), "input_forget": int64(0),
 			"activations": []string{"Sigmoid", "Tanh", "Tanh"},
 		},
-		"LogSoftmax":      axis,
-		"Mod":             {"fmod": h},
-		"MurmurHash3":     {"positive": h, "seed": h},
-		"OneHot":          axis,
-		"Pad":             {"mode": "constant"},
-		"ReduceL2":        reduce,
-		"ReduceMax":       reduce,
-		"ReduceMean":      reduce,
-		"ReduceMin":       reduce,
-		"ReduceSum":       {"keepdims": h, "noop_with_empty_axes": int64(0)},
-		"Reshape":         {"allowzero": int64(0)},
-		"ScatterElements": {"axis": h, "reduction": h},
-		"ScatterND":       {"reduction": h},
-		"Softmax":         axis,
-		"Split":           axis,
-		"TopK":            {"axis": h, "largest": h, "sorted": h},
-		"Transpose":       {"perm": h},
-		"Trilu":           {"upper": h},
+		"LogSoftmax":             axis,
+		"Mod":                    {"fmod": h},
+		"MurmurHash3":            {"positive": h, "seed": h},
+		"OneHot":                 axis,
+		"Pad":                    {"mode": "constant"},
+		"ReduceL2":               reduce,
+		"ReduceMax":              reduce,
+		"ReduceMean":             reduce,
+		"ReduceMin":              reduce,
+		"ReduceSum":              {"keepdims": h, "noop_with_empty_axes": int64(0)},
+		"Reshape":                {"allowzero": int64(0)},
+		"ScatterElements":        {"axis": h, "reduction": h},
+		"ScatterND":              {"reduction": h},
+		"Softmax":                axis,
+		"Split":                  axis,
+		"TopK":                   {"axis": h, "largest": h, "sorted": h},
+		"Transpose":              {"perm": h},
+		"Trilu":                  {"upper": h},
+		"TreeEnsembleClassifier": trees("class_", "classlabels_int64s", "classlabels_strings"),
+		"TreeEnsembleRegressor":  trees("target_", "n_targets", "aggregate_function"),
 	}
+}
+
+// trees lists the attributes of a tree ensemble, whose votes have the prefix. How often a node was met in training does not
+// matter.
+func trees(votes string, own ...string) map[string]any {
+	table := map[string]any{"nodes_hitrates": immaterial{}, "nodes_hitrates_as_tensor": immaterial{}}
+	names := []string{
+		"base_values", "base_values_as_tensor", "post_transform", "nodes_falsenodeids", "nodes_featureids",
+		"nodes_missing_value_tracks_true", "nodes_modes", "nodes_nodeids", "nodes_treeids", "nodes_truenodeids",
+		"nodes_values", "nodes_values_as_tensor",
+		votes + "ids", votes + "nodeids", votes + "treeids", votes + "weights", votes + "weights_as_tensor",
+	}
+	for _, name := range slices.Concat(names, own) {
+		table[name] = honoured{}
+	}
+	return table
 }
 
 // supported says whether an attribute is kept, dropped because it says what holds anyway, or not supported.

@@ -377,9 +377,12 @@ func equivalentMutants() map[string]string {
 			"neither is NaN":              {"IsNaN"},
 			"both have a sign":            {"Sign"},
 		},
-		"NaN is 0":                    {"neither is infinite": {"IsInf"}},
-		"integers go through float32": {"the sign stays": {"Sign"}, "such an index is beyond any depth": {"OneHot"}},
-		"two elements change places":  {"all elements are equal": {"ConstantOfShape"}},
+		"NaN is 0": {"neither is infinite": {"IsInf"}},
+		"integers go through float32": {
+			"the sign stays": {"Sign"}, "such an index is beyond any depth": {"OneHot"},
+			"they are compared as float32": {"TreeEnsembleClassifier", "TreeEnsembleRegressor"},
+		},
+		"two elements change places": {"all elements are equal": {"ConstantOfShape"}},
 	}
 	for _, name := range []string{
 		"NaN is 0", "infinity is the greatest number", "the sign of what is negative is lost", "what is negative is halved",
