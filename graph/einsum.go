@@ -98,7 +98,7 @@ func spell(term string, n int) (labels, error) {
 		}
 		letter := label(term[0])
 		switch {
-		case !(letter >= 'a' && letter <= 'z' || letter >= 'A' && letter <= 'Z'):
+		case (letter < 'a' || letter > 'z') && (letter < 'A' || letter > 'Z'):
 			return nil, fmt.Errorf("%q is neither a letter nor an ellipsis", letter)
 		case out.has(letter):
 			return nil, fmt.Errorf("letter %q stands twice: diagonals are not supported", letter)
@@ -115,7 +115,7 @@ func spell(term string, n int) (labels, error) {
 // implicit is the result of an equation without one: the ellipsis and the letters that stand once.
 func implicit(left string) string {
 	var once []string
-	for _, letter := range strings.Split(strings.ReplaceAll(strings.ReplaceAll(left, ellipsis, ""), ",", ""), "") {
+	for letter := range strings.SplitSeq(strings.NewReplacer(ellipsis, "", ",", "").Replace(left), "") {
 		if strings.Count(left, letter) == 1 {
 			once = append(once, letter)
 		}

@@ -39,7 +39,8 @@ func (f *forest[T]) buffer() *[]score[T] {
 func ask[T float32 | float64, X float32 | float64 | int64 | int32](f *forest[T], root int32, x []X) []vote[T] {
 	n := &f.nodes[root]
 	for n.mode != leaf {
-		v, yes := T(x[n.feature]), false
+		v := T(x[n.feature])
+		var yes bool
 		switch n.mode {
 		case atMost:
 			yes = v <= n.value
@@ -55,7 +56,7 @@ func ask[T float32 | float64, X float32 | float64 | int64 | int32](f *forest[T],
 			yes = v != n.value
 		}
 		next := n.next
-		if !yes && !(n.missing && v != v) {
+		if !yes && !(n.missing && math.IsNaN(float64(v))) {
 			next++
 		}
 		n = &f.nodes[next]

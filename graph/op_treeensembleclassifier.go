@@ -126,7 +126,7 @@ func classify[T float32 | float64, X float32 | float64 | int64 | int32](r *Run, 
 	for i := range in.Dim(0) {
 		tally(f.forest, sum, x[i*width:(i+1)*width], scores)
 		row := y[i*f.classes : (i+1)*f.classes]
-		class := 0
+		var class int
 		if f.classes == 2 {
 			class = f.binary(scores[0].value, row)
 		} else {

@@ -45,10 +45,10 @@ func (e TreeEnsemble) attrs(votes string) Attrs {
 		trees[i], ids[i], features[i], modes[i], values[i], yes[i], no[i] = v.Tree, v.ID, v.Feature, v.Mode, v.Value, v.True, v.False
 		missing[i] = boolAttr(v.MissingTrue)
 	}
-	var at, nodes, targets []int64
-	var weights []float32
-	for _, v := range e.Votes {
-		at, nodes, targets, weights = append(at, v.Tree), append(nodes, v.Node), append(targets, v.Target), append(weights, v.Weight)
+	n = len(e.Votes)
+	at, nodes, targets, weights := ints(), ints(), ints(), make([]float32, n)
+	for i, v := range e.Votes {
+		at[i], nodes[i], targets[i], weights[i] = v.Tree, v.Node, v.Target, v.Weight
 	}
 	a := Attrs{
 		"nodes_treeids": trees, "nodes_nodeids": ids, "nodes_featureids": features, "nodes_modes": modes,
