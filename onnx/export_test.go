@@ -3,7 +3,12 @@ package onnx
 import (
 	"maps"
 	"slices"
+
+	"recsys/graph"
 )
 
 // AttributeOperators lets a test hold the attribute table to the operators of package graph.
 func AttributeOperators() []string { return slices.Sorted(maps.Keys(attributeTable())) }
+
+// Oldest returns the version of the operator set from which on a model's operator is read.
+func Oldest(op *graph.Op) int64 { return oldest(op) }

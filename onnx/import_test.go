@@ -109,7 +109,7 @@ func TestUnmarshalErrors(t *testing.T) {
 		{"IR version", func(m *onnxpb.Model) { m.IRVersion = 99 }, "IR version 99 is not supported; supported are 3 to 10"},
 		{"no opset", func(m *onnxpb.Model) { m.Opsets = nil }, "names no operator set"},
 		{"new opset", func(m *onnxpb.Model) { m.Opsets[0].Version = 21 }, `has version 21; supported are versions up to 17: export with opset_version=17`},
-		{"old opset", func(m *onnxpb.Model) { m.Opsets[0].Version = 5 }, `node 1 "": operator MatMul is meant as in version 5 of its set`},
+		{"old opset", func(m *onnxpb.Model) { m.Opsets[0].Version = 3 }, `node 2 "": operator Reshape is meant as in version 3 of its set; supported are versions 5 to 17`},
 		{"unknown operator", func(m *onnxpb.Model) { m.Graph.Nodes[1].OpType = "Loop" }, `node 1 "": operator "Loop" of domain "" is not supported; supported are Abs, Add,`},
 		{"operator of another domain", func(m *onnxpb.Model) { m.Graph.Nodes[1].Domain = "x" }, `operator "MatMul" of domain "x" is not supported`},
 		{"attribute", func(m *onnxpb.Model) { m.Graph.Nodes[3].Attributes[0].Name = "axes" }, `operator Concat: attribute "axes" is not supported; supported are: axis`},

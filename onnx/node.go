@@ -21,20 +21,25 @@ func (im *importer) node(n *onnxpb.Node) error {
 	if err != nil {
 		return err
 	}
-	attrs, err := readAttributes(op, n.Attributes)
-	if err != nil {
+	c := &call{op: op, version: im.ops.versions[op.Domain], inputs: make([]*graph.Value, len(n.Inputs)), outputs: len(n.Outputs)}
+	if c.attrs, err = readAttributes(n.Attributes); err != nil {
 		return fmt.Errorf("operator %s: %w", op, err)
 	}
-	inputs := make([]*graph.Value, len(n.Inputs))
 	for i, name := range n.Inputs {
 		if name == "" {
 			continue
 		}
-		if inputs[i] = im.values[name]; inputs[i] == nil {
+		if c.inputs[i] = im.values[name]; c.inputs[i] == nil {
 			return fmt.Errorf("operator %s: input %d, %q, is made by no input, initialiser or earlier node", op, i, name)
 		}
 	}
-	outs := im.b.ApplyNamed(nodeName(n), op, attrs, inputs...)
+	if err := im.upgrade(c); err != nil {
+		return err
+	}
+	if err := c.checkAttributes(); err != nil {
+		return fmt.Errorf("operator %s: %w", op, err)
+	}
+	outs := im.b.ApplyNamed(nodeName(n), op, c.attrs, c.inputs...)
 	if err := im.b.Err(); err != nil {
 		return err
 	}
@@ -93,12 +98,22 @@ func (im *importer) constant(n *onnxpb.Node) error {
 	return im.define(n.Outputs[0], im.b.Const(n.Outputs[0], t))
 }
 
-// readAttributes checks the attributes against those that the operator's kernel honours: one that it would pass over
+// checkAttributes checks the attributes against those that the operator's kernel honours: one that it would pass over
 // would give wrong answers.
-func readAttributes(op *graph.Op, list []*onnxpb.Attribute) (graph.Attrs, error) {
-	if len(list) == 0 {
-		return nil, nil
+func (c *call) checkAttributes() error {
+	for _, name := range c.attrs.Names() {
+		keep, err := supported(c.op, name, c.attrs[name])
+		if err != nil {
+			return err
+		}
+		if !keep {
+			delete(c.attrs, name)
+		}
 	}
+	return nil
+}
+
+func readAttributes(list []*onnxpb.Attribute) (graph.Attrs, error) {
 	attrs := graph.Attrs{}
 	for _, a := range list {
 		value, err := readAttribute(a)
@@ -108,13 +123,7 @@ func readAttributes(op *graph.Op, list []*onnxpb.Attribute) (graph.Attrs, error)
 		if _, ok := attrs[a.Name]; ok {
 			return nil, fmt.Errorf("attribute %q is given twice", a.Name)
 		}
-		keep, err := supported(op, a.Name, value)
-		if err != nil {
-			return nil, err
-		}
-		if keep {
-			attrs[a.Name] = value
-		}
+		attrs[a.Name] = value
 	}
 	return attrs, nil
 }

@@ -95,9 +95,9 @@ func (o *operators) find(n *onnxpb.Node) (*graph.Op, error) {
 		return nil, fmt.Errorf("operator %q of domain %q is not supported; supported are %s",
 			n.OpType, domain, strings.Join(names, ", "))
 	}
-	if v := o.versions[domain]; v < int64(op.Since) {
+	if v := o.versions[domain]; v < oldest(op) {
 		return nil, fmt.Errorf("operator %s is meant as in version %d of its set; supported are versions %d to %d: export with a newer opset",
-			op, v, op.Since, newest(domain))
+			op, v, oldest(op), newest(domain))
 	}
 	return op, nil
 }
