@@ -3,7 +3,6 @@ package graph
 import (
 	"errors"
 	"fmt"
-	"math"
 
 	"recsys/tensor"
 )
@@ -65,36 +64,14 @@ func layerNormalizationKernel(r *Run, n *Node, in, out []*tensor.Tensor) error {
 	return nil
 }
 
-func layerNormalizationRows(_ *Run, n *Node, y []float32, x [][]float32, width int) {
+func layerNormalizationRows(r *Run, n *Node, y []float32, x [][]float32, width int) {
 	var bias []float32
 	if len(x) > 2 {
 		bias = x[2]
 	}
 	epsilon := float64(n.Attrs.Float("epsilon", 1e-5))
 	for at := 0; at < len(y); at += width {
-		normalizeRow(y[at:at+width], x[0][at:at+width], x[1], bias, epsilon)
-	}
-}
-
-// normalizeRow sums in float64: the variance of values far from 0 is a small difference of large numbers.
-func normalizeRow(y, x, scale, bias []float32, epsilon float64) {
-	mean := 0.0
-	for _, v := range x {
-		mean += float64(v)
-	}
-	mean /= float64(len(x))
-	variance := 0.0
-	for _, v := range x {
-		d := float64(v) - mean
-		variance += float64(d * d)
-	}
-	inverse := 1 / math.Sqrt(variance/float64(len(x))+epsilon)
-	for i, v := range x {
-		z := float32(float64((float64(v) - mean) * inverse))
-		y[i] = float32(z * scale[i])
-		if bias != nil {
-			y[i] += bias[i]
-		}
+		r.Kernels.Normalize(y[at:at+width], x[0][at:at+width], x[1], bias, epsilon)
 	}
 }
 

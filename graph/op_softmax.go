@@ -99,25 +99,15 @@ func softmaxRows(row func(r *Run, y, x, tmp []float32)) func(*Node) *RowRule {
 
 // softmaxRow: y may be x.
 func softmaxRow(r *Run, y, x, _ []float32) {
-	top := r.Kernels.Max(x)
-	for i, v := range x {
-		y[i] = v - top
-	}
-	r.Kernels.Exp(y, y)
-	r.Kernels.Scale(y, 1/r.Kernels.Sum(y), y)
+	sum := r.Kernels.ExpSum(y, x, r.Kernels.Max(x))
+	r.Kernels.Scale(y, 1/sum, y)
 }
 
 // logSoftmaxRow: y may be x; tmp has their length.
 func logSoftmaxRow(r *Run, y, x, tmp []float32) {
 	top := r.Kernels.Max(x)
-	for i, v := range x {
-		y[i] = v - top
-	}
-	r.Kernels.Exp(tmp, y)
-	tmp[0] = r.Kernels.Sum(tmp)
+	tmp[0] = r.Kernels.ExpSum(tmp, x, top)
 	r.Kernels.Log(tmp[:1], tmp[:1])
-	rest := tmp[0]
-	for i := range y {
-		y[i] -= rest
-	}
+	r.Kernels.Shift(y, -top, x)
+	r.Kernels.Shift(y, -tmp[0], y)
 }

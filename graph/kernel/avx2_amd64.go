@@ -191,3 +191,28 @@ func avx2Tanh(n int, y, x *float32)
 //
 //go:noescape
 func avx2Log(n int, y, x *float32)
+
+// avx2ExpSum computes y = exp(x-shift) for n elements and returns their sum.
+//
+//go:noescape
+func avx2ExpSum(n int, y, x *float32, shift float32) float32
+
+// avx2Shift computes y = x+a for n elements.
+//
+//go:noescape
+func avx2Shift(n int, y *float32, a float32, x *float32)
+
+// avx2Mean returns the mean of n elements.
+//
+//go:noescape
+func avx2Mean(n int, x *float32) float64
+
+// avx2Spread returns the mean square of x-mean of n elements.
+//
+//go:noescape
+func avx2Spread(n int, x *float32, mean float64) float64
+
+// avx2Normalize computes y = (x-mean)·inverse·scale + bias for n elements; bias may be nil.
+//
+//go:noescape
+func avx2Normalize(n int, y, x, scale, bias *float32, mean, inverse float64)

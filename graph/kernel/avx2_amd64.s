@@ -1915,6 +1915,253 @@ done:
 	VZEROUPPER
 	RET
 
+// func avx2ExpSum(n int, y, x *float32, shift float32) float32
+TEXT ·avx2ExpSum(SB), NOSPLIT, $0-36
+	MOVQ n+0(FP), CX
+	MOVQ y+8(FP), DI
+	MOVQ x+16(FP), SI
+	VBROADCASTSS shift+24(FP), Y14
+	VXORPS Y13, Y13, Y13
+	SUBQ $8, CX
+	JL tail
+loop:
+	VMOVUPS (SI), Y0
+	VSUBPS Y14, Y0, Y0
+	VMOVUPS avx2consts<>+0(SB), Y1
+	VMINPS Y0, Y1, Y0
+	VMOVUPS avx2consts<>+32(SB), Y1
+	VMAXPS Y0, Y1, Y0
+	VMULPS avx2consts<>+64(SB), Y0, Y1
+	VROUNDPS $0, Y1, Y1
+	VFNMADD231PS avx2consts<>+96(SB), Y1, Y0
+	VFNMADD231PS avx2consts<>+128(SB), Y1, Y0
+	VCVTPS2DQ Y1, Y1
+	VMOVUPS avx2consts<>+160(SB), Y2
+	VFMADD213PS avx2consts<>+192(SB), Y0, Y2
+	VFMADD213PS avx2consts<>+224(SB), Y0, Y2
+	VFMADD213PS avx2consts<>+256(SB), Y0, Y2
+	VFMADD213PS avx2consts<>+288(SB), Y0, Y2
+	VFMADD213PS avx2consts<>+320(SB), Y0, Y2
+	VMULPS Y0, Y0, Y3
+	VFMADD213PS Y0, Y3, Y2
+	VADDPS avx2consts<>+352(SB), Y2, Y0
+	VPSRAD $1, Y1, Y2
+	VPSUBD Y2, Y1, Y1
+	VPADDD avx2consts<>+384(SB), Y1, Y1
+	VPSLLD $23, Y1, Y1
+	VPADDD avx2consts<>+384(SB), Y2, Y2
+	VPSLLD $23, Y2, Y2
+	VMULPS Y1, Y0, Y0
+	VMULPS Y2, Y0, Y0
+	VMOVUPS Y0, (DI)
+	VADDPS Y0, Y13, Y13
+	ADDQ $32, SI
+	ADDQ $32, DI
+	SUBQ $8, CX
+	JGE loop
+tail:
+	ADDQ $8, CX
+	JZ done
+	MOVQ $8, AX
+	SUBQ CX, AX
+	LEAQ avx2mask<>(SB), BX
+	VMOVUPS (BX)(AX*4), Y15
+	VMASKMOVPS (SI), Y15, Y0
+	VSUBPS Y14, Y0, Y0
+	VMOVUPS avx2consts<>+0(SB), Y1
+	VMINPS Y0, Y1, Y0
+	VMOVUPS avx2consts<>+32(SB), Y1
+	VMAXPS Y0, Y1, Y0
+	VMULPS avx2consts<>+64(SB), Y0, Y1
+	VROUNDPS $0, Y1, Y1
+	VFNMADD231PS avx2consts<>+96(SB), Y1, Y0
+	VFNMADD231PS avx2consts<>+128(SB), Y1, Y0
+	VCVTPS2DQ Y1, Y1
+	VMOVUPS avx2consts<>+160(SB), Y2
+	VFMADD213PS avx2consts<>+192(SB), Y0, Y2
+	VFMADD213PS avx2consts<>+224(SB), Y0, Y2
+	VFMADD213PS avx2consts<>+256(SB), Y0, Y2
+	VFMADD213PS avx2consts<>+288(SB), Y0, Y2
+	VFMADD213PS avx2consts<>+320(SB), Y0, Y2
+	VMULPS Y0, Y0, Y3
+	VFMADD213PS Y0, Y3, Y2
+	VADDPS avx2consts<>+352(SB), Y2, Y0
+	VPSRAD $1, Y1, Y2
+	VPSUBD Y2, Y1, Y1
+	VPADDD avx2consts<>+384(SB), Y1, Y1
+	VPSLLD $23, Y1, Y1
+	VPADDD avx2consts<>+384(SB), Y2, Y2
+	VPSLLD $23, Y2, Y2
+	VMULPS Y1, Y0, Y0
+	VMULPS Y2, Y0, Y0
+	VMASKMOVPS Y0, Y15, (DI)
+	VANDPS Y15, Y0, Y0
+	VADDPS Y0, Y13, Y13
+done:
+	VEXTRACTF128 $1, Y13, X0
+	VADDPS X13, X0, X0
+	VMOVHLPS X0, X0, X1
+	VADDPS X1, X0, X0
+	VMOVSHDUP X0, X1
+	VADDSS X1, X0, X0
+	VMOVSS X0, ret+32(FP)
+	VZEROUPPER
+	RET
+
+// func avx2Shift(n int, y *float32, a float32, x *float32)
+TEXT ·avx2Shift(SB), NOSPLIT, $0-32
+	MOVQ n+0(FP), CX
+	MOVQ y+8(FP), DI
+	VBROADCASTSS a+16(FP), Y14
+	MOVQ x+24(FP), SI
+	SUBQ $8, CX
+	JL tail
+loop:
+	VADDPS (SI), Y14, Y0
+	VMOVUPS Y0, (DI)
+	ADDQ $32, SI
+	ADDQ $32, DI
+	SUBQ $8, CX
+	JGE loop
+tail:
+	ADDQ $8, CX
+	JZ done
+	MOVQ $8, AX
+	SUBQ CX, AX
+	LEAQ avx2mask<>(SB), BX
+	VMOVUPS (BX)(AX*4), Y15
+	VMASKMOVPS (SI), Y15, Y0
+	VADDPS Y0, Y14, Y0
+	VMASKMOVPS Y0, Y15, (DI)
+done:
+	VZEROUPPER
+	RET
+
+// func avx2Mean(n int, x *float32) float64
+TEXT ·avx2Mean(SB), NOSPLIT, $0-24
+	MOVQ n+0(FP), CX
+	MOVQ x+8(FP), SI
+	VCVTSI2SDQ CX, X13, X13
+	VXORPD Y0, Y0, Y0
+	SUBQ $4, CX
+	JL tail
+loop:
+	VCVTPS2PD (SI), Y1
+	VADDPD Y1, Y0, Y0
+	ADDQ $16, SI
+	SUBQ $4, CX
+	JGE loop
+tail:
+	ADDQ $4, CX
+	JZ done
+	MOVQ $8, AX
+	SUBQ CX, AX
+	LEAQ avx2mask<>(SB), BX
+	VMOVUPS (BX)(AX*4), Y15
+	VMASKMOVPS (SI), X15, X1
+	VCVTPS2PD X1, Y1
+	VADDPD Y1, Y0, Y0
+done:
+	VEXTRACTF128 $1, Y0, X1
+	VADDPD X1, X0, X0
+	VUNPCKHPD X0, X0, X1
+	VADDSD X1, X0, X0
+	VDIVSD X13, X0, X0
+	VMOVSD X0, ret+16(FP)
+	VZEROUPPER
+	RET
+
+// func avx2Spread(n int, x *float32, mean float64) float64
+TEXT ·avx2Spread(SB), NOSPLIT, $0-32
+	MOVQ n+0(FP), CX
+	MOVQ x+8(FP), SI
+	VCVTSI2SDQ CX, X13, X13
+	VXORPD Y0, Y0, Y0
+	VBROADCASTSD mean+16(FP), Y3
+	SUBQ $4, CX
+	JL tail
+loop:
+	VCVTPS2PD (SI), Y1
+	VSUBPD Y3, Y1, Y1
+	VMULPD Y1, Y1, Y1
+	VADDPD Y1, Y0, Y0
+	ADDQ $16, SI
+	SUBQ $4, CX
+	JGE loop
+tail:
+	ADDQ $4, CX
+	JZ done
+	MOVQ $8, AX
+	SUBQ CX, AX
+	LEAQ avx2mask<>(SB), BX
+	VMOVUPS (BX)(AX*4), Y15
+	VMASKMOVPS (SI), X15, X1
+	VCVTPS2PD X1, Y1
+	VSUBPD Y3, Y1, Y1
+	VPMOVSXDQ X15, Y2
+	VANDPD Y2, Y1, Y1
+	VMULPD Y1, Y1, Y1
+	VADDPD Y1, Y0, Y0
+done:
+	VEXTRACTF128 $1, Y0, X1
+	VADDPD X1, X0, X0
+	VUNPCKHPD X0, X0, X1
+	VADDSD X1, X0, X0
+	VDIVSD X13, X0, X0
+	VMOVSD X0, ret+24(FP)
+	VZEROUPPER
+	RET
+
+// func avx2Normalize(n int, y, x, scale, bias *float32, mean, inverse float64)
+TEXT ·avx2Normalize(SB), NOSPLIT, $0-56
+	MOVQ n+0(FP), CX
+	MOVQ y+8(FP), DI
+	MOVQ x+16(FP), SI
+	MOVQ scale+24(FP), DX
+	MOVQ bias+32(FP), R8
+	VBROADCASTSD mean+40(FP), Y14
+	VBROADCASTSD inverse+48(FP), Y13
+	XORQ R9, R9
+	SUBQ $4, CX
+	JL tail
+loop:
+	VCVTPS2PD (SI)(R9*1), Y0
+	VSUBPD Y14, Y0, Y0
+	VMULPD Y13, Y0, Y0
+	VCVTPD2PSY Y0, X0
+	VMULPS (DX)(R9*1), X0, X0
+	TESTQ R8, R8
+	JZ store
+	VADDPS (R8)(R9*1), X0, X0
+store:
+	VMOVUPS X0, (DI)(R9*1)
+	ADDQ $16, R9
+	SUBQ $4, CX
+	JGE loop
+tail:
+	ADDQ $4, CX
+	JZ done
+	MOVQ $8, AX
+	SUBQ CX, AX
+	LEAQ avx2mask<>(SB), BX
+	VMOVUPS (BX)(AX*4), Y15
+	VMASKMOVPS (SI)(R9*1), X15, X0
+	VCVTPS2PD X0, Y0
+	VSUBPD Y14, Y0, Y0
+	VMULPD Y13, Y0, Y0
+	VCVTPD2PSY Y0, X0
+	VMASKMOVPS (DX)(R9*1), X15, X1
+	VMULPS X1, X0, X0
+	TESTQ R8, R8
+	JZ last
+	VMASKMOVPS (R8)(R9*1), X15, X1
+	VADDPS X1, X0, X0
+last:
+	VMASKMOVPS X0, X15, (DI)(R9*1)
+done:
+	VZEROUPPER
+	RET
+
 DATA avx2consts<>+0(SB)/8, $0x42b2000042b20000
 DATA avx2consts<>+8(SB)/8, $0x42b2000042b20000
 DATA avx2consts<>+16(SB)/8, $0x42b2000042b20000

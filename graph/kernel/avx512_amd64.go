@@ -376,3 +376,28 @@ func avx512Max(n int, x *float32) float32
 //
 //go:noescape
 func avx512Gather(n int, y *float32, ids *int64, x *float32, rows, width int) int
+
+// avx512ExpSum computes y = exp(x-shift) for n elements and returns their sum.
+//
+//go:noescape
+func avx512ExpSum(n int, y, x *float32, shift float32) float32
+
+// avx512Shift computes n elements.
+//
+//go:noescape
+func avx512Shift(n int, y *float32, a float32, x *float32)
+
+// avx512Mean returns the mean of n elements.
+//
+//go:noescape
+func avx512Mean(n int, x *float32) float64
+
+// avx512Spread returns the mean square of x-mean of n elements.
+//
+//go:noescape
+func avx512Spread(n int, x *float32, mean float64) float64
+
+// avx512Normalize computes y = (x-mean)·inverse·scale + bias for n elements; bias may be nil.
+//
+//go:noescape
+func avx512Normalize(n int, y, x, scale, bias *float32, mean, inverse float64)

@@ -92,6 +92,8 @@ func BenchmarkVector(b *testing.B) {
 				"Sum": func() { set.Sum(x) }, "Dot": func() { set.Dot(x, y) }, "Max": func() { set.Max(x) },
 				"Exp": func() { set.Exp(z, x) }, "Log": func() { set.Log(z, x) }, "Tanh": func() { set.Tanh(z, x) },
 				"Sigmoid": func() { set.Sigmoid(z, x) }, "Relu": func() { set.Relu(z, x) },
+				"ExpSum": func() { set.ExpSum(z, x, 0.5) }, "Normalize": func() { set.Normalize(z, x, y, y, 1e-5) },
+				"Adagrad": func() { set.Adagrad(z, y, x, -0.1, 1e-8) }, "Shift": func() { set.Shift(z, 0.5, x) },
 			}
 			for name, f := range kernels {
 				b.Run(fmt.Sprintf("%s/%d/%s", name, n, set.Name), func(b *testing.B) {

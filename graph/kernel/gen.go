@@ -2,7 +2,7 @@
 
 // Command gen writes avx2_amd64.s and avx2_amd64.go: the AVX2 and FMA inner loops.
 //
-//	go run gen.go gen_math.go gen_asm.go
+//	go run gen.go gen_math.go gen_row.go gen_asm.go
 package main
 
 import (
@@ -54,6 +54,7 @@ func main() {
 	g.unary("avx2Sigmoid", nil, g.sigmoid()...)
 	g.unary("avx2Tanh", nil, g.tanh()...)
 	g.unary("avx2Log", nil, g.log()...)
+	g.rows()
 	g.data()
 	g.write()
 }

@@ -19,14 +19,13 @@ func (g *gen) vectors512() {
 	unary := func(name string, before []string, body ...string) {
 		g.each512(name, "(n int, y, x *float32)", []string{"y", "x"}, 0, before, body...)
 	}
-	clamp := []string{"VBROADCASTSS " + g.float(89) + ", Z30", "VBROADCASTSS " + g.float(-104) + ", Z29", "VBROADCASTSS " + g.float(1) + ", Z28"}
 	unary("avx512Relu", nil, "VXORPS Z2, Z2, Z2", "VMAXPS Z1, Z2, Z0")
-	unary("avx512Exp", clamp, g.exp512("Z1")...)
-	unary("avx512Sigmoid", clamp, g.sigmoid512()...)
-	unary("avx512Tanh", append(clamp, "VBROADCASTSS "+g.float(40)+", Z30"), g.tanh512()...)
+	unary("avx512Exp", g.clamp512(), g.exp512("Z1")...)
+	unary("avx512Sigmoid", g.clamp512(), g.sigmoid512()...)
+	unary("avx512Tanh", append(g.clamp512(), "VBROADCASTSS "+g.float(40)+", Z30"), g.tanh512()...)
 	unary("avx512Log", nil, g.log512()...)
-	g.scaled512("avx512AddScaled", true)
-	g.scaled512("avx512Scale", false)
+	g.scaled512("avx512AddScaled", func(mask string) []string { return []string{"VMULPS Z0, Z14, Z0", "VADDPS (DI), Z0, " + mask + "Z0"} })
+	g.scaled512("avx512Scale", func(string) []string { return []string{"VMULPS Z0, Z14, Z0"} })
 	g.each512("avx512Adagrad", "(n int, w, s, x *float32, rate, epsilon float32)", []string{"w", "s", "x"}, 3,
 		[]string{"VBROADCASTSS rate+32(FP), Z14", "VBROADCASTSS epsilon+36(FP), Z13"},
 		"VMULPS Z2, Z2, Z3", "VADDPS Z3, Z1, Z1", "VSQRTPS Z1, Z3", "VADDPS Z13, Z3, Z3", "VMULPS Z2, Z14, Z4",
@@ -86,16 +85,13 @@ func argBytes512(signature string) int {
 	}[signature]
 }
 
-// scaled512 computes y += a*x, rounding twice, or y = a*x.
-func (g *gen) scaled512(name string, add bool) {
+// scaled512 computes y from x in Z0, the factor in Z14 and y at DI by body, given the mask of the tail.
+func (g *gen) scaled512(name string, body func(mask string) []string) {
 	g.text(name, "(n int, y *float32, a float32, x *float32)", "computes n elements.", 32)
 	g.lines("MOVQ n+0(FP), CX", "MOVQ y+8(FP), DI", "VBROADCASTSS a+16(FP), Z14", "MOVQ x+24(FP), SI")
 	step := func(zero, mask string) {
 		g.line("VMOVUPS%s (SI), %sZ0", zero, mask)
-		g.line("VMULPS Z0, Z14, Z0")
-		if add {
-			g.line("VADDPS (DI), Z0, %sZ0", mask)
-		}
+		g.lines(body(mask)...)
 		g.line("VMOVUPS Z0, %s(DI)", mask)
 	}
 	g.lines("SUBQ $16, CX", "JL tail", "loop:")
@@ -200,7 +196,7 @@ func (g *gen) gather512() {
 }
 
 // exp512 computes Z0 = exp(x), with Z1 to Z3, as exp of gen_math.go does; VSCALEFPS reaches the subnormal results and
-// infinity. Z30 and Z29 hold the bounds of the argument.
+// infinity. clamp512 comes before.
 func (g *gen) exp512(x string) []string {
 	list := []string{
 		"VMINPS " + x + ", Z30, Z0", "VMAXPS Z0, Z29, Z0", // in this order NaN stays
@@ -210,6 +206,11 @@ func (g *gen) exp512(x string) []string {
 	}
 	list = append(list, g.poly512("Z2", "Z0", 1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1)...)
 	return append(list, "VMULPS Z0, Z0, Z3", "VFMADD213PS Z0, Z3, Z2", "VADDPS Z28, Z2, Z0", "VSCALEFPS Z1, Z0, Z0")
+}
+
+// clamp512 loads what exp512 expects.
+func (g *gen) clamp512() []string {
+	return []string{"VBROADCASTSS " + g.float(89) + ", Z30", "VBROADCASTSS " + g.float(-104) + ", Z29", "VBROADCASTSS " + g.float(1) + ", Z28"}
 }
 
 // poly512 computes to = the polynomial in x with the given coefficients, highest first.

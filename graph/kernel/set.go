@@ -1,7 +1,7 @@
 package kernel
 
-//go:generate go run gen.go gen_math.go gen_asm.go
-//go:generate go run gen_avx512.go gen_avx512_vector.go gen_asm.go
+//go:generate go run gen.go gen_math.go gen_row.go gen_asm.go
+//go:generate go run gen_avx512.go gen_avx512_vector.go gen_avx512_row.go gen_asm.go
 
 // Set is one implementation of every kernel. Sets are immutable.
 type Set struct {
@@ -26,6 +26,15 @@ type Set struct {
 	// Sum returns the sum of x, Dot of x[i]·y[i], in an order that depends on the length alone.
 	Sum func(x []float32) float32
 	Dot func(x, y []float32) float32
+	// ExpSum computes y[i] = exp(x[i]-shift) within 2.5 ulp of the rounded difference and returns the sum of y in an
+	// order that depends on the length alone; y may be x. With Max, Scale and Shift it makes a softmax.
+	ExpSum func(y, x []float32, shift float32) float32
+	// Shift computes y[i] = x[i] + a; y may be x.
+	Shift func(y []float32, a float32, x []float32)
+	// Normalize computes y[i] = (x[i]-mean)/sqrt(variance+epsilon)·scale[i] + bias[i] with the mean and the variance of
+	// x, divided by its length, which and the quotient are in double precision: the variance of values far from 0 is
+	// a small difference of large numbers. Bias may be nil, y may be x.
+	Normalize func(y, x, scale, bias []float32, epsilon float64)
 	// Gather copies row ids[i] of x, [rows,width], to row i of y and returns len(ids), or the first i whose id is
 	// outside [-rows,rows); negative ids count from the end.
 	Gather func(y []float32, ids []int64, x []float32, rows, width int) int

@@ -1,6 +1,9 @@
 package kernel
 
-import "unsafe"
+import (
+	"math"
+	"unsafe"
+)
 
 // The wrappers check lengths: the assembler does not.
 
@@ -40,6 +43,33 @@ func dotOf(f func(n int, x, y *float32) float32) func(x, y []float32) float32 {
 	return func(x, y []float32) float32 {
 		y = y[:len(x)]
 		return f(len(x), unsafe.SliceData(x), unsafe.SliceData(y))
+	}
+}
+
+func expSumOf(f func(n int, y, x *float32, shift float32) float32) func(y, x []float32, shift float32) float32 {
+	return func(y, x []float32, shift float32) float32 {
+		y = y[:len(x)]
+		return f(len(x), unsafe.SliceData(y), unsafe.SliceData(x), shift)
+	}
+}
+
+func normalizeOf(
+	mean func(n int, x *float32) float64,
+	spread func(n int, x *float32, mean float64) float64,
+	normalize func(n int, y, x, scale, bias *float32, mean, inverse float64),
+) func(y, x, scale, bias []float32, epsilon float64) {
+	return func(y, x, scale, bias []float32, epsilon float64) {
+		n := len(x)
+		if n == 0 {
+			return
+		}
+		y, scale = y[:n], scale[:n]
+		if bias != nil {
+			bias = bias[:n]
+		}
+		p := unsafe.SliceData(x)
+		m := mean(n, p)
+		normalize(n, unsafe.SliceData(y), p, unsafe.SliceData(scale), unsafe.SliceData(bias), m, 1/math.Sqrt(spread(n, p, m)+epsilon))
 	}
 }
 
