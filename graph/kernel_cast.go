@@ -5,6 +5,7 @@ import (
 	"math"
 	"strconv"
 
+	"recsys/internal/portable"
 	"recsys/tensor"
 )
 
@@ -16,12 +17,15 @@ func castable(from, to tensor.DType) bool {
 		}
 		return to == tensor.Int64 || to == tensor.Int32 || to == tensor.Float32
 	}
+	if from == tensor.Float16 || to == tensor.Float16 {
+		return from.IsFloat() && to.IsFloat() && from != tensor.BFloat16 && to != tensor.BFloat16
+	}
 	return castNumber(from) && castNumber(to)
 }
 
 func castNumber(d tensor.DType) bool {
 	switch d {
-	case tensor.Float32, tensor.Float64, tensor.Int64, tensor.Int32, tensor.Uint32, tensor.Uint8, tensor.Bool:
+	case tensor.Float32, tensor.Float64, tensor.Int64, tensor.Int32, tensor.Uint32, tensor.Uint8, tensor.Int8, tensor.Bool:
 		return true
 	default:
 		return false
@@ -42,6 +46,10 @@ func castKernel(_ *Run, _ *Node, in, out []*tensor.Tensor) error {
 		return castInts(out[0], x)
 	case []uint8:
 		return castInts(out[0], x)
+	case []int8:
+		return castInts(out[0], x)
+	case []tensor.F16:
+		return castHalves(out[0], x)
 	case []bool:
 		return castBools(out[0], x)
 	case []string:
@@ -68,6 +76,14 @@ func castFloats[F float32 | float64](out *tensor.Tensor, x []F) error {
 		for i, v := range x {
 			y[i] = uint8(truncateTo(float64(v), math.MinInt32, 1<<31))
 		}
+	case []int8:
+		for i, v := range x {
+			y[i] = int8(truncateTo(float64(v), math.MinInt32, 1<<31))
+		}
+	case []tensor.F16:
+		for i, v := range x {
+			y[i] = tensor.F16(portable.ToHalf(float32(v)))
+		}
 	case []bool:
 		for i, v := range x {
 			y[i] = v != 0
@@ -86,7 +102,7 @@ func truncateTo(v float64, least int64, limit float64) int64 {
 	return least
 }
 
-func castInts[I int64 | int32 | uint32 | uint8](out *tensor.Tensor, x []I) error {
+func castInts[I int64 | int32 | uint32 | uint8 | int8](out *tensor.Tensor, x []I) error {
 	switch y := out.Any().(type) {
 	case []bool:
 		for i, v := range x {
@@ -102,8 +118,27 @@ func castInts[I int64 | int32 | uint32 | uint8](out *tensor.Tensor, x []I) error
 	return nil
 }
 
+// castHalves widens half precision, which is exact.
+func castHalves(out *tensor.Tensor, x []tensor.F16) error {
+	switch y := out.Any().(type) {
+	case []float32:
+		for i, v := range x {
+			y[i] = portable.FromHalf(uint16(v))
+		}
+	case []float64:
+		for i, v := range x {
+			y[i] = float64(portable.FromHalf(uint16(v)))
+		}
+	case []tensor.F16:
+		copy(y, x)
+	default:
+		return fmt.Errorf("no conversion to %s", out.DType())
+	}
+	return nil
+}
+
 // castNumbers converts as Go does: exactly, by rounding to a float, or by wrapping around.
-func castNumbers[N float32 | float64 | int64 | int32 | uint32 | uint8](out *tensor.Tensor, x []N) error {
+func castNumbers[N float32 | float64 | int64 | int32 | uint32 | uint8 | int8](out *tensor.Tensor, x []N) error {
 	switch y := out.Any().(type) {
 	case []float32:
 		convert(y, x)
@@ -117,13 +152,15 @@ func castNumbers[N float32 | float64 | int64 | int32 | uint32 | uint8](out *tens
 		convert(y, x)
 	case []uint8:
 		convert(y, x)
+	case []int8:
+		convert(y, x)
 	default:
 		return fmt.Errorf("no conversion to %s", out.DType())
 	}
 	return nil
 }
 
-func convert[M, N float32 | float64 | int64 | int32 | uint32 | uint8](y []M, x []N) {
+func convert[M, N float32 | float64 | int64 | int32 | uint32 | uint8 | int8](y []M, x []N) {
 	for i, v := range x {
 		y[i] = M(v)
 	}
@@ -147,13 +184,15 @@ func castBools(out *tensor.Tensor, x []bool) error {
 		indicate(y, x)
 	case []uint8:
 		indicate(y, x)
+	case []int8:
+		indicate(y, x)
 	default:
 		return fmt.Errorf("no conversion to %s", out.DType())
 	}
 	return nil
 }
 
-func indicate[N float32 | float64 | int64 | int32 | uint32 | uint8](y []N, x []bool) {
+func indicate[N float32 | float64 | int64 | int32 | uint32 | uint8 | int8](y []N, x []bool) {
 	for i, v := range x {
 		y[i] = 0
 		if v {

@@ -6,8 +6,9 @@ import (
 	"recsys/tensor"
 )
 
-// Cast converts x to another element type: between float32, float64, int64, int32, uint32, uint8 and bool, and from
-// and to string for int64, int32 and float32. Floats are truncated towards zero; NaN and numbers beyond the range
+// Cast converts x to another element type: between float32, float64, int64, int32, uint32, uint8, int8 and bool, between
+// float16 and the other floats, and from and to string for int64, int32 and float32. To float16 it goes by way of float32
+// and rounds to the nearest, the even one of two; what is beyond its range becomes infinite. Floats are truncated towards zero; NaN and numbers beyond the range
 // of a signed type become its least value. The gradient flows between floats.
 func (b *Builder) Cast(x *Value, to tensor.DType) *Value {
 	return b.op("Cast", Attrs{"to": ONNXType(to)}, x)

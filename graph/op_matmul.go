@@ -20,18 +20,11 @@ func opMatMul() *Op {
 			if err := errors.Join(c.WantDType(0, tensor.Float32), c.WantDType(1, tensor.Float32)); err != nil {
 				return err
 			}
-			x, y := c.In[0].Shape, c.In[1].Shape
-			if len(x) < 2 || len(y) < 2 {
-				return fmt.Errorf("shapes %s and %s: both need two dimensions or more", x, y)
-			}
-			if !x[len(x)-1].Same(y[len(y)-2]) {
-				return fmt.Errorf("shapes %s and %s: %s columns meet %s rows", x, y, x[len(x)-1], y[len(y)-2])
-			}
-			lead, err := Broadcast(x[:len(x)-2], y[:len(y)-2])
+			shape, err := productShape(c.In[0].Shape, c.In[1].Shape)
 			if err != nil {
 				return err
 			}
-			c.Out(0, tensor.Float32, append(lead, x[len(x)-2], y[len(y)-1]))
+			c.Out(0, tensor.Float32, shape)
 			return nil
 		},
 		Kernel: func(r *Run, _ *Node, in, out []*tensor.Tensor) error {
@@ -42,6 +35,21 @@ func opMatMul() *Op {
 		},
 		Grad: matMulGrad,
 	}
+}
+
+// productShape is the shape rule of matrix products.
+func productShape(x, y Shape) (Shape, error) {
+	if len(x) < 2 || len(y) < 2 {
+		return nil, fmt.Errorf("shapes %s and %s: both need two dimensions or more", x, y)
+	}
+	if !x[len(x)-1].Same(y[len(y)-2]) {
+		return nil, fmt.Errorf("shapes %s and %s: %s columns meet %s rows", x, y, x[len(x)-1], y[len(y)-2])
+	}
+	lead, err := Broadcast(x[:len(x)-2], y[:len(y)-2])
+	if err != nil {
+		return nil, err
+	}
+	return append(lead, x[len(x)-2], y[len(y)-1]), nil
 }
 
 func matMulGrad(c *GradContext) {

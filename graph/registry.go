@@ -13,6 +13,7 @@ func Standard() map[string]*Op {
 		opArgMax(), opCeil(), opCumSum(), opElu(), opErf(), opHardSigmoid(), opLeakyRelu(), opReduceL2(), opReduceMin(),
 		opRound(), opSign(), opTile(), opDropout(), opGatherND(), opOneHot(), opPad(), opRange(),
 		opBatchNormalization(), opEinsum(), opGRU(), opLSTM(), opTreeEnsembleClassifier(), opTreeEnsembleRegressor(),
+		opDequantizeLinear(), opDynamicQuantizeLinear(), opMatMulInteger(), opQuantizeLinear(),
 	}
 	ops := make(map[string]*Op, len(list))
 	for _, op := range list {

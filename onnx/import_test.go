@@ -187,7 +187,7 @@ func TestAsParamsOfForeignModel(t *testing.T) {
 // operators that have none in ONNX are listed here.
 func TestAttributesOfEveryOperator(t *testing.T) {
 	without := strings.Fields("Add Sub Mul Div Pow Neg Abs Exp Log Sqrt Reciprocal Sigmoid Tanh Relu Softplus Erf Floor Ceil Sign " +
-		"MatMul Identity Shape Expand Where Equal Less LessOrEqual Greater GreaterOrEqual And Or Not Min Max Clip IsNaN " +
+		"MatMul MatMulInteger DynamicQuantizeLinear Identity Shape Expand Where Equal Less LessOrEqual Greater GreaterOrEqual And Or Not Min Max Clip IsNaN " +
 		"Slice Squeeze Unsqueeze Tile Range Size Xor Sin Cos Round")
 	known := onnx.AttributeOperators()
 	for typ := range graph.Standard() {

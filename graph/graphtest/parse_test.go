@@ -92,6 +92,8 @@ func TestParseErrors(t *testing.T) {
 		{"too few", "case a\nin float32[2] 1\n", "needs 2 elements"},
 		{"no number", "case a\nin float32[1] x\n", "element 0, x, is no float32"},
 		{"range", "case a\nin uint8[1] 256\n", "is no uint8"},
+		{"signed range", "case a\nin int8[1] -129\n", "is no int8"},
+		{"between half-precision numbers", "case a\nin float16[1] 0.1\n", "is no float16"},
 		{"string", "case a\nin string[1] \"a\n", "unfinished string"},
 		{"random ints", "case a\nin int64[2] random 1\n", "random takes float32"},
 		{"skip", "case a\nskip forward no\n", "skip takes"},
@@ -99,7 +101,7 @@ func TestParseErrors(t *testing.T) {
 		{"attribute type", "case a\nattr x complex 1\n", "unknown type \"complex\""},
 		{"attribute values", "case a\nattr x int 1 2\n", "takes one value"},
 		{"tolerance", "case a\ntolerance NaN\n", "is no number"},
-		{"half", "case a\nin float16[1] 1\n", "has no text form"},
+		{"no text form", "case a\nin bfloat16[1] 1\n", "has no text form"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

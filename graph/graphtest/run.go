@@ -106,6 +106,18 @@ func soil(t *tensor.Tensor) {
 		for i := range data {
 			data[i] = -12345
 		}
+	case []uint8:
+		for i := range data {
+			data[i] = 123
+		}
+	case []int8:
+		for i := range data {
+			data[i] = -123
+		}
+	case []tensor.F16:
+		for i := range data {
+			data[i] = 12345
+		}
 	case []bool:
 		for i := range data {
 			data[i] = i%2 == 0

@@ -107,6 +107,13 @@ func parseElements(dtype tensor.DType, shape []int, list []string) (*tensor.Tens
 			v, err := strconv.ParseUint(s, 10, 8)
 			return uint8(v), err
 		})
+	case tensor.Int8:
+		return elements(shape, list, func(s string) (int8, error) {
+			v, err := strconv.ParseInt(s, 10, 8)
+			return int8(v), err
+		})
+	case tensor.Float16:
+		return elements(shape, list, parseHalf)
 	case tensor.Bool:
 		return elements(shape, list, strconv.ParseBool)
 	case tensor.String:
@@ -114,6 +121,19 @@ func parseElements(dtype tensor.DType, shape []int, list []string) (*tensor.Tens
 	default:
 		return nil, fmt.Errorf("data type %s has no text form", dtype)
 	}
+}
+
+// parseHalf takes numbers that half precision has, so that a file says what a test computes with.
+func parseHalf(s string) (tensor.F16, error) {
+	v, err := strconv.ParseFloat(s, 32)
+	if err != nil {
+		return 0, err
+	}
+	h := portable.ToHalf(float32(v))
+	if back := portable.FromHalf(h); float64(back) != v && v == v { //nolint:gocritic // NaN alone differs from itself.
+		return 0, fmt.Errorf("%s is not a half-precision number; %v is", s, back)
+	}
+	return tensor.F16(h), nil
 }
 
 func elements[T tensor.Element](shape []int, list []string, parse func(string) (T, error)) (*tensor.Tensor, error) {
@@ -155,6 +175,10 @@ func element(t *tensor.Tensor, i int) string {
 		return strconv.FormatUint(uint64(data[i]), 10)
 	case []uint8:
 		return strconv.Itoa(int(data[i]))
+	case []int8:
+		return strconv.Itoa(int(data[i]))
+	case []tensor.F16:
+		return formatFloat(float64(portable.FromHalf(uint16(data[i]))), 64)
 	case []bool:
 		return strconv.FormatBool(data[i])
 	}

@@ -8,6 +8,7 @@
 //   - [Exp], [Log], [Log1p], [Pow], [Sqrt], [Erf], [Tanh], [Sigmoid], [Sin], [Cos]: float64, within 2 ulp of package math;
 //   - [Exp32], [Log32], [Log1p32], [Pow32], [Sqrt32], [Erf32], [Tanh32], [Sigmoid32], [Sin32], [Cos32]: float32, computed in
 //     float64 and rounded once, within 1 ulp of the exact value;
+//   - [FromHalf] and [ToHalf] convert between float32 and the bits of half precision;
 //   - [New] makes a [Rand]: a seeded stream named by a path, so that streams do not depend on the order of their use.
 //     [NewTable] and [Zipf] draw from a discrete distribution by its inverse.
 //

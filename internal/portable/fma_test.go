@@ -112,7 +112,8 @@ func exact(f *ast.SelectorExpr) bool {
 		return true
 	}
 	switch f.Sel.Name {
-	case "Abs", "Copysign", "Float64bits", "Float64frombits", "Floor", "Inf", "IsInf", "NaN", "Signbit", "Sqrt":
+	case "Abs", "Copysign", "Float32bits", "Float32frombits", "Float64bits", "Float64frombits", "Floor", "Inf", "IsInf", "NaN",
+		"RoundToEven", "Signbit", "Sqrt":
 		return true
 	}
 	return false
