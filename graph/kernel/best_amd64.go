@@ -11,16 +11,16 @@ func Best() *Set {
 // Sets returns every set that this machine can run, [Portable] first and [Best] last. Tests run all of them.
 func Sets() []*Set {
 	sets := []*Set{Portable()}
-	if cpu.X86.HasAVX2 && cpu.X86.HasFMA {
+	if cpu.X86.HasAVX2 && cpu.X86.HasFMA && cpu.X86.HasF16C {
 		sets = append(sets, avx2())
 	}
-	if cpu.X86.HasAVX512F && cpu.X86.HasAVX512DQ && cpu.X86.HasAVX512BW && cpu.X86.HasAVX512VL && cpu.X86.HasFMA {
+	if cpu.X86.HasAVX512F && cpu.X86.HasAVX512DQ && cpu.X86.HasAVX512BW && cpu.X86.HasAVX512VL && cpu.X86.HasFMA && cpu.X86.HasF16C {
 		sets = append(sets, avx512())
 	}
 	return sets
 }
 
-// avx2 returns the set for processors with AVX2 and FMA. Exp, Log, Tanh and Sigmoid are within 2.5 ulp.
+// avx2 returns the set for processors with AVX2, FMA and F16C. Exp, Log, Tanh and Sigmoid are within 2.5 ulp.
 func avx2() *Set {
 	s := &Set{
 		Name:      "avx2",
@@ -49,6 +49,7 @@ func avx2() *Set {
 		Adam:      adamOf(avx2Adam),
 	}
 	s.Gemm = func(g Gemm) { avx2Gemm(s, g) }
+	s.DotsInteger, s.DotsInt8, s.DotsHalf = avx2DotsIntegerOf, avx2DotsInt8Of, avx2DotsHalfOf
 	return s
 }
 
@@ -81,5 +82,6 @@ func avx512() *Set {
 		Adam:      adamOf(avx512Adam),
 	}
 	s.Gemm = func(g Gemm) { avx512Gemm(s, g) }
+	s.DotsInteger, s.DotsInt8, s.DotsHalf = avx2DotsIntegerOf, avx2DotsInt8Of, avx2DotsHalfOf
 	return s
 }

@@ -36,6 +36,7 @@ func Portable() *Set {
 		Adam:      portableAdam,
 	}
 	s.Gemm = func(g Gemm) { portableGemm(s, g) }
+	s.DotsInteger, s.DotsInt8, s.DotsHalf = portableDotsInteger, portableDotsInt8, portableDotsHalf
 	return s
 }
 

@@ -4,16 +4,14 @@ import "math"
 
 // FromHalf returns the number whose IEEE 754 half-precision bits are h. It is exact; NaN becomes quiet.
 func FromHalf(h uint16) float32 {
-	sign, exponent, fraction := uint32(h>>15)<<31, uint32(h>>10&0x1f), uint32(h&0x3ff)
-	switch {
-	case exponent == 0x1f && fraction != 0:
-		return math.Float32frombits(sign | 0x7fc00000 | fraction<<13)
-	case exponent == 0x1f:
-		return math.Float32frombits(sign | 0x7f800000)
-	case exponent == 0:
-		return math.Float32frombits(sign | math.Float32bits(float32(float32(fraction)*0x1p-24)))
+	// The exponent's bias grows by 127-15 = 112: for subnormal numbers, too, and exactly.
+	bits := math.Float32bits(float32(math.Float32frombits(uint32(h&0x7fff)<<13) * 0x1p112))
+	if h&0x7c00 == 0x7c00 {
+		if bits |= 0x7f800000; h&0x3ff != 0 {
+			bits |= 1 << 22
+		}
 	}
-	return math.Float32frombits(sign | (exponent+127-15)<<23 | fraction<<13)
+	return math.Float32frombits(bits | uint32(h>>15)<<31)
 }
 
 // ToHalf returns the half-precision bits of the number nearest to v, the even one of two; from 65520 on it is an
