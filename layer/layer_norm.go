@@ -8,7 +8,7 @@ import (
 
 // LayerNorm brings vectors to mean 0 and variance 1, times a learned scale plus a learned bias (Ba, Kiros and Hinton
 // 2016, equation 4).
-type LayerNorm struct {
+type LayerNorm struct { //nolint:revive // The name of the field; Norm says less beside L2Norm.
 	// Name makes the parameter paths "NAME/scale" and "NAME/bias" [F], which begin at 1 and 0.
 	Name string
 	// Epsilon is added to the variance; 0 means 1e-5.
