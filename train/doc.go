@@ -11,5 +11,6 @@
 //
 // A batch is cut into shards of a fixed number of rows. Workers run shards side by side; their gradients are added in
 // the order of the shards, and every random draw belongs to a shard, so that the result has the same bytes with any
-// number of workers. In-batch negatives are those of the shard.
+// number of workers. A goroutine fills the inputs of the next shards in the meantime ([Options].Prefetch), and [Progress]
+// tells how long the workers waited for them. In-batch negatives are those of the shard.
 package train

@@ -23,6 +23,7 @@ type trainer struct {
 	workers []*worker
 	sum     []gradient // of the batch
 	update  *updater
+	feed    *feed
 	start   time.Time
 	seen    int // rows
 	steps   int
@@ -76,9 +77,10 @@ func newTrainer(t *Task, o Options) (*trainer, error) {
 	shards := (min(o.BatchRows, len(t.Rows)) + o.ShardRows - 1) / o.ShardRows
 	for range min(o.Workers, shards) {
 		tr.workers = append(tr.workers, &worker{
-			task: t, session: plan.NewSession(), buffers: map[int]*buffer{}, grads: newGradients(tr.slots),
+			session: plan.NewSession(), grads: newGradients(tr.slots),
 		})
 	}
+	tr.feed = &feed{tr: tr}
 	return tr, nil
 }
 
@@ -115,7 +117,7 @@ func (tr *trainer) run(ctx context.Context) (*Result, error) {
 	if kept != nil {
 		restore(r.State, kept)
 	}
-	r.Steps = tr.steps
+	r.Steps, r.Waited = tr.steps, tr.feed.waited
 	return r, nil
 }
 
@@ -128,6 +130,8 @@ func shuffle(rows []int32, seed uint64, name string, epoch int) {
 // epoch trains on rows in their order and returns the mean loss.
 func (tr *trainer) epoch(ctx context.Context, epoch int, rows []int32) (float64, error) {
 	total := 0.0
+	tr.feed.begin(rows, tr.steps)
+	defer tr.feed.end()
 	for from := 0; from < len(rows); from += tr.o.BatchRows {
 		batch := rows[from:min(from+tr.o.BatchRows, len(rows))]
 		loss, err := tr.batch(ctx, batch)
@@ -147,16 +151,13 @@ func (tr *trainer) batch(ctx context.Context, batch []int32) (float64, error) {
 	for i := range tr.sum {
 		tr.sum[i].reset()
 	}
-	weight := 1 / float32(len(batch))
 	loss := 0.0
 	for from := 0; from < len(batch); {
 		// A wave: one shard for each worker.
 		n := 0
 		for ; n < len(tr.workers) && from < len(batch); n++ {
-			to := min(from+tr.o.ShardRows, len(batch))
-			tr.workers[n].rows, tr.workers[n].weight = batch[from:to], weight
-			tr.workers[n].rng = portable.New(tr.o.Seed, tr.task.Name+"/shard/"+strconv.Itoa(tr.steps)+"/"+strconv.Itoa(from))
-			from = to
+			tr.workers[n].shard = tr.feed.next(batch, from, tr.steps)
+			from += tr.o.ShardRows
 		}
 		wave := tr.workers[:n]
 		if err := parallel.Do(n, n, func(i int) error { return wave[i].run(ctx, tr.o.Kernels, tr.slots) }); err != nil {
@@ -164,6 +165,7 @@ func (tr *trainer) batch(ctx context.Context, batch []int32) (float64, error) {
 		}
 		for _, w := range wave {
 			loss += float64(w.loss)
+			tr.feed.done(w.shard)
 		}
 		if math.IsNaN(loss) || math.IsInf(loss, 0) {
 			return 0, &LossError{Step: tr.steps, Loss: loss}
@@ -187,7 +189,7 @@ func (tr *trainer) report(epoch int, loss, score float64) {
 	}
 	tr.o.Progress(Progress{
 		Epoch: epoch + 1, Epochs: tr.o.Epochs, Rows: tr.seen, Total: tr.o.Epochs * len(tr.task.Rows),
-		Loss: loss, Elapsed: time.Since(tr.start), Score: score,
+		Loss: loss, Elapsed: time.Since(tr.start), Waited: tr.feed.waited, Score: score,
 	})
 }
 

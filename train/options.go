@@ -22,6 +22,9 @@ type Options struct {
 	BatchRows, ShardRows int
 	// Workers is the number of shards computed side by side; 0 means GOMAXPROCS.
 	Workers int
+	// Prefetch is the number of shards whose inputs are filled ahead of the workers, with their negatives; 0 means twice
+	// Workers, negative means none: then a shard is filled when it is needed. It does not change the result.
+	Prefetch int
 	// Seed drives initial parameters, the order of rows and negatives.
 	Seed uint64
 	// Optimizer updates the parameters. A nil Rule means optim.Adam, a nil Rate a constant 0.001; Workers is that of
@@ -48,6 +51,7 @@ type Progress struct {
 	Rows, Total   int           // rows seen in all epochs, and those planned
 	Loss          float64       // mean loss of the epoch's rows so far
 	Elapsed       time.Duration // since Fit began
+	Waited        time.Duration // for inputs, in Elapsed: what the workers stood idle
 	// Score is the validation score at the end of an epoch, NaN before.
 	Score float64
 }
@@ -62,6 +66,9 @@ func (p Progress) Left() time.Duration {
 	}
 	return time.Duration(float64(p.Elapsed) / float64(p.Rows) * float64(p.Total-p.Rows))
 }
+
+// WaitShare returns the share of the time so far, in [0,1], in which the workers waited for inputs.
+func (p Progress) WaitShare() float64 { return p.Waited.Seconds() / max(p.Elapsed.Seconds(), 1e-9) }
 
 // Epoch is the record of one epoch.
 type Epoch struct {
@@ -78,6 +85,8 @@ type Result struct {
 	Best   int
 	// Steps is the number of optimiser steps.
 	Steps int
+	// Waited is the time that the workers waited for inputs.
+	Waited time.Duration
 }
 
 func (o Options) withDefaults() (Options, error) {
@@ -90,6 +99,7 @@ func (o Options) withDefaults() (Options, error) {
 	def(&o.BatchRows, 2048)
 	def(&o.ShardRows, min(512, o.BatchRows))
 	def(&o.Workers, runtime.GOMAXPROCS(0))
+	def(&o.Prefetch, 2*o.Workers)
 	def(&o.Patience, 2)
 	if o.Kernels == nil {
 		o.Kernels = kernel.Best()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -88,6 +89,58 @@ func TestWorkersDoNotChangeBytes(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestPrefetchDoesNotChangeBytes trains with short last shards and drawn negatives, with inputs filled ahead and not.
+func TestPrefetchDoesNotChangeBytes(t *testing.T) {
+	var first tensor.Map
+	for _, prefetch := range []int{-1, 0, 1, 100} {
+		r, err := train.Fit(t.Context(), pairwise(t, train.Pairwise{Negatives: 3}), train.Options{
+			Epochs: 3, BatchRows: 200, ShardRows: 33, Workers: 2, Prefetch: prefetch, Seed: 5,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Waited <= 0 {
+			t.Errorf("prefetch %d: %s waited for inputs; there is always some time", prefetch, r.Waited)
+		}
+		if first == nil {
+			first = r.State
+		}
+		for path, p := range r.State {
+			if !p.Equal(first[path]) {
+				t.Errorf("%s differs without prefetch and with %d", path, prefetch)
+			}
+		}
+	}
+}
+
+// TestFitStopsWhatFillsAhead ends training in the middle of an epoch: by its context, and by a loss that is no number.
+func TestFitStopsWhatFillsAhead(t *testing.T) {
+	before := runtime.NumGoroutine()
+	ctx, cancel := context.WithCancel(t.Context())
+	_, err := train.Fit(ctx, softmax(t), train.Options{
+		BatchRows: 10, Progress: func(train.Progress) { cancel() },
+	})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v, want that of the context", err)
+	}
+	_, err = train.Fit(t.Context(), softmax(t), train.Options{
+		BatchRows: 10, Optimizer: optim.Config{Rule: optim.SGD{}, Rate: optim.Constant(1e20)},
+	})
+	if _, ran := errors.AsType[*train.LossError](err); !ran {
+		t.Errorf("error %v, want a loss that is not finite", err)
+	}
+	// A goroutine that has done its last work may still be counted for a moment.
+	after := runtime.NumGoroutine()
+	for range 1000 {
+		if after <= before {
+			return
+		}
+		runtime.Gosched()
+		after = runtime.NumGoroutine()
+	}
+	t.Errorf("%d goroutines before, %d after", before, after)
 }
 
 // TestFitIsGradientDescent compares three steps by shards with the steps done by hand: the gradient of the whole batch at

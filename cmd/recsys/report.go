@@ -53,14 +53,14 @@ func (r *reporter) Training(p train.Progress) {
 			progressbar.OptionClearOnFinish(), progressbar.OptionSetPredictTime(true))
 	}
 	if r.bar != nil {
-		r.bar.Describe(fmt.Sprintf("epoch %d/%d loss %.4f", p.Epoch, p.Epochs, p.Loss))
+		r.bar.Describe(fmt.Sprintf("epoch %d/%d loss %.4f, %.0f %% waiting for data", p.Epoch, p.Epochs, p.Loss, 100*p.WaitShare()))
 		_ = r.bar.Set(p.Rows) // A bar that cannot be drawn is no reason to stop.
 	}
 	if ended && p.Epoch != r.epoch {
 		r.epoch = p.Epoch
 		if r.bar == nil {
-			fmt.Fprintf(r.w, "         epoch %d/%d loss %.4f score %.4f, %.0f rows/s, %s left\n",
-				p.Epoch, p.Epochs, p.Loss, p.Score, p.Rate(), p.Left().Round(time.Second))
+			fmt.Fprintf(r.w, "         epoch %d/%d loss %.4f score %.4f, %.0f rows/s, %.0f %% waiting for data, %s left\n",
+				p.Epoch, p.Epochs, p.Loss, p.Score, p.Rate(), 100*p.WaitShare(), p.Left().Round(time.Second))
 		}
 	}
 }
