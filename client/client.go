@@ -15,6 +15,8 @@ import (
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/keepalive"
+
+	"recsys/client/internal/message"
 )
 
 // keepaliveTime is how long a connection may be silent during a call before it is probed. Triton closes a connection
@@ -93,7 +95,8 @@ func dialOptions(authority string, s settings) []grpc.DialOption {
 	}
 	options := []grpc.DialOption{
 		grpc.WithTransportCredentials(transport),
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(s.maxMessage), grpc.MaxCallSendMsgSize(s.maxMessage)),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(s.maxMessage), grpc.MaxCallSendMsgSize(s.maxMessage),
+			grpc.ForceCodecV2(message.NewCodec())),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: keepaliveTime, Timeout: 20 * time.Second}),
 		// A server that comes back is used again within a second or so; grpc-go's own limit is two minutes.
 		grpc.WithConnectParams(grpc.ConnectParams{

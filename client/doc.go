@@ -13,8 +13,8 @@
 //	inputs := tensor.Map{"user": tensor.Of([]int64{42}, 1, 1)}
 //	outputs, version, err := c.Infer(ctx, "shop", inputs, []string{"item_ids", "scores"})
 //
-// Tensors go as raw contents, which is much the fastest form, and share their memory with the messages: inputs must
-// not change during a call, and outputs belong to the caller. Shapes are those on the wire: a tensor which the
+// Tensors go as raw contents, which is much the fastest form, from their own memory: inputs must not change during a
+// call, and outputs belong to the caller, who can have them decoded into tensors of an earlier answer. Shapes are those on the wire: a tensor which the
 // model's config.pbtxt declares with dims: [1] reshape: {shape: []} has shape [B,1] here.
 //
 // # Deadlines

@@ -43,6 +43,9 @@ type Error struct {
 	Call  string // what was being done, such as "infer"
 	Model string // empty for calls about the server
 	Kinds []error
+	// InputsHeld is true where a connection that is stuck may still read the inputs of an inference: do not change them
+	// any more.
+	InputsHeld bool
 	// Cause is what came from below: usually an error with a gRPC status, which status.FromError finds.
 	Cause error
 }

@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
+	"recsys/client/internal/message"
 	"recsys/client/tritonpb"
 	"recsys/client/wire"
 	"recsys/tensor"
@@ -17,6 +20,8 @@ const (
 	minRemaining = 5 * time.Millisecond
 	// timeoutMargin is how much earlier than the caller the server is to give up, so that its answer still arrives.
 	timeoutMargin = time.Millisecond
+	// releaseGrace is how long a call waits for a connection to let go of its inputs, after a try that was given up.
+	releaseGrace = 20 * time.Millisecond
 )
 
 // Request is one inference.
@@ -31,6 +36,9 @@ type Request struct {
 	// Outputs are the names of the wanted outputs, at least one: a server sends all that are not asked for otherwise,
 	// and an ensemble may have many that only explain an answer.
 	Outputs []string
+	// Into are tensors, by name, that outputs of the same type and shape are decoded into, so that calls one after
+	// another need no new memory: fill it with the outputs of the last. Strings and bools always get their own.
+	Into tensor.Map
 	// Priority is 1 for the most urgent class of a model with priority levels; 0 takes the model's default.
 	Priority uint64
 	// Parameters are further request parameters, such as sequence_id: of type bool, int64, uint64, float64 or string.
@@ -44,8 +52,12 @@ type Result struct {
 	// Version is the version that has answered: for an ensemble of ours, its generation.
 	Version string
 	ID      string
-	// Outputs are the wanted outputs, which belong to the caller. The strings of one tensor share their memory.
+	// Outputs are the wanted outputs, which belong to the caller. They share one piece of memory: who keeps one of many
+	// for long should clone it.
 	Outputs tensor.Map
+	// InputsHeld is true in the rare case that an earlier try of the call lies in a connection that is stuck, which may
+	// still read the inputs: do not change them any more.
+	InputsHeld bool
 	// Parameters are those of the answer, nil where it has none; the types are as in [Request].
 	Parameters map[string]any
 }
@@ -61,7 +73,7 @@ func (c *Client) Infer(ctx context.Context, model string, inputs tensor.Map, out
 // of type [*Error].
 func (c *Client) Do(ctx context.Context, request Request) (Result, error) {
 	const call = "infer"
-	message, err := request.message()
+	outgoing, err := request.message()
 	if err != nil {
 		return Result{}, callError(ctx, call, request.Model, fmt.Errorf("%w: %w", ErrInvalidArgument, err))
 	}
@@ -80,66 +92,81 @@ func (c *Client) Do(ctx context.Context, request Request) (Result, error) {
 	defer c.inFlight.Add(-1)
 	_, sequence := request.Parameters["sequence_id"]
 	s := spec{name: call, model: request.Model, repeatable: !sequence}
-	return run(inner, c, s, func(ctx context.Context, to stub) (Result, error) {
+	result, err := run(inner, c, s, func(ctx context.Context, k *conn) (Result, error) {
 		if deadline, ok := ctx.Deadline(); ok {
-			left := time.Until(deadline) - timeoutMargin
-			setParameter(message, "timeout", &tritonpb.InferParameter{
-				ParameterChoice: &tritonpb.InferParameter_Int64Param{Int64Param: max(left.Microseconds(), 1)},
-			})
+			outgoing.Timeout = max((time.Until(deadline) - timeoutMargin).Microseconds(), 1)
 		}
-		answer, err := to.ModelInfer(ctx, message)
-		if err != nil {
+		answer := &message.Response{Into: request.Into, ExpectModel: request.Model, Expect: request.Outputs}
+		if err := k.cc.Invoke(ctx, tritonpb.GRPCInferenceService_ModelInfer_FullMethodName, outgoing, answer); err != nil {
 			return Result{}, err
 		}
 		return request.result(answer)
 	})
+	if !outgoing.Released(releaseGrace) {
+		result.InputsHeld = true
+		if e := (*Error)(nil); errors.As(err, &e) {
+			e.InputsHeld = true
+		}
+	}
+	return result, err
 }
 
 // message makes the request's message, but for the timeout.
-func (r Request) message() (*tritonpb.ModelInferRequest, error) {
+func (r Request) message() (*message.Request, error) {
 	if len(r.Outputs) == 0 {
 		return nil, errors.New("no outputs are named: name those that are wanted")
 	}
-	m := &tritonpb.ModelInferRequest{ModelName: r.Model, ModelVersion: r.Version, Id: r.ID}
-	if err := wire.SetInputs(m, r.Inputs, r.Outputs); err != nil {
-		return nil, err
+	m := &message.Request{
+		Model: r.Model, Version: r.Version, ID: r.ID,
+		Inputs: make([]message.Input, 0, len(r.Inputs)), Outputs: make([]message.Output, len(r.Outputs)),
 	}
-	for name, value := range r.Parameters {
+	for _, name := range r.Inputs.Names() {
+		t := r.Inputs[name]
+		if t == nil {
+			return nil, fmt.Errorf("input %q is nil", name)
+		}
+		raw, err := wire.Encode(t)
+		if err != nil {
+			return nil, fmt.Errorf("input %q: %w", name, err)
+		}
+		m.Inputs = append(m.Inputs, message.Input{Name: name, DType: t.DType().Triton(), Shape: t.Shape(), Raw: raw})
+	}
+	for i, name := range r.Outputs {
+		m.Outputs[i].Name = name
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.Parameters)) {
 		if reserved(name) {
 			return nil, fmt.Errorf("parameter %q is reserved: use the field of Request, where it has one", name)
 		}
-		p, err := parameter(value)
-		if err != nil {
-			return nil, fmt.Errorf("parameter %q: %w", name, err)
+		value := r.Parameters[name]
+		switch value.(type) {
+		case bool, int64, uint64, float64, string:
+		default:
+			return nil, fmt.Errorf("parameter %q: is a %T: make it a bool, int64, uint64, float64 or string", name, value)
 		}
-		setParameter(m, name, p)
+		m.Parameters = append(m.Parameters, message.Parameter{Name: name, Value: value})
 	}
 	if r.Priority != 0 {
-		p := &tritonpb.InferParameter{ParameterChoice: &tritonpb.InferParameter_Uint64Param{Uint64Param: r.Priority}}
-		setParameter(m, "priority", p)
+		m.Parameters = append(m.Parameters, message.Parameter{Name: "priority", Value: r.Priority})
 	}
-	return m, nil
+	return m, m.Validate()
 }
 
-// result reads the answer and holds it to the request.
-func (r Request) result(m *tritonpb.ModelInferResponse) (Result, error) {
-	outputs, err := wire.Outputs(m)
-	if err != nil {
-		return Result{}, fmt.Errorf("%w: %w", ErrProtocol, err)
+// result holds the answer to the request.
+func (r Request) result(m *message.Response) (Result, error) {
+	if m.Err != nil {
+		return Result{}, fmt.Errorf("%w: %w", ErrProtocol, m.Err)
 	}
 	for _, name := range r.Outputs {
-		if outputs[name] == nil {
-			return Result{}, fmt.Errorf("%w: output %q is missing from the answer, which has %v", ErrProtocol, name, outputs.Names())
+		if m.Outputs[name] == nil {
+			return Result{}, fmt.Errorf("%w: output %q is missing from the answer, which has %v", ErrProtocol, name, m.Outputs.Names())
 		}
 	}
-	parameters, err := values(m.GetParameters())
+	parameters, err := values(m.Parameters)
 	if err != nil {
 		return Result{}, fmt.Errorf("%w: %w", ErrProtocol, err)
 	}
-	return Result{
-		Model: m.GetModelName(), Version: m.GetModelVersion(), ID: m.GetId(),
-		Outputs: outputs, Parameters: parameters,
-	}, nil
+	return Result{Model: m.Model, Version: m.Version, ID: m.ID, Outputs: m.Outputs, Parameters: parameters}, nil
 }
 
 func reserved(name string) bool {
@@ -148,29 +175,6 @@ func reserved(name string) bool {
 		return true
 	}
 	return strings.HasPrefix(name, "triton_")
-}
-
-func setParameter(m *tritonpb.ModelInferRequest, name string, p *tritonpb.InferParameter) {
-	if m.Parameters == nil {
-		m.Parameters = make(map[string]*tritonpb.InferParameter, 1)
-	}
-	m.Parameters[name] = p
-}
-
-func parameter(value any) (*tritonpb.InferParameter, error) {
-	switch v := value.(type) {
-	case bool:
-		return &tritonpb.InferParameter{ParameterChoice: &tritonpb.InferParameter_BoolParam{BoolParam: v}}, nil
-	case int64:
-		return &tritonpb.InferParameter{ParameterChoice: &tritonpb.InferParameter_Int64Param{Int64Param: v}}, nil
-	case uint64:
-		return &tritonpb.InferParameter{ParameterChoice: &tritonpb.InferParameter_Uint64Param{Uint64Param: v}}, nil
-	case float64:
-		return &tritonpb.InferParameter{ParameterChoice: &tritonpb.InferParameter_DoubleParam{DoubleParam: v}}, nil
-	case string:
-		return &tritonpb.InferParameter{ParameterChoice: &tritonpb.InferParameter_StringParam{StringParam: v}}, nil
-	}
-	return nil, fmt.Errorf("is a %T: make it a bool, int64, uint64, float64 or string", value)
 }
 
 func values(parameters map[string]*tritonpb.InferParameter) (map[string]any, error) {

@@ -210,3 +210,75 @@ var _ interface {
 	Infer(ctx context.Context, model string, inputs tensor.Map, outputs []string) (tensor.Map, string, error)
 	Ready(ctx context.Context, model string) error
 } = (*client.Client)(nil) // what the gateway wants
+
+// TestInputsMayChangeAfterACall reuses the inputs of calls that were given up; the race detector sees a connection that
+// still reads them.
+func TestInputsMayChangeAfterACall(t *testing.T) {
+	server := tritontest.Start(t, tritontest.Model{Name: "m"})
+	c := server.Client(t)
+	x := make([]float32, 1<<18) // more than a connection's window, so that sending takes a while
+	for i := range 50 {
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(time.Duration(i)*50*time.Microsecond, cancel)
+		_, err := c.Do(ctx, client.Request{Model: "m", Inputs: tensor.Map{"x": tensor.Of(x, len(x))}, Outputs: []string{"x"}})
+		if e := (*client.Error)(nil); errors.As(err, &e) && e.InputsHeld {
+			t.Error("inputs are held by a connection that works")
+		}
+		for j := range x {
+			x[j]++
+		}
+		cancel()
+	}
+}
+
+// stuck is a connection that takes nothing more once it is told to.
+type stuck struct {
+	net.Conn
+	now chan struct{} // closed when it is stuck
+	end chan struct{} // closed with the connection
+}
+
+func (s *stuck) Write(b []byte) (int, error) {
+	select {
+	case <-s.now:
+		<-s.end
+		return 0, net.ErrClosed
+	default:
+		return s.Conn.Write(b)
+	}
+}
+
+// TestStuckConnectionHoldsInputs sees that a call ends all the same, and says so.
+func TestStuckConnectionHoldsInputs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := tritontest.Start(t, tritontest.Model{Name: "m"})
+		now, end := make(chan struct{}), make(chan struct{})
+		dial := grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
+			conn, err := server.Dial(ctx)
+			return &stuck{conn, now, end}, err
+		})
+		c, err := client.New(t.Context(), server.Target(), client.WithDialOptions(dial), client.WithConnections(1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := infer(t, c); err != nil {
+			t.Fatal(err)
+		}
+		close(now)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		start := time.Now()
+		_, err = c.Do(ctx, client.Request{Model: "m", Inputs: tensor.Map{"x": tensor.Zeros(tensor.Float32, 1<<20)}, Outputs: []string{"x"}})
+		var e *client.Error
+		if !errors.Is(err, client.ErrDeadline) || !errors.As(err, &e) || !e.InputsHeld {
+			t.Errorf("got error %#v, want one that is ErrDeadline and says that the inputs are held", err)
+		}
+		if got := time.Since(start); got > 1050*time.Millisecond {
+			t.Errorf("failed after %v, want the deadline of 1s and 50ms at most", got)
+		}
+		close(end)
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}

@@ -58,7 +58,8 @@ func WithTLS(config *tls.Config) Option {
 }
 
 // WithDialOptions adds options of grpc-go's, such as interceptors, a stats handler, credentials for each call or a
-// dialer. They come last, so they win over what the client sets itself.
+// dialer. They come last, so they win over what the client sets itself. An interceptor sees inferences as values that
+// are no protobuf messages.
 func WithDialOptions(options ...grpc.DialOption) Option {
 	return func(s *settings) { s.dial = append(s.dial, options...) }
 }

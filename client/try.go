@@ -6,8 +6,6 @@ import (
 	"math/rand/v2"
 	"sync"
 	"time"
-
-	"recsys/client/tritonpb"
 )
 
 // Retry says when a failed call is tried again: only a call that may be made twice, only after an error that is
@@ -93,7 +91,7 @@ type spec struct {
 }
 
 // run makes a call on the replicas until it succeeds, may not be tried again, or no time is left.
-func run[A any](ctx context.Context, c *Client, s spec, try func(context.Context, tritonpb.GRPCInferenceServiceClient) (A, error)) (A, error) {
+func run[A any](ctx context.Context, c *Client, s spec, try func(context.Context, *conn) (A, error)) (A, error) {
 	var none A
 	retry := c.retry.withDefaults()
 	if s.repeatable {
@@ -106,7 +104,7 @@ func run[A any](ctx context.Context, c *Client, s spec, try func(context.Context
 			return none, c.pickError(ctx, s, err)
 		}
 		start := time.Now()
-		answer, err := try(ctx, k.stub)
+		answer, err := try(ctx, k)
 		release(r, k)
 		err = c.judge(ctx, s, r, err)
 		if c.observer != nil {

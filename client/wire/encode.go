@@ -49,6 +49,16 @@ func Encode(t *tensor.Tensor) ([]byte, error) {
 	return nil, fmt.Errorf("tensor of type %s has no encoding: make it with package tensor", t.DType())
 }
 
+// View returns the memory of a numeric tensor as its raw contents, to be read or written; false where they differ: for
+// strings, for bools, of which not every byte is one, and on big-endian machines.
+func View(t *tensor.Tensor) ([]byte, bool) {
+	if !littleEndian() || t.DType() == tensor.String || t.DType() == tensor.Bool {
+		return nil, false
+	}
+	raw, err := Encode(t)
+	return raw, err == nil
+}
+
 func bytesOf[T tensor.Element](data []T) []byte {
 	if len(data) == 0 {
 		return []byte{}

@@ -108,11 +108,7 @@ func Outputs(r *tritonpb.ModelInferResponse) (tensor.Map, error) {
 
 // read decodes one tensor from typed contents where there are any, otherwise from raw ones.
 func read(datatype string, dims []int64, raw []byte, contents *tritonpb.InferTensorContents) (*tensor.Tensor, error) {
-	dtype, err := tensor.ParseDType(datatype)
-	if err != nil {
-		return nil, err
-	}
-	shape, err := shapeOf(dims)
+	dtype, shape, err := Describe(datatype, dims)
 	if err != nil {
 		return nil, err
 	}
@@ -123,6 +119,16 @@ func read(datatype string, dims []int64, raw []byte, contents *tritonpb.InferTen
 		return nil, errors.New("has both typed and raw contents: leave the typed ones out")
 	}
 	return fromContents(dtype, shape, contents)
+}
+
+// Describe reads what a message says of a tensor's type and shape.
+func Describe(datatype string, dims []int64) (tensor.DType, []int, error) {
+	dtype, err := tensor.ParseDType(datatype)
+	if err != nil {
+		return tensor.Invalid, nil, err
+	}
+	shape, err := shapeOf(dims)
+	return dtype, shape, err
 }
 
 func at(raw [][]byte, i int) []byte {
