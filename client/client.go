@@ -135,27 +135,36 @@ func (c *Client) Close() error {
 
 // begin starts a call: it returns a context with a deadline and what to call at its end.
 func (c *Client) begin(ctx context.Context, timeout time.Duration) (context.Context, func(), error) {
-	if err := ctx.Err(); err != nil {
+	if err := c.count(ctx); err != nil {
 		return nil, nil, err
 	}
-	cancel := func() {}
-	deadline, ok := ctx.Deadline()
-	if !ok {
-		ctx, cancel = context.WithTimeout(ctx, timeout)
-	} else if left := time.Until(deadline); left < minRemaining {
-		return nil, nil, fmt.Errorf("%w: %v left, a call needs %v", ErrDeadline, max(left, 0), minRemaining)
+	if _, ok := ctx.Deadline(); ok {
+		return ctx, c.calls.Done, nil
 	}
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	if c.closed {
-		cancel()
-		return nil, nil, ErrClosed
-	}
-	c.calls.Add(1)
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	return ctx, func() {
 		cancel()
 		c.calls.Done()
 	}, nil
+}
+
+// count counts a call, unless there is no time for it or the client is closed.
+func (c *Client) count(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if deadline, ok := ctx.Deadline(); ok {
+		if left := time.Until(deadline); left < minRemaining {
+			return fmt.Errorf("%w: %v left, a call needs %v", ErrDeadline, max(left, 0), minRemaining)
+		}
+	}
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	if c.closed {
+		return ErrClosed
+	}
+	c.calls.Add(1)
+	return nil
 }
 
 // replicas returns those that this client may use.

@@ -1,9 +1,10 @@
 // Package client talks to Triton Inference Server, or any server of the KServe v2 protocol, over gRPC.
 //
 // [New] makes a [Client] for a server or several replicas. [Client.Infer] runs a model on tensors; [Client.Do] is the
-// same with everything that the protocol can say about one inference. [Client.WaitReady] and [Client.Ready] ask
-// whether models can answer, [Client.ModelMetadata], [Client.ModelConfig] and [Client.Statistics] what they are and
-// do, and [Client.Load], [Client.Unload] and [Client.RepositoryIndex] change and list what is served.
+// same with everything that the protocol can say about one inference, [Client.Stream] has a decoupled model's answers as
+// they come, and [Client.Sequence] keeps to the replica that holds a session's state. [Client.WaitReady] and
+// [Client.Ready] ask whether models can answer, [Client.ModelMetadata], [Client.ModelConfig] and [Client.Statistics]
+// what they are and do, and [Client.Load], [Client.Unload] and [Client.RepositoryIndex] change and list what is served.
 //
 //	c, err := client.New(ctx, "localhost:8001")
 //	if err != nil {

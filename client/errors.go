@@ -109,10 +109,13 @@ func (e *Error) remedy() string {
 	return ""
 }
 
-// callError makes an [*Error] of what a call returned; nil stays nil.
+// callError makes an [*Error] of what a call returned; nil, and what is one already, stays.
 func callError(ctx context.Context, call, model string, err error) error {
 	if err == nil {
 		return nil
+	}
+	if e := (*Error)(nil); errors.As(err, &e) {
+		return err
 	}
 	return &Error{Call: call, Model: model, Kinds: kinds(ctx, err), Cause: err}
 }
@@ -168,4 +171,12 @@ func unavailable(message string) []error {
 		return []error{ErrNotFound, ErrUnavailable}
 	}
 	return []error{ErrUnavailable}
+}
+
+// kindsOfText is for errors of streams that come without a code.
+func kindsOfText(message string) []error {
+	if found := unavailable(message); !errors.Is(found[0], ErrUnavailable) {
+		return found
+	}
+	return []error{ErrInternal}
 }

@@ -49,14 +49,17 @@ func (e *PartialError) Unwrap() []error {
 // all of them. With several replicas an error is a [*PartialError]; that of a single one is returned as it is.
 // A client given to do is of no use after ForEach has returned.
 func (c *Client) ForEach(ctx context.Context, do func(ctx context.Context, address string, one *Client) error) error {
-	end, err := c.enter(ctx)
-	if err != nil {
-		return callError(ctx, "for each replica", "", err)
+	const call = "for each replica"
+	if err := c.count(ctx); err != nil {
+		return callError(ctx, call, "", err)
 	}
-	defer end()
+	defer c.calls.Done()
+	if err := c.waitReplicas(ctx); err != nil {
+		return callError(ctx, call, "", err)
+	}
 	replicas := c.replicas()
 	if len(replicas) == 0 {
-		return c.pickError(ctx, spec{name: "for each replica"}, errNoReplicas)
+		return c.pickError(ctx, spec{name: call}, errNoReplicas)
 	}
 	slices.SortFunc(replicas, func(a, b *replica) int { return strings.Compare(a.address, b.address) })
 	errs := make([]error, len(replicas))
@@ -80,19 +83,6 @@ func (c *Client) ForEach(ctx context.Context, do func(ctx context.Context, addre
 		return nil
 	}
 	return report
-}
-
-// enter counts a call and waits for the first discovery.
-func (c *Client) enter(ctx context.Context) (end func(), err error) {
-	_, end, err = c.begin(ctx, loadTimeout)
-	if err != nil {
-		return nil, err
-	}
-	if err := c.waitReplicas(ctx); err != nil {
-		end()
-		return nil, err
-	}
-	return end, nil
 }
 
 // WaitServing returns when every replica says that the probe's model is ready and answers the probe: after a load, the

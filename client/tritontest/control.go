@@ -44,15 +44,15 @@ func (s *service) ModelMetadata(_ context.Context, r *tritonpb.ModelMetadataRequ
 	answer := &tritonpb.ModelMetadataResponse{Name: m.model.Name, Versions: m.versions, Platform: m.config.GetPlatform()}
 	batched := m.config.GetMaxBatchSize() > 0
 	for _, in := range m.config.GetInput() {
-		answer.Inputs = append(answer.Inputs, metadata(in.GetName(), in.GetDataType(), in.GetDims(), batched))
+		answer.Inputs = append(answer.Inputs, describe(in.GetName(), in.GetDataType(), in.GetDims(), batched))
 	}
 	for _, out := range m.config.GetOutput() {
-		answer.Outputs = append(answer.Outputs, metadata(out.GetName(), out.GetDataType(), out.GetDims(), batched))
+		answer.Outputs = append(answer.Outputs, describe(out.GetName(), out.GetDataType(), out.GetDims(), batched))
 	}
 	return answer, nil
 }
 
-func metadata(name string, dtype tritonpb.DataType, dims []int64, batched bool) *tritonpb.ModelMetadataResponse_TensorMetadata {
+func describe(name string, dtype tritonpb.DataType, dims []int64, batched bool) *tritonpb.ModelMetadataResponse_TensorMetadata {
 	datatype := dtype.String()[len("TYPE_"):]
 	if dtype == tritonpb.DataType_TYPE_STRING {
 		datatype = "BYTES"

@@ -2,6 +2,7 @@ package tritontest
 
 import (
 	"context"
+	"iter"
 	"time"
 
 	"recsys/client/tritonpb"
@@ -19,6 +20,9 @@ type Model struct {
 	// Infer answers a call; ctx ends when the caller gives up. An error that has no gRPC status becomes INTERNAL.
 	// It is called concurrently. Nil answers with the inputs: an output takes the input of its name.
 	Infer func(ctx context.Context, call Call) (tensor.Map, error)
+	// Stream answers a call any number of times, as a decoupled model does, which streams alone can ask. An error ends
+	// the stream: after it, or the last answer, nothing more is yielded.
+	Stream func(ctx context.Context, call Call) iter.Seq2[tensor.Map, error]
 }
 
 // Call is one inference as a model sees it.
@@ -27,6 +31,8 @@ type Call struct {
 	ID      string
 	Inputs  tensor.Map
 	Outputs []string // the names that are asked for; empty for all
+	// Parameters are those of the request.
+	Parameters map[string]*tritonpb.InferParameter
 }
 
 // Fault is what goes wrong in an inference.

@@ -114,14 +114,7 @@ func (s *service) find(name, version string) (*state, string, error) {
 
 // ModelInfer records the request, runs the model and does what the next fault wants.
 func (s *service) ModelInfer(ctx context.Context, r *tritonpb.ModelInferRequest) (*tritonpb.ModelInferResponse, error) {
-	s.mu.Lock()
-	s.requests = append(s.requests, proto.CloneOf(r)) // the tensors below belong to the model
-	m, version, err := s.find(r.GetModelName(), r.GetModelVersion())
-	var fault Fault
-	if err == nil {
-		fault = m.nextFault()
-	}
-	s.mu.Unlock()
+	m, version, fault, err := s.arrive(r)
 	if err != nil {
 		return nil, err
 	}
@@ -135,10 +128,26 @@ func (s *service) ModelInfer(ctx context.Context, r *tritonpb.ModelInferRequest)
 	if fault.Corrupt != nil {
 		fault.Corrupt(answer)
 	}
-	s.mu.Lock()
-	m.count[version]++
-	s.mu.Unlock()
+	s.succeeded(m, version)
 	return answer, nil
+}
+
+// arrive records a request and finds its model and what befalls it.
+func (s *service) arrive(r *tritonpb.ModelInferRequest) (*state, string, Fault, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.requests = append(s.requests, proto.CloneOf(r)) // its tensors will belong to the model
+	m, version, err := s.find(r.GetModelName(), r.GetModelVersion())
+	if err != nil {
+		return nil, "", Fault{}, err
+	}
+	return m, version, m.nextFault(), nil
+}
+
+func (s *service) succeeded(m *state, version string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m.count[version]++
 }
 
 // nextFault takes the fault that befalls this call. The caller holds the lock.
@@ -174,26 +183,46 @@ func (f Fault) before(ctx context.Context) error {
 }
 
 func (m *state) infer(ctx context.Context, r *tritonpb.ModelInferRequest, version string) (*tritonpb.ModelInferResponse, error) {
-	inputs, err := wire.Inputs(r)
+	call, err := callOf(r, version)
 	if err != nil {
-		return nil, status.Error(codes.InvalidArgument, err.Error())
+		return nil, err
 	}
-	call := Call{Version: version, ID: r.GetId(), Inputs: inputs}
-	for _, output := range r.GetOutputs() {
-		call.Outputs = append(call.Outputs, output.GetName())
+	if m.model.Stream != nil {
+		return nil, status.Error(codes.Unimplemented, "ModelInfer RPC doesn't support models with decoupled transaction policy")
 	}
 	outputs, err := m.model.Infer(ctx, call)
 	if err != nil {
-		if s, ok := status.FromError(err); ok {
-			return nil, s.Err()
-		}
-		return nil, status.Error(codes.Internal, err.Error())
+		return nil, statusOf(err)
 	}
+	return m.answer(call, outputs)
+}
+
+func callOf(r *tritonpb.ModelInferRequest, version string) (Call, error) {
+	inputs, err := wire.Inputs(r)
+	if err != nil {
+		return Call{}, status.Error(codes.InvalidArgument, err.Error())
+	}
+	call := Call{Version: version, ID: r.GetId(), Inputs: inputs, Parameters: r.GetParameters()}
+	for _, output := range r.GetOutputs() {
+		call.Outputs = append(call.Outputs, output.GetName())
+	}
+	return call, nil
+}
+
+// statusOf gives an error of a model's a status.
+func statusOf(err error) error {
+	if s, ok := status.FromError(err); ok {
+		return s.Err()
+	}
+	return status.Error(codes.Internal, err.Error())
+}
+
+func (m *state) answer(call Call, outputs tensor.Map) (*tritonpb.ModelInferResponse, error) {
 	names, err := m.wanted(call.Outputs, outputs)
 	if err != nil {
 		return nil, err
 	}
-	answer := &tritonpb.ModelInferResponse{ModelName: m.model.Name, ModelVersion: version, Id: r.GetId()}
+	answer := &tritonpb.ModelInferResponse{ModelName: m.model.Name, ModelVersion: call.Version, Id: call.ID}
 	if err := wire.SetOutputs(answer, outputs, names); err != nil {
 		return nil, status.Error(codes.Internal, err.Error())
 	}

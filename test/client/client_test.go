@@ -30,6 +30,52 @@ func TestRealTriton(t *testing.T) {
 	t.Run("metadata", func(t *testing.T) { testMetadata(t, c) })
 	t.Run("statistics", func(t *testing.T) { testStatistics(t, c) })
 	t.Run("readiness", func(t *testing.T) { testReadiness(t, c) })
+	t.Run("stream", func(t *testing.T) { testStream(t, c) })
+	t.Run("into", func(t *testing.T) { testInto(t, c) })
+}
+
+// testStream has one answer of a model that is not decoupled, and a code of an error.
+func testStream(t *testing.T, c *client.Client) {
+	t.Helper()
+	request := client.Request{Model: "square", Inputs: tensor.Map{"x": tensor.Of([]float32{1, 2, 3}, 1, 3)}, Outputs: []string{"doubled"}}
+	n := 0
+	for result, err := range c.Stream(t.Context(), request) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		n++
+		if want := tensor.Of([]float32{2, 4, 6}, 1, 3); !result.Outputs["doubled"].Equal(want) {
+			t.Errorf("got %v, want %v", result.Outputs["doubled"].Any(), want.Any())
+		}
+	}
+	if n != 1 {
+		t.Errorf("got %d answers, want 1", n)
+	}
+	request.Model = "nobody"
+	for _, err := range c.Stream(t.Context(), request) {
+		if !errors.Is(err, client.ErrNotFound) {
+			t.Errorf("unknown model: got error %v, want one that is ErrNotFound", err)
+		}
+	}
+}
+
+// testInto decodes into the tensors of the last answer.
+func testInto(t *testing.T, c *client.Client) {
+	t.Helper()
+	x := []float32{1, 2, 3}
+	request := client.Request{Model: "square", Inputs: tensor.Map{"x": tensor.Of(x, 1, 3)}, Outputs: []string{"doubled"}}
+	first, err := c.Do(t.Context(), request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x[0], request.Into = 5, first.Outputs
+	second, err := c.Do(t.Context(), request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := tensor.Of([]float32{10, 4, 6}, 1, 3); second.Outputs["doubled"] != first.Outputs["doubled"] || !first.Outputs["doubled"].Equal(want) {
+		t.Errorf("got %v in another tensor, or not %v", second.Outputs["doubled"].Any(), want.Any())
+	}
 }
 
 func testTypes(t *testing.T, c *client.Client) {
