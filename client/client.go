@@ -37,6 +37,7 @@ type core struct {
 	turn       atomic.Uint64
 	inFlight   atomic.Int64
 	budget     *budget
+	checks     checks
 	stop       context.CancelFunc // ends discovery
 	background sync.WaitGroup
 	known      chan struct{} // closed after the first discovery

@@ -82,6 +82,11 @@ func (c *Client) Do(ctx context.Context, request Request) (Result, error) {
 		return Result{}, callError(ctx, call, request.Model, err)
 	}
 	defer end()
+	if c.checked {
+		if err := c.check(inner, outgoing); err != nil {
+			return Result{}, callError(ctx, call, request.Model, err)
+		}
+	}
 	if n := c.inFlight.Add(1); c.maxInFlight > 0 && n > int64(c.maxInFlight) {
 		c.inFlight.Add(-1)
 		return Result{}, &Error{

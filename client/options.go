@@ -33,6 +33,7 @@ type settings struct {
 	find        func(context.Context) ([]string, error)
 	refresh     time.Duration
 	observer    func(context.Context, Attempt)
+	checked     bool
 }
 
 func defaults() settings {
@@ -103,6 +104,13 @@ func WithRoundRobin() Option {
 // target, which remains the name by which TLS knows them. An error, or no addresses, leaves those known so far.
 func WithDiscovery(find func(context.Context) ([]string, error), every time.Duration) Option {
 	return func(s *settings) { s.find, s.refresh = find, every }
+}
+
+// WithChecks holds inferences to the model's metadata and configuration before they are sent: names, types, shapes and
+// batch sizes, with all that is wrong in one error, an [ErrInvalidArgument]. A model's description is asked for once a
+// minute, and again before a request is refused. The default is to leave it to the server.
+func WithChecks() Option {
+	return func(s *settings) { s.checked = true }
 }
 
 // WithObserver calls observe after each try of a call, such as to count it for Prometheus. It is called concurrently,

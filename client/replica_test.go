@@ -464,3 +464,12 @@ func TestObserver(t *testing.T) {
 		}
 	})
 }
+
+// observe counts the tries of a call.
+func observe(n *int, call string) func(context.Context, client.Attempt) {
+	return func(_ context.Context, a client.Attempt) {
+		if a.Call == call {
+			*n++
+		}
+	}
+}

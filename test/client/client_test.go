@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -14,11 +15,12 @@ import (
 	"recsys/client"
 	"recsys/client/tritonpb"
 	"recsys/tensor"
+	"recsys/test/triton"
 )
 
 // TestRealTriton shares one server among its cases, which only read; the next test has its own.
 func TestRealTriton(t *testing.T) {
-	_, c := connect(t, "identity", "square")
+	s, c := connect(t, "identity", "square")
 	if err := c.WaitReady(t.Context(), "identity", "square", "add"); err != nil {
 		t.Fatal(err)
 	}
@@ -31,6 +33,7 @@ func TestRealTriton(t *testing.T) {
 	t.Run("statistics", func(t *testing.T) { testStatistics(t, c) })
 	t.Run("readiness", func(t *testing.T) { testReadiness(t, c) })
 	t.Run("stream", func(t *testing.T) { testStream(t, c) })
+	t.Run("checks", func(t *testing.T) { testChecks(t, s) })
 	t.Run("into", func(t *testing.T) { testInto(t, c) })
 }
 
@@ -55,6 +58,22 @@ func testStream(t *testing.T, c *client.Client) {
 	for _, err := range c.Stream(t.Context(), request) {
 		if !errors.Is(err, client.ErrNotFound) {
 			t.Errorf("unknown model: got error %v, want one that is ErrNotFound", err)
+		}
+	}
+}
+
+// testChecks takes what the server takes and refuses what it refuses.
+func testChecks(t *testing.T, s *triton.Server) {
+	t.Helper()
+	c, err := client.New(t.Context(), s.GRPC, client.WithChecks())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	for size, want := range map[int]string{3: "", 4: "shape [1,4], the model wants [-1,3]"} {
+		_, _, err = c.Infer(t.Context(), "square", tensor.Map{"x": tensor.Zeros(tensor.Float32, 1, size)}, []string{"doubled"})
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("got error %v, want %q", err, want)
 		}
 	}
 }
