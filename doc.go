@@ -17,7 +17,7 @@
 //	metric/ eval/    metrics; offline evaluation
 //	train/           the trainer
 //	ensemble/        stages, ensembles, config.pbtxt, the model repository; stage/ the stages that are not models,
-//	                 ensembletest/ their conformance suite
+//	                 ensembletest/ their conformance suite, generation/ publishes what servers serve
 //	engine/          runs a model repository in process; server/ offers it as KServe v2
 //	client/          client library for Triton; tritonpb/ the generated stubs, tritontest/ a fake server
 //	featurestore/    user rows, histories, seen items: in memory and in redis/; storetest/ conformance suite

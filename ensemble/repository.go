@@ -122,3 +122,6 @@ func (r *Repository) Names() []string {
 	slices.Sort(names)
 	return names
 }
+
+// LockFile is the name of the file at a repository's top that whoever changes the repository has locked.
+const LockFile = ".recsys.lock"

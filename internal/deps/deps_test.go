@@ -57,6 +57,8 @@ var policy = map[string]string{
 	"client/wire":             "client/tritonpb tensor",
 	"client/tritontest":       "client client/tritonpb client/wire tensor",
 	"gateway":                 "ensemble featurestore schema tensor",
+	"internal/lock":           "",
+	"ensemble/generation":     "ensemble internal/atomicfile internal/lock onnx tensor",
 	"pipeline": "data data/synthetic ensemble ensemble/stage eval feature feature/op featurestore graph graph/exec " +
 		"graph/grad graph/kernel internal/atomicfile layer loss metric model onnx optim sampler schema tensor train internal/portable",
 	"internal/verify": "ensemble featurestore tensor",
