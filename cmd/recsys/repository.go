@@ -9,6 +9,7 @@ import (
 
 	"recsys/engine"
 	"recsys/ensemble"
+	"recsys/ensemble/generation"
 	"recsys/featurestore"
 )
 
@@ -22,25 +23,13 @@ type served struct {
 // openServed finds the ensemble called name, or the only one with a recsys.json when name is empty, and reads the
 // manifest of the newest generation that it serves.
 func openServed(dir, name string) (*served, error) {
-	r, err := ensemble.Open(dir)
+	name, err := ensembleName(dir, name)
 	if err != nil {
 		return nil, err
 	}
-	var names []string
-	for _, n := range r.Names() {
-		if len(r.Models[n].Config.Steps) > 0 {
-			names = append(names, n)
-		}
-	}
-	switch {
-	case name == "" && len(names) == 1:
-		name = names[0]
-	case name == "" && len(names) == 0:
-		return nil, fmt.Errorf("%s holds no ensemble; recsys export makes one", dir)
-	case name == "":
-		return nil, fmt.Errorf("%s holds the ensembles %v; name one with --model", dir, names)
-	case !slices.Contains(names, name):
-		return nil, fmt.Errorf("%s holds no ensemble %q; there are %v", dir, name, names)
+	r, err := ensemble.Open(dir)
+	if err != nil {
+		return nil, err
 	}
 	m := r.Models[name]
 	versions := m.Served()
@@ -52,6 +41,36 @@ func openServed(dir, name string) (*served, error) {
 		return nil, exportAgain(err)
 	}
 	return s, nil
+}
+
+// ensembleName returns the name of the ensemble called name, or of the only one that is neither a canary nor a pre-flight.
+func ensembleName(dir, name string) (string, error) {
+	r, err := ensemble.Open(dir)
+	if err != nil {
+		return "", err
+	}
+	var names, own []string
+	for _, n := range r.Names() {
+		c := r.Models[n].Config
+		if len(c.Steps) == 0 {
+			continue
+		}
+		names = append(names, n)
+		if generation.Source(c) == n {
+			own = append(own, n)
+		}
+	}
+	switch {
+	case name == "" && len(own) == 1:
+		return own[0], nil
+	case name == "" && len(names) == 0:
+		return "", fmt.Errorf("%s holds no ensemble; recsys export makes one", dir)
+	case name == "":
+		return "", fmt.Errorf("%s holds the ensembles %v; name one with --model", dir, names)
+	case !slices.Contains(names, name):
+		return "", fmt.Errorf("%s holds no ensemble %q; there are %v", dir, name, names)
+	}
+	return name, nil
 }
 
 // exportAgain adds the remedy to the error of a file that recsys export writes.
