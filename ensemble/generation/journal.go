@@ -31,6 +31,8 @@ type journal struct {
 	Next   string   `json:"next"`   // the pre-flight
 	Stages []string `json:"stages"` // those of the old generation and of the new one
 	Phase  phase    `json:"phase"`
+	// Back says that the change is a rollback.
+	Back bool `json:"back,omitempty"`
 	// Previous is the text of the configuration before; empty where there was none.
 	Previous string `json:"previous"`
 }
@@ -54,6 +56,10 @@ func readJournal(dir string) (*journal, error) {
 	}
 	return j, nil
 }
+
+// rolledBack reports whether clearing up after the journal's publisher left what a rollback is to lead to: its rollback was proven, or
+// its publish was undone.
+func (j *journal) rolledBack() bool { return j.Back == (j.Phase == phaseClean) }
 
 // putBack writes the previous configuration.
 func (j *journal) putBack(dir string) error {

@@ -21,15 +21,15 @@ func (p *Publisher) Publish(ctx context.Context, name string, generation int64) 
 	})
 }
 
-// Rollback has the servers serve the generation that the ensemble called name served before the present one. If a killed
-// publisher had not come to an end with the ensemble, undoing that is the rollback.
+// Rollback has the servers serve the generation that the ensemble called name served before the present one. If a
+// publish was killed before its generation was proven, undoing it is the rollback; if a rollback was killed, it is finished.
 func (p *Publisher) Rollback(ctx context.Context, name string) (Result, error) {
 	return p.run(ctx, "rollback", name, func(s *session) (Result, error) {
 		c, err := ensemble.ReadConfig(configPath(s.Folders[0], name))
 		if err != nil {
 			return Result{}, err
 		}
-		if j := s.recovered; j != nil && j.Alias == name && j.Phase == phaseSwitch {
+		if j := s.recovered; j != nil && j.Alias == name && j.rolledBack() {
 			return Result{Ensemble: name, Generation: served(c)}, nil
 		}
 		for _, g := range slices.Backward(history(c)) {
@@ -136,7 +136,7 @@ func (p *plan) add(dir string) error {
 		p.previous, before = served(old), p.past(old)
 	}
 	p.journals[dir] = &journal{
-		Alias: p.name, Next: p.next, Stages: stagesOf(configs...), Phase: phasePreflight, Previous: text,
+		Alias: p.name, Next: p.next, Stages: stagesOf(configs...), Phase: phasePreflight, Previous: text, Back: p.back,
 	}
 	p.texts[dir] = alias(next, p.name, before).Marshal()
 	p.nextTexts[dir] = alias(next, p.next, nil).Marshal()

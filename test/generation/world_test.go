@@ -95,6 +95,8 @@ func checkStamp(out tensor.Map, version string) error {
 
 var errMixed = errors.New("mixed")
 
+func formatGeneration(g int64) string { return strconv.FormatInt(g, 10) }
+
 // server is a Triton as the publisher sees it.
 type server struct{ *client.Client }
 
@@ -131,7 +133,7 @@ func probes(want int64) func(context.Context, string, string) ([]generation.Prob
 	return func(context.Context, string, string) ([]generation.Probe, error) {
 		inputs, outputs := request(100)
 		return []generation.Probe{{Inputs: inputs, Outputs: outputs, Check: func(out tensor.Map) error {
-			return checkStamp(out, strconv.FormatInt(want, 10))
+			return checkStamp(out, formatGeneration(want))
 		}}}, nil
 	}
 }
