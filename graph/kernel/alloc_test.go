@@ -13,9 +13,13 @@ import (
 
 func TestGemmAllocatesNothing(t *testing.T) {
 	for _, set := range kernel.Sets() {
-		for _, flags := range []int{0, 1, 2} {
-			p := newProblem(rand.New(rand.NewPCG(1, 1)), flags == 1, flags == 2, false, 50, 50, 50)
-			p.g.Bias, p.g.Activation = random(50), kernel.Sigmoid
+		for _, flags := range []int{0, 1, 2, 3} {
+			n := 50
+			if flags == 3 {
+				n = 1
+			}
+			p := newProblem(rand.New(rand.NewPCG(1, 1)), flags == 1, flags == 2, false, 50, n, 50)
+			p.g.Bias, p.g.Activation = random(n), kernel.Sigmoid
 			if flags == 2 {
 				p.g.Packed = set.Pack(p.g)
 			}

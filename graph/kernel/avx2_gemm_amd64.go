@@ -36,7 +36,7 @@ func avx2Product(s *Set, g Gemm) {
 		g.clearC()
 	case g.oneColumn():
 		g.Bias, g.Activation = nil, Linear
-		column(s, g)
+		column(s, g, avx2Column)
 	case wideRow(&g):
 		avx2Row(s, g)
 	default:

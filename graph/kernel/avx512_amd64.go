@@ -367,6 +367,11 @@ func avx512Sum(n int, x *float32) float32
 //go:noescape
 func avx512Dot(n int, x, y *float32) float32
 
+// avx512Column computes c = Dot(a, y), or c += Dot(a, y) with add, for m > 0 rows a of n floats; strides are in bytes.
+//
+//go:noescape
+func avx512Column(m int, c *float32, ldc int, a *float32, lda int, y *float32, n int, add bool)
+
 // avx512Max returns the greatest of n elements, NaN if there is one, -Inf for none.
 //
 //go:noescape

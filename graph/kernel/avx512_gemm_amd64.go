@@ -45,7 +45,7 @@ func avx512Gemm(s *Set, g Gemm) {
 		g.clearC()
 		g.finish(s, 0, g.M, 0, g.N)
 	case g.oneColumn():
-		column(s, g)
+		column(s, g, avx512Column)
 		g.finish(s, 0, g.M, 0, 1)
 	case g.M == 1 && g.N >= row512Cols && g.Packed == nil && !g.TransB && (g.LDA == 1 || !g.TransA):
 		avx512Row(s, g)

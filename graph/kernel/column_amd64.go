@@ -1,11 +1,16 @@
 package kernel
 
+import "unsafe"
+
+// columnRows is the type of avx512Column.
+type columnRows func(m int, c *float32, ldc int, a *float32, lda int, y *float32, n int, add bool)
+
 // oneColumn tells whether the right-hand side has one column, and so has not been laid out as panels.
 func (g *Gemm) oneColumn() bool { return g.N == 1 && (g.Packed == nil || g.Packed.all == 1) }
 
-// column computes a product with one column, packed or not: rows of A times a vector by s.Dot, or its rows added up
-// when A is transposed.
-func column(s *Set, g Gemm) {
+// column computes a product with one column, packed or not: rows of A times a vector in the order of s.Dot, or
+// its rows added up when A is transposed.
+func column(s *Set, g Gemm, rows columnRows) {
 	if g.Packed != nil {
 		g.B, g.LDB, g.TransB, g.Packed = g.Packed.data, 1, false, nil
 	}
@@ -18,18 +23,23 @@ func column(s *Set, g Gemm) {
 	if !g.TransB && g.LDB > 1 {
 		y = strided(buf.data[:g.K], g.B, g.LDB)
 	}
-	for i := range g.M {
-		x := g.A[i*g.LDA:]
-		if g.TransA && g.LDA > 1 {
-			x = strided(buf.data[g.K:2*g.K], g.A, g.LDA)
-		}
-		v := s.Dot(x[:g.K], y[:g.K])
-		if g.Accumulate {
-			v += g.C[i*g.LDC]
-		}
-		g.C[i*g.LDC] = v
+	if g.TransA && g.LDA > 1 {
+		g.A = strided(buf.data[g.K:2*g.K], g.A, g.LDA)
 	}
+	rows(g.M, &g.C[0], 4*g.LDC, &g.A[0], 4*g.LDA, &y[0], g.K, g.Accumulate)
 	s.buffers.put(buf)
+}
+
+// avx2Column is avx512Column by a call for each row.
+func avx2Column(m int, c *float32, ldc int, a *float32, lda int, y *float32, n int, add bool) {
+	for i := range m {
+		to := (*float32)(unsafe.Add(unsafe.Pointer(c), i*ldc))
+		v := avx2Dot(n, (*float32)(unsafe.Add(unsafe.Pointer(a), i*lda)), y)
+		if add {
+			v += *to
+		}
+		*to = v
+	}
 }
 
 // strided copies every step-th element of src.

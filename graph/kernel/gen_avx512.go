@@ -57,6 +57,13 @@ func (g *gen) tile512(rows, vectors int) {
 	} else {
 		g.tileStep(from, vectors)
 	}
+	if rows > 1 {
+		// A B that is read in place lies there row by row: the next tile's columns come now, for they are in other
+		// pages than those of the next k.
+		for v := range vectors {
+			g.line("PREFETCHT0 %d(DI)", 64*(vectors+v))
+		}
+	}
 	g.line("ADDQ R10, SI")
 	if rows > 7 {
 		g.line("ADDQ R10, BX")

@@ -38,6 +38,7 @@ func (g *gen) vectors512() {
 		"VSQRTPS Z2, Z4", "VDIVPS Z10, Z4, Z4", "VADDPS Z9, Z4, Z4", "VMULPS Z1, Z14, Z5", "VDIVPS Z4, Z5, Z5", "VADDPS Z5, Z0, Z0")
 	g.sum512("avx512Sum", false)
 	g.sum512("avx512Dot", true)
+	g.column512()
 	g.max512()
 	g.gather512()
 }
@@ -114,6 +115,17 @@ func (g *gen) sum512(name string, dot bool) {
 	if dot {
 		g.line("MOVQ y+16(FP), DX")
 	}
+	g.sumBody512(dot)
+	if dot {
+		g.line("VMOVSS X0, ret+24(FP)")
+	} else {
+		g.line("VMOVSS X0, ret+16(FP)")
+	}
+	g.end()
+}
+
+// sumBody512 leaves in X0 the sum of CX elements at SI, or of their products with those at DX.
+func (g *gen) sumBody512(dot bool) {
 	for i := range 4 {
 		g.line("VXORPS Z%d, Z%d, Z%d", i, i, i)
 	}
@@ -145,11 +157,17 @@ func (g *gen) sum512(name string, dot bool) {
 	}
 	g.lines("done:", "VADDPS Z1, Z0, Z0", "VADDPS Z3, Z2, Z2", "VADDPS Z2, Z0, Z0")
 	g.fold512("VADDPS", "VADDSS")
-	if dot {
-		g.line("VMOVSS X0, ret+24(FP)")
-	} else {
-		g.line("VMOVSS X0, ret+16(FP)")
-	}
+}
+
+// column512 is Dot for many rows: one call for each would take as long as a short row.
+func (g *gen) column512() {
+	g.text("avx512Column", "(m int, c *float32, ldc int, a *float32, lda int, y *float32, n int, add bool)",
+		"computes c = Dot(a, y), or c += Dot(a, y) with add, for m > 0 rows a of n floats; strides are in bytes.", 57)
+	g.lines("MOVQ m+0(FP), BX", "MOVQ c+8(FP), DI", "MOVQ ldc+16(FP), R10", "MOVQ a+24(FP), R8", "MOVQ lda+32(FP), R11",
+		"MOVQ y+40(FP), R9", "MOVQ n+48(FP), R12", "MOVBLZX add+56(FP), R13", "row:", "MOVQ R8, SI", "MOVQ R9, DX", "MOVQ R12, CX")
+	g.sumBody512(true)
+	g.lines("TESTL R13, R13", "JZ store", "VADDSS (DI), X0, X0", "store:", "VMOVSS X0, (DI)",
+		"ADDQ R10, DI", "ADDQ R11, R8", "DECQ BX", "JNZ row")
 	g.end()
 }
 
