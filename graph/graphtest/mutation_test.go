@@ -189,6 +189,10 @@ func keepLast(t, before *tensor.Tensor) {
 		data[last] = before.Any().([]float64)[last]
 	case []int64:
 		data[last] = before.Any().([]int64)[last]
+	case []uint8:
+		data[last] = before.Any().([]uint8)[last]
+	case []int8:
+		data[last] = before.Any().([]int8)[last]
 	case []int32:
 		data[last] = before.Any().([]int32)[last]
 	case []bool:
