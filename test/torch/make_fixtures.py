@@ -310,7 +310,8 @@ CHAINS = [
 def operators(name, seed, chains):
     """A random graph of operators on values [ROWS,COLS]: every chain once, in random order, on random values."""
     g = Graph(name, seed)
-    pool = [g.param("a", ROWS, COLS), g.param("b", ROWS, COLS), g.input(g.uniform(ROWS, COLS))]
+    pool = [g.param("a", ROWS, COLS), g.param("b", ROWS, COLS)]
+    pool.append(g.op("Mul", pool[0], g.input(g.uniform(ROWS, COLS, low=1, high=2))))
     for i in g.rng.permutation(len(chains)):
         x, y = (pool[max(0, len(pool) - 1 - int(g.rng.integers(0, 4)))] for _ in range(2))
         value = chains[i](g, x, y)
@@ -323,6 +324,14 @@ def operators(name, seed, chains):
     for v in loose[1:]:  # every chain is on the way to the loss
         total = g.op("Add", total, v)
     return g.finish([total])
+
+
+def alone(i):
+    """One chain on two parameters, so that no other operator dampens its gradient."""
+    g = Graph("", 500 + i)
+    value = CHAINS[i](g, g.param("a", ROWS, COLS), g.param("b", ROWS, COLS))
+    g.name = f"{i} " + "-".join(step["op"] for step in g.steps)
+    return g.finish([value])
 
 
 # ---- layers ----
@@ -502,8 +511,10 @@ def pairs(name, seed):
 
 def main():
     folder = pathlib.Path(__file__).parent / "testdata"
-    fixtures = [operators(f"operators {i}", 100 + i, CHAINS) for i in range(3)]
-    groups = {"operators": fixtures}
+    groups = {
+        "operator": [alone(i) for i in range(len(CHAINS))],
+        "operators": [operators(f"operators {i}", 100 + i, CHAINS) for i in range(2)],
+    }
     for kind, make, count in (("ranker", ranker, 6), ("two_tower", two_tower, 4), ("sequence", sequence, 4), ("pairs", pairs, 2)):
         groups[kind] = [make(f"{kind} {i}", 200 + i) for i in range(count)]
     for name, group in groups.items():
