@@ -6,7 +6,7 @@ import (
 	"recsys/tensor"
 )
 
-// Squeeze drops axes of size 1 (any type).
+// Squeeze drops axes of size 1 (any type); no axes means all such ones, for which the shape of x has to be fixed.
 func (b *Builder) Squeeze(x *Value, axes []int64) *Value {
 	return b.op("Squeeze", nil, x, b.Int64s(axes...))
 }
@@ -46,7 +46,14 @@ func opSqueeze() *Op {
 // squeezed marks the axes that a Squeeze drops.
 func squeezed(c *InferContext, x Shape) ([]bool, error) {
 	drop := make([]bool, len(x))
-	if !c.Has(1) {
+	var axes []int64
+	if c.Has(1) {
+		var err error
+		if axes, err = c.Int64s(1); err != nil {
+			return nil, err
+		}
+	}
+	if len(axes) == 0 {
 		for i, d := range x {
 			if !d.IsFixed() {
 				return nil, fmt.Errorf("shape %s is symbolic: name the axes to drop", x)
@@ -54,10 +61,6 @@ func squeezed(c *InferContext, x Shape) ([]bool, error) {
 			drop[i] = d.Size == 1
 		}
 		return drop, nil
-	}
-	axes, err := c.Int64s(1)
-	if err != nil {
-		return nil, err
 	}
 	for _, a := range axes {
 		i, err := Axis(a, len(x))
