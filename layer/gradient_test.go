@@ -47,6 +47,17 @@ func TestGradients(t *testing.T) {
 		"dot interaction": func(b *graph.Builder) *graph.Value {
 			return layer.DotInteraction{}.Apply(b, x(b, "x", 2, 4), x(b, "y", 2, 4), x(b, "z", 2, 4))
 		},
+		"layer norm": func(b *graph.Builder) *graph.Value {
+			return layer.LayerNorm{Name: "n"}.Apply(b, x(b, "x", 2, 3, 4))
+		},
+		"attention": func(b *graph.Builder) *graph.Value {
+			return layer.MultiHeadAttention{Name: "a", Heads: 2, Causal: true}.Apply(b, x(b, "x", 2, 3, 4), x(b, "keys", 2, 3, 4), nil)
+		},
+		"attention of what is present": func(b *graph.Builder) *graph.Value {
+			present := b.Not(b.Equal(b.Const("", lists), b.Int64(0)))
+			q := item.Apply(b, b.Const("", lists))
+			return layer.MultiHeadAttention{Name: "a"}.Apply(b, q, q, present)
+		},
 		"l2 norm": func(b *graph.Builder) *graph.Value { return layer.L2Norm{}.Apply(b, x(b, "x", 3, 4)) },
 	}
 	for name, build := range tests {

@@ -1,9 +1,9 @@
 // Package graphtest is the conformance suite of operators.
 //
 // [Op] runs an operator's cases, read from a data file by [Parse], through every check: the forward result with every
-// kernel set, alone and on graph/exec, the shape rule with symbolic dimensions, the gradient against finite
-// differences, the way through ONNX and back, and ONNX Runtime as the referee. Whoever writes an operator of their
-// own runs it on it:
+// kernel set, alone, on graph/exec and row by row, the shape rule with symbolic dimensions, the gradient against
+// finite differences, the way through ONNX and back, and ONNX Runtime as the referee. Whoever writes an operator of
+// their own runs it on it:
 //
 //	file, err := graphtest.Read("testdata/scale.txt")
 //	…

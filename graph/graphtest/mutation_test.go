@@ -168,6 +168,9 @@ func exchange(t *tensor.Tensor) {
 }
 
 func exchangeIn[T comparable](x []T) {
+	if len(x) == 0 {
+		return
+	}
 	for i, v := range slices.Backward(x) {
 		if v != x[0] {
 			x[0], x[i] = v, x[0]
@@ -278,6 +281,25 @@ func changeSparse(change func(c *graph.GradContext, ids, rows *graph.Value) (i, 
 	}
 }
 
+// changeRows changes what the rule computes that goes row by row.
+func changeRows(change func(y []float32)) func(op *graph.Op) {
+	return func(op *graph.Op) {
+		right := op.Rows
+		op.Rows = func(n *graph.Node) *graph.RowRule {
+			rule := right(n)
+			if rule == nil {
+				return nil
+			}
+			wrong := *rule
+			wrong.Compute = func(r *graph.Run, n *graph.Node, y []float32, x [][]float32, width int) {
+				rule.Compute(r, n, y, x, width)
+				change(y)
+			}
+			return &wrong
+		}
+	}
+}
+
 func TestEveryMutantIsRejected(t *testing.T) {
 	equivalent := equivalentMutants()
 	made := 0
@@ -319,6 +341,10 @@ func mutantsOf(typ string, file *graphtest.File) map[string]func(op *graph.Op) {
 		mutants[name] = func(op *graph.Op) { op.Kernel = m.breakIt(op.Kernel) }
 	}
 	op := graph.Standard()[typ]
+	if op.Rows != nil {
+		mutants["row by row: one element is off"] = changeRows(func(y []float32) { nudge(tensor.Of(y, len(y))) })
+		mutants["row by row: two elements change places"] = changeRows(func(y []float32) { exchangeIn(y) })
+	}
 	if op.Grad == nil {
 		return mutants
 	}

@@ -53,6 +53,7 @@ func Check(op *graph.Op, c *Case, sets []*kernel.Set) []error {
 	}
 	for _, set := range sets {
 		add("forward, "+set.Name+" kernels", Forward(op, c, set))
+		add("row by row, "+set.Name+" kernels", Rows(op, c, set))
 	}
 	if c.Skip["symbolic"] == "" {
 		add("symbolic", Symbolic(op, c, false))

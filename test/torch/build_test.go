@@ -106,7 +106,7 @@ func (b *builder) layer(t *testing.T, s step, in []*graph.Value) *graph.Value {
 		product := b.MatMul(in[1], b.value(o.Name+"/weight"))
 		return b.Add(b.Mul(in[0], b.Add(product, b.value(o.Name+"/bias"))), in[1])
 	case "layer_norm":
-		return b.LayerNormalization(in[0], b.value(o.Name+"/scale"), b.value(o.Name+"/bias"), -1, 1e-5)
+		return layer.LayerNorm{Name: o.Name}.Apply(b.Builder, in[0])
 	case "attention":
 		return b.attention(in[0], o)
 	case "binary_cross_entropy":
