@@ -74,7 +74,7 @@ var policy = map[string]string{
 var modules = map[string]string{
 	"github.com/go-chi/chi/v5":                "gateway",
 	"github.com/redis/go-redis/v9":            "featurestore/redis",
-	"google.golang.org/grpc":                  "client client/internal/message client/tritonpb client/tritontest engine/server",
+	"google.golang.org/grpc":                  "bench/client client client/internal/message client/tritonpb client/tritontest engine/server",
 	"google.golang.org/protobuf":              "client client/internal/message client/tritonpb client/tritontest engine/server internal/onnxpb",
 	"github.com/prometheus/client_golang":     "gateway",
 	"github.com/alecthomas/kong":              "cmd/recsys",
