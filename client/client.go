@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/encoding/gzip"
 	"google.golang.org/grpc/keepalive"
 
 	"recsys/client/internal/message"
@@ -94,6 +95,9 @@ func dialOptions(authority string, s settings) []grpc.DialOption {
 	if s.tls != nil {
 		transport = credentials.NewTLS(s.tls)
 	}
+	if s.files != nil {
+		transport = newReloading(*s.files)
+	}
 	options := []grpc.DialOption{
 		grpc.WithTransportCredentials(transport),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(s.maxMessage), grpc.MaxCallSendMsgSize(s.maxMessage),
@@ -104,6 +108,9 @@ func dialOptions(authority string, s settings) []grpc.DialOption {
 			Backoff:           backoff.Config{BaseDelay: 100 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: time.Second},
 			MinConnectTimeout: 5 * time.Second,
 		}),
+	}
+	if s.gzip {
+		options = append(options, grpc.WithDefaultCallOptions(grpc.UseCompressor(gzip.Name)))
 	}
 	if authority != "" {
 		options = append(options, grpc.WithAuthority(authority))

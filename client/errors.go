@@ -128,7 +128,7 @@ func kinds(ctx context.Context, err error) []error {
 	case errors.Is(err, context.Canceled):
 		return []error{context.Canceled}
 	}
-	for _, kind := range []error{ErrClosed, ErrInvalidArgument, ErrProtocol} {
+	for _, kind := range []error{ErrClosed, ErrInvalidArgument, ErrProtocol, ErrDenied} {
 		if errors.Is(err, kind) {
 			return []error{kind}
 		}

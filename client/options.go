@@ -34,6 +34,9 @@ type settings struct {
 	refresh     time.Duration
 	observer    func(context.Context, Attempt)
 	checked     bool
+	files       *TLSFiles
+	headers     func(context.Context) (map[string]string, error)
+	gzip        bool
 }
 
 func defaults() settings {
@@ -56,6 +59,24 @@ func WithLogger(logger *slog.Logger) Option {
 // started with --grpc-use-ssl.
 func WithTLS(config *tls.Config) Option {
 	return func(s *settings) { s.tls = config }
+}
+
+// WithTLSFiles encrypts the connections by certificates in files, which may be renewed while the client runs.
+func WithTLSFiles(files TLSFiles) Option {
+	return func(s *settings) { s.files = &files }
+}
+
+// WithHeaders sends headers with each try of a call, as headers returns them: a token
+// ("authorization": "Bearer ..."), a restricted protocol's key ("triton-grpc-protocol-NAME"), a trace's parent. An error
+// of headers fails the call as [ErrDenied]. Without TLS they travel in clear.
+func WithHeaders(headers func(context.Context) (map[string]string, error)) Option {
+	return func(s *settings) { s.headers = headers }
+}
+
+// WithGzip compresses requests, and takes compressed answers, which a server sends if it runs with
+// --grpc-infer-response-compression-level: where the network is slower than the compression. The default is not to.
+func WithGzip() Option {
+	return func(s *settings) { s.gzip = true }
 }
 
 // WithDialOptions adds options of grpc-go's, such as interceptors, a stats handler, credentials for each call or a
@@ -137,6 +158,13 @@ func (s settings) validate() error {
 		errs = append(errs, fmt.Errorf("discovery each %v: must be positive", s.refresh))
 	}
 	errs = append(errs, s.retry.validate())
+	if s.files != nil {
+		_, err := s.files.load()
+		errs = append(errs, err)
+		if s.tls != nil {
+			errs = append(errs, errors.New("TLS is given twice: leave WithTLS or WithTLSFiles out"))
+		}
+	}
 	if s.connections <= 0 {
 		errs = append(errs, fmt.Errorf("%d connections: must be positive", s.connections))
 	}

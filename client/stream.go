@@ -46,6 +46,9 @@ func (c *Client) stream(ctx context.Context, request Request, yield func(Result,
 		return err
 	}
 	defer release(r, k)
+	if ctx, err = c.outgoing(ctx); err != nil {
+		return err
+	}
 	s, err := k.stub.ModelStreamInfer(ctx)
 	if err == nil {
 		err = s.Send(m)

@@ -104,7 +104,11 @@ func run[A any](ctx context.Context, c *Client, s spec, try func(context.Context
 			return none, c.pickError(ctx, s, err)
 		}
 		start := time.Now()
-		answer, err := try(ctx, k)
+		var answer A
+		with, err := c.outgoing(ctx)
+		if err == nil {
+			answer, err = try(with, k)
+		}
 		release(r, k)
 		err = c.judge(ctx, s, r, err)
 		if c.observer != nil {
