@@ -63,7 +63,9 @@ servers:
 e2e:
 	RECSYS_TRITON=$(TRITON) RECSYS_PYTHON=$(PYTHON)/bin/python test/e2e.sh
 
-# What takes long: MovieLens 1M at full size (RECSYS_DATA names its folder), and longer fuzzing.
+# What takes long: MovieLens 1M at full size (RECSYS_DATA names its folder), 100,000 requests while publishers are killed
+# (RECSYS_TRITON as for e2e), and longer fuzzing.
 full:
 	go test -tags full -timeout 60m -v ./test/full
+	go test -tags full -timeout 60m -v -run TestLong ./test/generation
 	$(MAKE) fuzz FUZZTIME=60s

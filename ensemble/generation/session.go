@@ -13,6 +13,9 @@ import (
 	"recsys/internal/lock"
 )
 
+// ErrLocked is wrapped by the error for a repository that somebody else is changing, whom it names.
+var ErrLocked = lock.ErrHeld
+
 // repairTimeout bounds putting things back, which goes on when the caller's context has ended.
 const repairTimeout = 10 * time.Minute
 

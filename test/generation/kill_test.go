@@ -88,57 +88,96 @@ func killed(t *testing.T, verb, dir, address string, step int) bool {
 	return true
 }
 
-// TestKilled kills publishers before one step after another, under load. Each time the same command finishes the work; no request
-// fails and no answer is mixed.
+// killer kills publishers of a repository before one step after another and has the same command finish the work.
+type killer struct {
+	dir, addresses string // addresses with commas between
+	servers        []server
+	publisher      *generation.Publisher
+	kills          int
+}
+
+func newKiller(t *testing.T, dir string, tritons ...*triton.Server) *killer {
+	t.Helper()
+	k := &killer{dir: dir, publisher: &generation.Publisher{Folders: []string{dir}}}
+	var addresses []string
+	for _, s := range tritons {
+		c := connect(t, s)
+		k.servers = append(k.servers, c)
+		k.publisher.Servers = append(k.publisher.Servers, c)
+		addresses = append(addresses, s.GRPC)
+	}
+	k.addresses = strings.Join(addresses, ",")
+	return k
+}
+
+// kill does a verb until before a step, and reports whether it came to that.
+func (k *killer) kill(t *testing.T, verb string, step int) bool {
+	t.Helper()
+	if !killed(t, verb, k.dir, k.addresses, step) {
+		return false
+	}
+	k.kills++
+	return true
+}
+
+// finish does a verb and requires a generation on every server.
+func (k *killer) finish(t *testing.T, verb string, want int64) {
+	t.Helper()
+	if _, err := do(t.Context(), k.publisher, verb); err != nil {
+		t.Fatalf("%s after a kill: %v", verb, err)
+	}
+	k.serve(t, want)
+	leftovers(t, k.dir)
+}
+
+func (k *killer) serve(t *testing.T, want int64) {
+	t.Helper()
+	for _, s := range k.servers {
+		answers(t, s, want)
+	}
+}
+
+// all kills every verb before each of its steps. The repository serves generation 1 and has 2; at the end 2 is all there is.
+func (k *killer) all(t *testing.T) {
+	t.Helper()
+	for step := 0; k.kill(t, "publish", step); step++ {
+		k.finish(t, "publish", 2)
+		k.finish(t, "rollback", 1)
+	}
+	k.serve(t, 2) // the last one was not killed
+	for step := 0; k.kill(t, "rollback", step); step++ {
+		k.finish(t, "rollback", 1)
+		k.finish(t, "publish", 2)
+	}
+	k.serve(t, 1)
+	end := func() {
+		if _, err := k.publisher.EndCanary(t.Context(), "shop_canary"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for step := 0; k.kill(t, "canary", step); step++ {
+		k.finish(t, "canary", 1)
+		end()
+	}
+	end()
+	k.finish(t, "publish", 2)
+	for step := 0; k.kill(t, "prune", step); step++ { // each goes on where the one before was killed
+	}
+	k.finish(t, "prune", 2)
+	left, err := filepath.Glob(filepath.Join(k.dir, "*", "[0-9]*"))
+	if err != nil || len(left) != 4 {
+		t.Errorf("left are %v (%v), want one version of three stages and the ensemble", left, err)
+	}
+	t.Logf("%d publishers were killed", k.kills)
+}
+
+// TestKilled kills publishers under load: no request fails and no answer is mixed.
 func TestKilled(t *testing.T) {
 	dir := t.TempDir()
 	export(t, dir, 1)
 	s := triton.Start(t, dir, triton.Options{LoadModels: []string{"shop"}})
 	export(t, dir, 2)
-	c := connect(t, s)
-	p := &generation.Publisher{Folders: []string{dir}, Servers: []generation.Server{c}}
 	l := start(t, s.GRPC, "shop", 0)
-	kills := 0
-	finish := func(verb string, want int64) {
-		t.Helper()
-		if _, err := do(t.Context(), p, verb); err != nil {
-			t.Fatalf("%s after a kill: %v", verb, err)
-		}
-		answers(t, c, want)
-		leftovers(t, dir)
-	}
-	for step := 0; killed(t, "publish", dir, s.GRPC, step); step++ {
-		kills++
-		finish("publish", 2)
-		finish("rollback", 1)
-	}
-	// The last one was not killed: generation 2 is served.
-	answers(t, c, 2)
-	for step := 0; killed(t, "rollback", dir, s.GRPC, step); step++ {
-		kills++
-		finish("rollback", 1)
-		finish("publish", 2)
-	}
-	answers(t, c, 1)
-	for step := 0; killed(t, "canary", dir, s.GRPC, step); step++ {
-		kills++
-		finish("canary", 1)
-		if _, err := p.EndCanary(t.Context(), "shop_canary"); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if _, err := p.EndCanary(t.Context(), "shop_canary"); err != nil {
-		t.Fatal(err)
-	}
-	finish("publish", 2)
-	for step := 0; killed(t, "prune", dir, s.GRPC, step); step++ {
-		kills++
-	}
-	finish("prune", 2)
-	left, err := filepath.Glob(filepath.Join(dir, "*", "[0-9]*"))
-	if err != nil || len(left) != 4 {
-		t.Errorf("left are %v (%v), want one version of three stages and the ensemble", left, err)
-	}
-	t.Logf("%d publishers were killed", kills)
+	newKiller(t, dir, s).all(t)
 	l.stop(t, 1, 2)
 }
