@@ -12,6 +12,23 @@ import (
 	"recsys/internal/atomicfile"
 )
 
+// UnfinishedPrefix begins the names of version folders that are being made or removed.
+const UnfinishedPrefix = ".tmp-"
+
+// RemoveUnfinished removes version folders that somebody who was killed was making or removing. It is for whoever has locked
+// [LockFile].
+func RemoveUnfinished(dir string) error {
+	paths, err := filepath.Glob(filepath.Join(dir, "*", UnfinishedPrefix+"*"))
+	if err != nil {
+		return err
+	}
+	errs := make([]error, len(paths))
+	for i, path := range paths {
+		errs[i] = os.RemoveAll(path)
+	}
+	return errors.Join(errs...)
+}
+
 // transaction writes files so that what was done can be undone.
 type transaction struct{ undos []func() error }
 
@@ -35,11 +52,8 @@ func (t *transaction) version(model string, version int64, fill func(dir string)
 	if _, err := os.Lstat(final); err == nil {
 		return fmt.Errorf("%w: %s", os.ErrExist, final)
 	}
-	dir := filepath.Join(model, ".tmp-"+strconv.FormatInt(version, 10))
+	dir := filepath.Join(model, UnfinishedPrefix+strconv.FormatInt(version, 10))
 	if err := os.Mkdir(dir, 0o755); err != nil {
-		if errors.Is(err, fs.ErrExist) {
-			return fmt.Errorf("%w: another export is at work there, or was killed: remove the folder in that case", err)
-		}
 		return err
 	}
 	defer func() {

@@ -11,6 +11,7 @@ import (
 	"strconv"
 
 	"recsys/internal/atomicfile"
+	"recsys/internal/lock"
 	"recsys/onnx"
 )
 
@@ -51,7 +52,9 @@ type Export struct {
 // Folders of versions appear by rename, complete and synced: stages first, the ensemble's configuration last. An existing version
 // folder is never changed: asking for a Generation that is there is an error that wraps fs.ErrExist. When Write fails, it
 // removes what it wrote and puts configurations back.
-func Write(ctx context.Context, dir string, e Ensemble, m Manifest, o Options) (*Export, error) {
+//
+// One export or publish at a time works in a repository; others fail at once. What a killed export left unfinished is removed.
+func Write(ctx context.Context, dir string, e Ensemble, m Manifest, o Options) (_ *Export, err error) {
 	if o.MaxBatch == 0 {
 		o.MaxBatch = DefaultMaxBatch
 	}
@@ -61,6 +64,11 @@ func Write(ctx context.Context, dir string, e Ensemble, m Manifest, o Options) (
 	if o.Fuse == "" {
 		o.Fuse = FuseGroups
 	}
+	release, err := lockRepository(dir)
+	if err != nil {
+		return nil, fmt.Errorf("export ensemble %q: %w", e.Name, err)
+	}
+	defer func() { err = errors.Join(err, release()) }()
 	x, err := plan(ctx, dir, e, m, o)
 	if err != nil {
 		return nil, fmt.Errorf("export ensemble %q: %w", e.Name, err)
@@ -69,6 +77,21 @@ func Write(ctx context.Context, dir string, e Ensemble, m Manifest, o Options) (
 		return nil, fmt.Errorf("export ensemble %q generation %d: %w", e.Name, x.generation, errors.Join(err, x.tx.undo()))
 	}
 	return &Export{Generation: x.generation, Steps: x.config.Steps, Served: x.served}, nil
+}
+
+// lockRepository makes the folder if need be, locks it and removes what somebody who was killed left unfinished.
+func lockRepository(dir string) (release func() error, err error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	l, err := lock.Acquire(filepath.Join(dir, LockFile), fmt.Sprintf("an export, process %d", os.Getpid()))
+	if err != nil {
+		return nil, err
+	}
+	if err := RemoveUnfinished(dir); err != nil {
+		return nil, errors.Join(err, l.Release())
+	}
+	return l.Release, nil
 }
 
 // exporter is an export that was planned: nothing of it is on disk yet.
@@ -97,9 +120,6 @@ func plan(ctx context.Context, dir string, e Ensemble, m Manifest, o Options) (*
 		return nil, err
 	}
 	x := &exporter{dir: dir, files: o.Files}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, err
-	}
 	repo, err := Open(dir)
 	if err != nil {
 		return nil, err

@@ -349,3 +349,27 @@ func TestWriteErrors(t *testing.T) {
 		})
 	}
 }
+
+func TestOneExportAtATime(t *testing.T) {
+	dir := t.TempDir()
+	var inner error
+	export(t, dir, shopEnsemble(t, 1), ensemble.Options{Files: func(string) error {
+		_, inner = ensemble.Write(t.Context(), dir, shopEnsemble(t, 2), shopManifest(), ensemble.Options{})
+		return nil
+	}})
+	if inner == nil || !strings.Contains(inner.Error(), "is locked by an export, process ") {
+		t.Errorf("a second export at the same time: got %v, want an error that names the first", inner)
+	}
+	// A killed export leaves folders without their final name.
+	if err := os.MkdirAll(filepath.Join(dir, "shop_prep", ".tmp-2"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if x := export(t, dir, shopEnsemble(t, 2), ensemble.Options{}); x.Generation != 2 {
+		t.Errorf("got generation %d, want 2", x.Generation)
+	}
+	for path := range tree(t, dir) {
+		if strings.Contains(path, ".recsys") || strings.Contains(path, ".tmp-") {
+			t.Errorf("%s is left", path)
+		}
+	}
+}

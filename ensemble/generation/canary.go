@@ -74,7 +74,7 @@ func copyGeneration(dir, source, name string, generation int64) error {
 	if _, err := os.Stat(to); err == nil {
 		return nil // made by rename: it is whole
 	}
-	fresh := filepath.Join(dir, name, temporary+strconv.FormatInt(generation, 10))
+	fresh := filepath.Join(dir, name, ensemble.UnfinishedPrefix+strconv.FormatInt(generation, 10))
 	if err := os.MkdirAll(filepath.Dir(fresh), 0o755); err != nil {
 		return err
 	}
@@ -116,7 +116,7 @@ func removeOthers(dir, canary string, generation int64) error {
 
 // removeVersion removes a version folder, which is whole or not there at any time.
 func removeVersion(dir, model string, version int64) error {
-	gone := filepath.Join(dir, model, temporary+strconv.FormatInt(version, 10))
+	gone := filepath.Join(dir, model, ensemble.UnfinishedPrefix+strconv.FormatInt(version, 10))
 	err := os.Rename(versionDir(dir, model, version), gone)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil

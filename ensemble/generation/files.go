@@ -27,9 +27,6 @@ const (
 // historyLength bounds the history.
 const historyLength = 16
 
-// temporary begins the names of version folders that are being made or removed, which Triton passes over.
-const temporary = ".tmp-"
-
 // nextSuffix makes a pre-flight's name.
 const nextSuffix = "_next"
 

@@ -77,8 +77,10 @@ func (p *Publisher) begin(ctx context.Context, verb string) (_ *session, err err
 		}
 		s.locks = append(s.locks, l)
 	}
-	if err := s.removeTemporary(); err != nil {
-		return nil, err
+	for _, dir := range s.Folders {
+		if err := ensemble.RemoveUnfinished(dir); err != nil {
+			return nil, err
+		}
 	}
 	if err := s.look(ctx); err != nil {
 		return nil, err
@@ -93,22 +95,6 @@ func (s *session) end() error {
 	}
 	s.locks = nil
 	return errors.Join(errs...)
-}
-
-// removeTemporary removes the folders that were never finished: whoever has the locks is alone.
-func (s *session) removeTemporary() error {
-	for _, dir := range s.Folders {
-		paths, err := filepath.Glob(filepath.Join(dir, "*", temporary+"*"))
-		if err != nil {
-			return err
-		}
-		for _, path := range paths {
-			if err := os.RemoveAll(path); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }
 
 func (s *session) step(format string, args ...any) {

@@ -46,7 +46,7 @@ var policy = map[string]string{
 	"featurestore":            "internal/atomicfile schema tensor",
 	"featurestore/redis":      "featurestore",
 	"featurestore/storetest":  "featurestore schema tensor",
-	"ensemble":                "internal/atomicfile graph graph/exec graph/kernel onnx schema tensor internal/pbtxt",
+	"ensemble":                "internal/atomicfile internal/lock graph graph/exec graph/kernel onnx schema tensor internal/pbtxt",
 	"ensemble/stage":          "ensemble graph onnx schema tensor",
 	"ensemble/ensembletest":   "ensemble ensemble/stage internal/portable graph graph/exec graph/kernel onnx schema tensor test/ort",
 	"engine":                  "ensemble graph graph/exec graph/kernel onnx schema tensor",
