@@ -85,7 +85,10 @@ func (p *Publisher) begin(ctx context.Context, verb string) (_ *session, err err
 	if err := s.look(ctx); err != nil {
 		return nil, err
 	}
-	return s, s.recover(ctx)
+	if err := s.recover(ctx); err != nil || s.recovered == nil {
+		return s, err
+	}
+	return s, s.look(ctx) // a canary that was not finished is gone
 }
 
 func (s *session) end() error {
@@ -106,6 +109,7 @@ func (s *session) step(format string, args ...any) {
 // look notes which ensembles the servers serve.
 func (s *session) look(ctx context.Context) error {
 	for _, server := range s.Servers {
+		s.running[server] = nil
 		for _, dir := range s.Folders {
 			r, err := ensemble.Open(dir)
 			if err != nil {
