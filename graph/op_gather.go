@@ -2,7 +2,6 @@ package graph
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 
 	"recsys/tensor"
@@ -104,21 +103,11 @@ func gatherKernel(_ *Run, n *Node, in, out []*tensor.Tensor) error {
 		inner *= d
 	}
 	g := gather{outer: outer, rows: shape[axis], inner: inner}
-	switch x := in[0].Any().(type) {
-	case []float32:
-		return gatherRows(g, tensor.MustData[float32](out[0]), x, in[1])
-	case []int64:
-		return gatherRows(g, tensor.MustData[int64](out[0]), x, in[1])
-	case []int32:
-		return gatherRows(g, tensor.MustData[int32](out[0]), x, in[1])
-	case []bool:
-		return gatherRows(g, tensor.MustData[bool](out[0]), x, in[1])
-	case []uint8:
-		return gatherRows(g, tensor.MustData[uint8](out[0]), x, in[1])
-	case []string:
-		return gatherRows(g, tensor.MustData[string](out[0]), x, in[1])
+	m, err := moverOf(in[0].DType())
+	if err != nil {
+		return err
 	}
-	return fmt.Errorf("no kernel for %s", in[0].DType())
+	return m.gather(g, out[0], in[0], in[1])
 }
 
 type gather struct{ outer, rows, inner int }

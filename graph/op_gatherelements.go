@@ -7,7 +7,7 @@ import (
 )
 
 // GatherElements returns, for every element of indices (int64, int32), the element of x at the same place but for the
-// index along axis, which is the given one (float32, int64, int32, bool, string). Negative indices count from the
+// index along axis, which is the given one (any type). Negative indices count from the
 // end; others outside fail the run. Along other axes indices may be shorter than x.
 func (b *Builder) GatherElements(x, indices *Value, axis int64) *Value {
 	return b.op("GatherElements", Attrs{"axis": axis}, x, indices)
@@ -38,20 +38,11 @@ func opGatherElements() *Op {
 			if err != nil {
 				return err
 			}
-			switch in[0].DType() {
-			case tensor.Float32:
-				return gatherElements[float32](axis, in, out[0])
-			case tensor.Int64:
-				return gatherElements[int64](axis, in, out[0])
-			case tensor.Int32:
-				return gatherElements[int32](axis, in, out[0])
-			case tensor.Bool:
-				return gatherElements[bool](axis, in, out[0])
-			case tensor.String:
-				return gatherElements[string](axis, in, out[0])
-			default:
-				return fmt.Errorf("no kernel for %s", in[0].DType())
+			m, err := moverOf(in[0].DType())
+			if err != nil {
+				return err
 			}
+			return m.gatherElements(axis, in, out[0])
 		},
 		Grad: func(c *GradContext) {
 			b := c.B

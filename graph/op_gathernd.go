@@ -43,24 +43,11 @@ func opGatherND() *Op {
 }
 
 func gatherNDKernel(_ *Run, _ *Node, in, out []*tensor.Tensor) error {
-	switch in[0].DType() {
-	case tensor.Float32:
-		return gatherND[float32](in, out[0])
-	case tensor.Float64:
-		return gatherND[float64](in, out[0])
-	case tensor.Int64:
-		return gatherND[int64](in, out[0])
-	case tensor.Int32:
-		return gatherND[int32](in, out[0])
-	case tensor.Uint8:
-		return gatherND[uint8](in, out[0])
-	case tensor.Bool:
-		return gatherND[bool](in, out[0])
-	case tensor.String:
-		return gatherND[string](in, out[0])
-	default:
-		return fmt.Errorf("no kernel for %s", in[0].DType())
+	m, err := moverOf(in[0].DType())
+	if err != nil {
+		return err
 	}
+	return m.gatherND(in, out[0])
 }
 
 func gatherND[T tensor.Element](in []*tensor.Tensor, out *tensor.Tensor) error {

@@ -101,26 +101,11 @@ func padKernel(_ *Run, _ *Node, in, out []*tensor.Tensor) error {
 
 // zero sets all elements to the zero of their type.
 func zero(t *tensor.Tensor) error {
-	switch data := t.Any().(type) {
-	case []float32:
-		clear(data)
-	case []float64:
-		clear(data)
-	case []int64:
-		clear(data)
-	case []int32:
-		clear(data)
-	case []uint32:
-		clear(data)
-	case []uint8:
-		clear(data)
-	case []bool:
-		clear(data)
-	case []string:
-		clear(data)
-	default:
-		return fmt.Errorf("no kernel for %s", t.DType())
+	m, err := moverOf(t.DType())
+	if err != nil {
+		return err
 	}
+	m.zero(t)
 	return nil
 }
 

@@ -7,7 +7,7 @@ import (
 )
 
 // ScatterElements returns x with updates written at the places that indices (int64, int32, of updates' shape) name:
-// an update's own place but for the index along axis, which is the given one (float32, int64, int32, bool, string).
+// an update's own place but for the index along axis, which is the given one (any type).
 // Reduction "none" writes, later updates last; "add" adds (numbers only). Negative indices count from the end;
 // others outside fail the run.
 func (b *Builder) ScatterElements(x, indices, updates *Value, axis int64, reduction string) *Value {
@@ -38,22 +38,24 @@ func opScatterElements() *Op {
 			if err := tensor.Copy(out[0], in[0]); err != nil {
 				return err
 			}
-			add := n.Attrs.Str("reduction", "none") == "add"
 			e := elements{axis: axis, data: in[0].Shape(), indices: in[1].Shape()}
-			switch in[0].DType() {
-			case tensor.Float32:
-				return scatterNumbers[float32](e, in, out[0], add)
-			case tensor.Int64:
-				return scatterNumbers[int64](e, in, out[0], add)
-			case tensor.Int32:
-				return scatterNumbers[int32](e, in, out[0], add)
-			case tensor.Bool:
-				return scatterElements[bool](e, in, out[0])
-			case tensor.String:
-				return scatterElements[string](e, in, out[0])
-			default:
-				return fmt.Errorf("no kernel for %s", in[0].DType())
+			if n.Attrs.Str("reduction", "none") == "add" {
+				switch in[0].DType() {
+				case tensor.Float32:
+					return addElements[float32](e, in, out[0])
+				case tensor.Int64:
+					return addElements[int64](e, in, out[0])
+				case tensor.Int32:
+					return addElements[int32](e, in, out[0])
+				default:
+					return fmt.Errorf("no kernel that adds %s", in[0].DType())
+				}
 			}
+			m, err := moverOf(in[0].DType())
+			if err != nil {
+				return err
+			}
+			return m.scatterElements(e, in, out[0])
 		},
 		Grad: func(c *GradContext) {
 			b, g, axis := c.B, c.Upstream(0), c.Node.Attrs.Int("axis", 0)
@@ -96,10 +98,7 @@ func scatterElements[T tensor.Element](e elements, in []*tensor.Tensor, out *ten
 	return e.visit(in[1], func(at, to int) { y[to] = updates[at] })
 }
 
-func scatterNumbers[T number](e elements, in []*tensor.Tensor, out *tensor.Tensor, add bool) error {
-	if !add {
-		return scatterElements[T](e, in, out)
-	}
+func addElements[T number](e elements, in []*tensor.Tensor, out *tensor.Tensor) error {
 	y, updates := tensor.MustData[T](out), tensor.MustData[T](in[2])
 	return e.visit(in[1], func(at, to int) { y[to] += updates[at] })
 }

@@ -8,7 +8,7 @@ import (
 )
 
 // ScatterND returns x with slices of updates written at the places that indices (int64) name: with x [V,D], indices
-// [...,1] and updates [...,D], row indices[i] of x receives row i of updates (float32, int64, int32, bool, string).
+// [...,1] and updates [...,D], row indices[i] of x receives row i of updates (any type).
 // Reduction "none" writes, later updates last; "add" adds (numbers only). Negative indices count from the end; others
 // outside fail the run.
 func (b *Builder) ScatterND(x, indices, updates *Value, reduction string) *Value {
@@ -44,30 +44,23 @@ func scatterNDKernel(r *Run, n *Node, in, out []*tensor.Tensor) error {
 	if err := tensor.Copy(out[0], in[0]); err != nil {
 		return err
 	}
-	add := n.Attrs.Str("reduction", "none") == "add"
-	switch in[0].DType() {
-	case tensor.Float32:
-		if add {
+	if n.Attrs.Str("reduction", "none") == "add" {
+		switch in[0].DType() {
+		case tensor.Float32:
 			return scatterND(in, out[0], r.Kernels.Add)
-		}
-		return scatterND[float32](in, out[0], nil)
-	case tensor.Int64:
-		if add {
+		case tensor.Int64:
 			return scatterND(in, out[0], func(z, x, y []int64) { addRow(z, x, y) })
-		}
-		return scatterND[int64](in, out[0], nil)
-	case tensor.Int32:
-		if add {
+		case tensor.Int32:
 			return scatterND(in, out[0], func(z, x, y []int32) { addRow(z, x, y) })
+		default:
+			return fmt.Errorf("no kernel that adds %s", in[0].DType())
 		}
-		return scatterND[int32](in, out[0], nil)
-	case tensor.Bool:
-		return scatterND[bool](in, out[0], nil)
-	case tensor.String:
-		return scatterND[string](in, out[0], nil)
-	default:
-		return fmt.Errorf("no kernel for %s", in[0].DType())
 	}
+	m, err := moverOf(in[0].DType())
+	if err != nil {
+		return err
+	}
+	return m.scatterND(in, out[0])
 }
 
 func addRow[T int64 | int32](z, x, y []T) {

@@ -57,24 +57,11 @@ func timesDim(d Dim, n int) Dim {
 }
 
 func tileKernel(_ *Run, _ *Node, in, out []*tensor.Tensor) error {
-	switch x := in[0].Any().(type) {
-	case []float32:
-		tile(in[0].Shape(), out[0].Shape(), tensor.MustData[float32](out[0]), x)
-	case []float64:
-		tile(in[0].Shape(), out[0].Shape(), tensor.MustData[float64](out[0]), x)
-	case []int64:
-		tile(in[0].Shape(), out[0].Shape(), tensor.MustData[int64](out[0]), x)
-	case []int32:
-		tile(in[0].Shape(), out[0].Shape(), tensor.MustData[int32](out[0]), x)
-	case []uint8:
-		tile(in[0].Shape(), out[0].Shape(), tensor.MustData[uint8](out[0]), x)
-	case []bool:
-		tile(in[0].Shape(), out[0].Shape(), tensor.MustData[bool](out[0]), x)
-	case []string:
-		tile(in[0].Shape(), out[0].Shape(), tensor.MustData[string](out[0]), x)
-	default:
-		return fmt.Errorf("no kernel for %s", in[0].DType())
+	m, err := moverOf(in[0].DType())
+	if err != nil {
+		return err
 	}
+	m.tile(in[0], out[0])
 	return nil
 }
 

@@ -7,8 +7,7 @@ import (
 	"recsys/tensor"
 )
 
-// Where returns x where the bool condition holds, else y, all three broadcast (float32, int64, int32, bool, uint8,
-// string).
+// Where returns x where the bool condition holds, else y, all three broadcast (any type).
 func (b *Builder) Where(condition, x, y *Value) *Value { return b.op("Where", nil, condition, x, y) }
 
 func opWhere() *Op {
@@ -35,22 +34,15 @@ func opWhere() *Op {
 			return nil
 		},
 		Kernel: func(_ *Run, _ *Node, in, out []*tensor.Tensor) error {
-			switch in[1].DType() {
-			case tensor.Float32:
+			if in[1].DType() == tensor.Float32 {
 				whereFloat32(in, out)
-			case tensor.Int64:
-				where[int64](in, out)
-			case tensor.Int32:
-				where[int32](in, out)
-			case tensor.Bool:
-				where[bool](in, out)
-			case tensor.Uint8:
-				where[uint8](in, out)
-			case tensor.String:
-				where[string](in, out)
-			default:
-				return fmt.Errorf("no kernel for %s", in[1].DType())
+				return nil
 			}
+			m, err := moverOf(in[1].DType())
+			if err != nil {
+				return err
+			}
+			m.where(in, out[0])
 			return nil
 		},
 		Grad: func(c *GradContext) {
@@ -61,10 +53,10 @@ func opWhere() *Op {
 	}
 }
 
-func where[T tensor.Element](in, out []*tensor.Tensor) {
-	condition, z := tensor.MustData[bool](in[0]), tensor.MustData[T](out[0])
+func where[T tensor.Element](in []*tensor.Tensor, out *tensor.Tensor) {
+	condition, z := tensor.MustData[bool](in[0]), tensor.MustData[T](out)
 	x, y := tensor.MustData[T](in[1]), tensor.MustData[T](in[2])
-	w := broadcastWalk(out[0].Shape(), in[0].Shape(), in[1].Shape(), in[2].Shape())
+	w := broadcastWalk(out.Shape(), in[0].Shape(), in[1].Shape(), in[2].Shape())
 	for w.next() {
 		at, i, j, k := w.off[0], w.off[1], w.off[2], w.off[3]
 		for range w.n {

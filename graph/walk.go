@@ -1,7 +1,6 @@
 package graph
 
 import (
-	"fmt"
 	"slices"
 
 	"recsys/tensor"
@@ -113,26 +112,11 @@ func lay(strides *[MaxRank][maxOperands]int, o int, shape []int, rank int) {
 
 // copyWalk copies elements of src, operand 1 of w, to dst, operand 0. Both have one element type.
 func copyWalk(w walk, dst, src *tensor.Tensor) error {
-	switch x := src.Any().(type) {
-	case []float32:
-		copyRows(w, tensor.MustData[float32](dst), x)
-	case []float64:
-		copyRows(w, tensor.MustData[float64](dst), x)
-	case []int64:
-		copyRows(w, tensor.MustData[int64](dst), x)
-	case []int32:
-		copyRows(w, tensor.MustData[int32](dst), x)
-	case []uint32:
-		copyRows(w, tensor.MustData[uint32](dst), x)
-	case []uint8:
-		copyRows(w, tensor.MustData[uint8](dst), x)
-	case []bool:
-		copyRows(w, tensor.MustData[bool](dst), x)
-	case []string:
-		copyRows(w, tensor.MustData[string](dst), x)
-	default:
-		return fmt.Errorf("no kernel for %s", src.DType())
+	m, err := moverOf(src.DType())
+	if err != nil {
+		return err
 	}
+	m.rows(w, dst, src)
 	return nil
 }
 
