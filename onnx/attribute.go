@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"recsys/graph"
+	"recsys/tensor"
 )
 
 // honoured is the mark of an attribute that the operator's kernel reads. Any other entry of the table is the default that
@@ -24,7 +25,6 @@ func attributeTable() map[string]map[string]any {
 	axis := map[string]any{"axis": h}
 	return map[string]map[string]any{
 		"ArgMax": {"axis": h, "keepdims": h, "select_last_index": int64(0)},
-		"ArgMin": {"axis": h, "keepdims": h, "select_last_index": int64(0)},
 		// The running averages that momentum concerns change in training only.
 		"BatchNormalization": {"epsilon": h, "momentum": immaterial{}, "training_mode": int64(0)},
 		"Cast":               {"to": h},
@@ -73,9 +73,54 @@ func attributeTable() map[string]map[string]any {
 		"Split":                  axis,
 		"TopK":                   {"axis": h, "largest": h, "sorted": h},
 		"Transpose":              {"perm": h},
-		"Trilu":                  {"upper": h},
 		"TreeEnsembleClassifier": trees("class_", "classlabels_int64s", "classlabels_strings"),
 		"TreeEnsembleRegressor":  trees("target_", "n_targets", "aggregate_function"),
+	}
+}
+
+// attributeTypes gives a value of the type that ONNX wants for each attribute that a kernel reads. A value of another type
+// would be taken for none.
+func attributeTypes() map[string]any {
+	types := map[string]any{}
+	for _, list := range []struct {
+		of    any
+		names string
+	}{
+		{int64(0), "axis default_int64 detect_negative detect_positive exclusive fmod hidden_size keepdims largest " +
+			"linear_before_reset n_targets positive reverse seed sorted to transA transB"},
+		{float32(0), "alpha beta default_float epsilon"},
+		{"", "aggregate_function default_string equation post_transform reduction"},
+		{[]int64(nil), "axes class_ids class_nodeids class_treeids classlabels_int64s keys_int64s nodes_falsenodeids " +
+			"nodes_featureids nodes_missing_value_tracks_true nodes_nodeids nodes_treeids nodes_truenodeids perm target_ids " +
+			"target_nodeids target_treeids values_int64s"},
+		{[]float32(nil), "base_values class_weights keys_floats nodes_values target_weights values_floats"},
+		{[]string(nil), "classlabels_strings keys_strings nodes_modes values_strings"},
+		{(*tensor.Tensor)(nil), "base_values_as_tensor class_weights_as_tensor nodes_values_as_tensor target_weights_as_tensor value"},
+	} {
+		for name := range strings.FieldsSeq(list.names) {
+			types[name] = list.of
+		}
+	}
+	return types
+}
+
+// typeName is what ONNX calls the type of an attribute.
+func typeName(value any) string {
+	switch value.(type) {
+	case int64:
+		return "an int"
+	case float32:
+		return "a float"
+	case string:
+		return "a string"
+	case []int64:
+		return "a list of ints"
+	case []float32:
+		return "a list of floats"
+	case []string:
+		return "a list of strings"
+	default:
+		return "a tensor"
 	}
 }
 
@@ -107,6 +152,9 @@ func supported(op *graph.Op, name string, value any) (keep bool, err error) {
 		return false, fmt.Errorf("attribute %q is not supported; supported are: %s", name, known)
 	}
 	if _, ok := entry.(honoured); ok {
+		if want := attributeTypes()[name]; reflect.TypeOf(value) != reflect.TypeOf(want) {
+			return false, fmt.Errorf("attribute %q is %s; it has to be %s", name, typeName(value), typeName(want))
+		}
 		return true, nil
 	}
 	if _, ok := entry.(immaterial); ok {

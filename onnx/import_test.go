@@ -1,6 +1,7 @@
 package onnx_test
 
 import (
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -8,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"recsys/graph"
+	"recsys/graph/graphtest"
 	"recsys/internal/onnxpb"
 	"recsys/onnx"
 	"recsys/tensor"
@@ -197,9 +199,34 @@ func TestAttributesOfEveryOperator(t *testing.T) {
 	}
 }
 
+// TestAttributesHaveTypes: every attribute that a kernel reads has a type, so that one of another type is refused.
+func TestAttributesHaveTypes(t *testing.T) {
+	if missing := onnx.AttributesWithoutType(); len(missing) > 0 {
+		t.Errorf("attributes without a type: %v", missing)
+	}
+}
+
 func FuzzUnmarshal(f *testing.F) {
 	f.Add(marshal(f, tower(f)))
 	f.Add(foreign().Marshal())
+	for _, m := range []*onnxpb.Model{
+		node(9, "Slice", 1, map[string]any{"starts": []int64{0, 1}, "ends": []int64{2, -1}, "axes": []int64{1, 2}}),
+		node(11, "Split", 2, map[string]any{"axis": 2, "split": []int64{1, 3}}),
+		node(17, "Split", 3, map[string]any{"axis": 1}),
+		node(10, "Clip", 1, map[string]any{"min": float32(-0.5)}),
+		node(12, "Softmax", 1, map[string]any{"axis": -1}),
+		node(17, "Einsum", 1, map[string]any{"equation": "abc->ca"}),
+	} {
+		f.Add(m.Marshal())
+	}
+	for _, typ := range []string{"LSTM", "GRU", "TreeEnsembleClassifier", "TreeEnsembleRegressor", "BatchNormalization"} {
+		file, err := graphtest.Read(filepath.Join("../graph/graphtest/testdata/ops", strings.ToLower(typ)+".txt"))
+		if err != nil {
+			f.Fatal(err)
+		}
+		m, _ := model(f, graph.Standard()[typ], file.Cases[0])
+		f.Add(m.Marshal())
+	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		g, err := onnx.Unmarshal(data)
 		if err != nil {

@@ -68,6 +68,9 @@ func readOpsets(m *onnxpb.Model) (*operators, error) {
 			return nil, fmt.Errorf("operator set %q has version %d; supported are versions up to %d: export with opset_version=%d",
 				domain, set.Version, v, v)
 		}
+		if v, again := ops.versions[domain]; again && v != set.Version {
+			return nil, fmt.Errorf("operator set %q is named twice, with versions %d and %d", domain, v, set.Version)
+		}
 		ops.versions[domain] = set.Version
 	}
 	if ops.versions[""] == 0 {

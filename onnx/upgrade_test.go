@@ -64,8 +64,8 @@ func TestOldOperatorSets(t *testing.T) {
 }
 
 // model is a case as the file that we write.
-func model(t *testing.T, op *graph.Op, c graphtest.Case) (*onnxpb.Model, tensor.Map) {
-	t.Helper()
+func model(tb testing.TB, op *graph.Op, c graphtest.Case) (*onnxpb.Model, tensor.Map) {
+	tb.Helper()
 	b := graph.NewBuilder(op.Type)
 	inputs, fed := make([]*graph.Value, len(c.Inputs)), tensor.Map{}
 	for i, in := range c.Inputs {
@@ -84,11 +84,11 @@ func model(t *testing.T, op *graph.Op, c graphtest.Case) (*onnxpb.Model, tensor.
 	}
 	g, err := b.Build()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	m, err := onnxpb.Unmarshal(marshal(t, g))
+	m, err := onnxpb.Unmarshal(marshal(tb, g))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return m, fed
 }
