@@ -66,6 +66,13 @@ func Compile(g *graph.Graph, o Options) (*Plan, error) {
 		return nil, fmt.Errorf("compile graph %q: %w", g.Name, err)
 	}
 	if !o.Unfused {
+		prog.narrowProducts()
+		prog.dropUnused()
+	}
+	if err := prog.foldSteps(func(*step) bool { return true }); err != nil {
+		return nil, fmt.Errorf("compile graph %q: %w", g.Name, err)
+	}
+	if !o.Unfused {
 		prog.rewrite()
 	}
 	prog.dropUnused()

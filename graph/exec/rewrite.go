@@ -12,7 +12,7 @@ func (p *program) rewrite() {
 	makers := p.makers()
 	uses := p.uses()
 	for i, s := range p.steps {
-		if s.kind != call || s.node.Op.Domain != "" {
+		if s.kind != call || s.form != "" || s.node.Op.Domain != "" {
 			continue
 		}
 		var by *step

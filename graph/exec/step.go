@@ -53,7 +53,7 @@ type program struct {
 // foldLimit bounds the elements of a folded constant: a larger result is computed at each run.
 const foldLimit = 1 << 24
 
-// lower makes a step of each node and computes those that depend on constants alone.
+// lower makes a step of each node and computes those that depend on constants alone, but for what widens tables.
 func lower(nodes []*graph.Node, outputs []graph.Output, o Options) (*program, error) {
 	p := &program{kernels: o.Kernels, frozen: o.Frozen, outputs: map[*graph.Value]bool{}, consts: map[*graph.Value]*tensor.Tensor{}}
 	for _, o := range outputs {
@@ -69,15 +69,28 @@ func lower(nodes []*graph.Node, outputs []graph.Output, o Options) (*program, er
 		if err != nil {
 			return nil, err
 		}
-		folded, err := p.fold(s)
-		if err != nil {
-			return nil, err
+		p.steps = append(p.steps, s)
+	}
+	return p, p.foldSteps(func(s *step) bool { return !widens(s.node) })
+}
+
+// foldSteps replaces steps on constants by their results, where may says so.
+func (p *program) foldSteps(may func(s *step) bool) error {
+	kept := p.steps[:0]
+	for _, s := range p.steps {
+		folded := false
+		if may(s) {
+			var err error
+			if folded, err = p.fold(s); err != nil {
+				return err
+			}
 		}
 		if !folded {
-			p.steps = append(p.steps, s)
+			kept = append(kept, s)
 		}
 	}
-	return p, nil
+	p.steps = kept
+	return nil
 }
 
 func newStep(n *graph.Node, outputs map[*graph.Value]bool) (*step, error) {
