@@ -2,6 +2,7 @@ package exec
 
 import (
 	"slices"
+	"unsafe"
 
 	"recsys/graph"
 	"recsys/tensor"
@@ -72,10 +73,8 @@ func (p *program) narrowProduct(s *step, makers map[*graph.Value]*step) *step {
 		data = asRows(data, f.rows, f.width, turned)
 		f.dots = func(r *graph.Run, z, x []float32, from int) { r.Kernels.DotsInt8(z, x, data[from*f.width:]) }
 	case []tensor.F16:
-		bits := make([]uint16, len(data))
-		for i, h := range asRows(data, f.rows, f.width, turned) {
-			bits[i] = uint16(h)
-		}
+		data = asRows(data, f.rows, f.width, turned)
+		bits := unsafe.Slice((*uint16)(unsafe.SliceData(data)), len(data)) // F16 is a uint16: no second copy of the table
 		f.dots = func(r *graph.Run, z, x []float32, from int) { r.Kernels.DotsHalf(z, x, bits[from*f.width:]) }
 	default:
 		return nil
