@@ -25,7 +25,8 @@ func trainStep(tb testing.TB, model func(b *graph.Builder), o exec.Options) *exe
 	return compile(tb, step.Graph, o)
 }
 
-func stepInputs(plan *exec.Plan, rows int) tensor.Map {
+// stepInputs makes inputs of so many rows, with ids below limit.
+func stepInputs(plan *exec.Plan, rows, limit int) tensor.Map {
 	rng := rand.New(rand.NewPCG(1, 1))
 	in := tensor.Map{}
 	for _, v := range plan.Inputs() {
@@ -41,7 +42,7 @@ func stepInputs(plan *exec.Plan, rows int) tensor.Map {
 		switch data := t.Any().(type) {
 		case []int64:
 			for i := range data {
-				data[i] = rng.Int64N(tableRows)
+				data[i] = rng.Int64N(int64(limit))
 			}
 		case []float32:
 			for i := range data {
@@ -53,17 +54,21 @@ func stepInputs(plan *exec.Plan, rows int) tensor.Map {
 	return in
 }
 
+// fullRows is the size of the tables in benchmarks: 13 MB each, so that most rows are in no cache.
+const fullRows = 100_000
+
 // BenchmarkTrainStep reports examples a second of one forward and backward pass, without the optimiser.
 func BenchmarkTrainStep(b *testing.B) {
-	models := []struct {
+	full := models{fullRows}
+	list := []struct {
 		name  string
 		model func(b *graph.Builder)
 		rows  []int
 	}{
-		{"mlp", perceptron, []int{512, 2048}}, {"dlrm", dlrm, []int{512, 4096}}, {"towers", towers, []int{512, 1024}},
-		{"sasrec", sasrec, []int{128}},
+		{"mlp", perceptron, []int{512, 2048}}, {"dlrm", full.dlrm, []int{512, 4096}}, {"towers", full.towers, []int{512, 1024}},
+		{"sasrec", full.sasrec, []int{128}},
 	}
-	for _, m := range models {
+	for _, m := range list {
 		for _, rows := range m.rows {
 			for _, set := range kernel.Sets() {
 				b.Run(fmt.Sprintf("%s/B=%d/%s", m.name, rows, set.Name), func(b *testing.B) {
@@ -76,12 +81,13 @@ func BenchmarkTrainStep(b *testing.B) {
 
 // BenchmarkServe reports rows a second of models in serving.
 func BenchmarkServe(b *testing.B) {
-	models := []struct {
+	full := models{fullRows}
+	list := []struct {
 		name  string
 		model func(b *graph.Builder)
 		rows  int
-	}{{"ranker", wideRanker, 500}, {"retrieval", retrieval, 1}, {"sequence", sequence, 16}}
-	for _, m := range models {
+	}{{"ranker", full.wideRanker, 500}, {"retrieval", full.retrieval, 1}, {"sequence", full.sequence, 16}}
+	for _, m := range list {
 		b.Run(m.name, func(b *testing.B) { bench(b, compile(b, build(b, m.model), exec.Options{}), m.rows) })
 	}
 }
@@ -89,7 +95,7 @@ func BenchmarkServe(b *testing.B) {
 // bench runs a plan on inputs of so many rows.
 func bench(b *testing.B, plan *exec.Plan, rows int) {
 	b.Helper()
-	session, in := plan.NewSession(), stepInputs(plan, rows)
+	session, in := plan.NewSession(), stepInputs(plan, rows, fullRows)
 	if _, err := session.Run(b.Context(), in); err != nil {
 		b.Fatal(err)
 	}

@@ -39,19 +39,24 @@ func perceptron(b *graph.Builder) {
 }
 
 const (
-	tables    = 26
-	tableRows = 100_000
-	width     = 32
+	tables = 26
+	width  = 32
 )
+
+// testRows is the size of the tables in tests: products with them are large enough to be split.
+const testRows = 5000
+
+// models build graphs whose tables have so many rows.
+type models struct{ tableRows int }
 
 // dlrm is Naumov et al. 2019 with 26 tables of 32 columns, 13 dense features, a bottom MLP of 64 and 32, all dot
 // products between the 27 vectors, and a top MLP of 256, 128 and 1.
-func dlrm(b *graph.Builder) {
+func (m models) dlrm(b *graph.Builder) {
 	bottom := mlp(b, b.Input("dense", tensor.Float32, batch(13)), "bottom", 64, width)
 	vectors := []*graph.Value{bottom}
 	for i := range tables {
 		name := fmt.Sprintf("table%d", i)
-		table := b.Param(name, graph.Dims(tableRows, width), graph.Uniform(0.05))
+		table := b.Param(name, graph.Dims(m.tableRows, width), graph.Uniform(0.05))
 		vectors = append(vectors, b.Gather(table, b.Input(name+"_id", tensor.Int64, graph.Shape{graph.Sym("B")}), 0))
 	}
 	logLoss(b, mlp(b, b.Concat(1, bottom, layer.DotInteraction{}.Apply(b, vectors...)), "top", 256, 128, 1))
@@ -59,11 +64,11 @@ func dlrm(b *graph.Builder) {
 
 // towers is a two-tower step with the softmax over the batch's items (Yi et al. 2019): 8 tables of 16 columns for
 // the query, 4 for the item, layers of 128 and 64 each.
-func towers(b *graph.Builder) {
+func (m models) towers(b *graph.Builder) {
 	tower := func(name string, tables int) *graph.Value {
 		var vectors []*graph.Value
 		for i := range tables {
-			table := b.Param(fmt.Sprintf("%s%d", name, i), graph.Dims(tableRows, width), graph.Uniform(0.05))
+			table := b.Param(fmt.Sprintf("%s%d", name, i), graph.Dims(m.tableRows, width), graph.Uniform(0.05))
 			vectors = append(vectors, b.Gather(table, b.Input(fmt.Sprintf("%s%d_id", name, i), tensor.Int64, graph.Shape{graph.Sym("B")}), 0))
 		}
 		return mlp(b, b.Concat(1, vectors...), name, 128, 64)
@@ -91,7 +96,7 @@ func attention(b *graph.Builder, x, context, mask *graph.Value) *graph.Value {
 
 // encoder is SASRec (Kang and McAuley 2018, section III) over ids [B,L]: two blocks of causal attention and a
 // point-wise network of two layers, each behind a LayerNormalization and around a residual. It returns [B,L,D].
-func encoder(b *graph.Builder, items *graph.Value) *graph.Value {
+func (m models) encoder(b *graph.Builder, items *graph.Value) *graph.Value {
 	norm := func(name string, x *graph.Value) *graph.Value {
 		return b.LayerNormalization(x, b.Param(name+"/scale", graph.Dims(hidden), graph.Constant(1)),
 			b.Param(name+"/bias", graph.Dims(hidden), graph.Zero()), -1, 1e-5)
@@ -117,9 +122,9 @@ func encoder(b *graph.Builder, items *graph.Value) *graph.Value {
 }
 
 // sasrec is a step of SASRec with one positive and one negative item a position (equation 10 there).
-func sasrec(b *graph.Builder) {
-	items := b.Param("items", graph.Dims(tableRows, hidden), graph.Uniform(0.05))
-	x := encoder(b, items)
+func (m models) sasrec(b *graph.Builder) {
+	items := b.Param("items", graph.Dims(m.tableRows, hidden), graph.Uniform(0.05))
+	x := m.encoder(b, items)
 	score := func(name string) *graph.Value {
 		ids := b.Input(name, tensor.Int64, graph.Shape{graph.Sym("B"), graph.Fixed(length)})
 		return b.ReduceSum(b.Mul(x, b.Gather(items, ids, 0)), []int64{-1}, false)
@@ -129,24 +134,24 @@ func sasrec(b *graph.Builder) {
 }
 
 // sequence is the query side of SASRec: the last position's vector.
-func sequence(b *graph.Builder) {
-	x := encoder(b, b.Param("items", graph.Dims(tableRows, hidden), graph.Uniform(0.05)))
+func (m models) sequence(b *graph.Builder) {
+	x := m.encoder(b, b.Param("items", graph.Dims(m.tableRows, hidden), graph.Uniform(0.05)))
 	b.Output("query", b.SliceAxis(x, 1, length-1, length))
 }
 
 // wideRanker scores B candidates by 26 tables of 32 columns and layers of 512, 256 and 1.
-func wideRanker(b *graph.Builder) {
+func (m models) wideRanker(b *graph.Builder) {
 	var vectors []*graph.Value
 	for i := range tables {
-		table := b.Param(fmt.Sprintf("table%d", i), graph.Dims(tableRows, width), graph.Uniform(0.05))
+		table := b.Param(fmt.Sprintf("table%d", i), graph.Dims(m.tableRows, width), graph.Uniform(0.05))
 		vectors = append(vectors, b.Gather(table, b.Input(fmt.Sprintf("table%d_id", i), tensor.Int64, graph.Shape{graph.Sym("B")}), 0))
 	}
 	b.Output("score", b.Sigmoid(mlp(b, b.Concat(1, vectors...), "mlp", 512, 256, 1)))
 }
 
-// retrieval finds the 100 best of 100,000 items.
-func retrieval(b *graph.Builder) {
-	items := b.Param("items", graph.Dims(hidden, tableRows), graph.Uniform(0.05))
+// retrieval finds the 100 best items.
+func (m models) retrieval(b *graph.Builder) {
+	items := b.Param("items", graph.Dims(hidden, m.tableRows), graph.Uniform(0.05))
 	scores, ids := b.TopK(b.MatMul(b.Input("query", tensor.Float32, batch(hidden)), items), 100, 1)
 	b.Output("scores", scores)
 	b.Output("ids", ids)

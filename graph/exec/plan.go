@@ -18,6 +18,12 @@ type Options struct {
 	// Outputs selects outputs by name; nil means all. What only the others need is not computed, and inputs that
 	// only the others need may be left out of a run.
 	Outputs []string
+	// Threads is the most goroutines that a run computes on at once, 0 means 1. The outputs have the same bits whatever
+	// their number.
+	Threads int
+	// Budget, where set, is shared with other plans: a run uses more than one thread only while the budget has free
+	// ones. Nil means that the runs of this plan share Threads.
+	Budget *Budget
 	// Frozen promises that the parameters' data stays as it is at the first run: the plan may keep it in another layout,
 	// as for products, whose right-hand sides then take twice the memory. Where it changes all the same, runs may mix
 	// old and new values. Not for training.
@@ -30,6 +36,8 @@ type Options struct {
 type Plan struct {
 	name     string
 	kernels  *kernel.Set
+	threads  int
+	budget   *Budget
 	inputs   []*graph.Value
 	optional map[string]bool // inputs of the graph that the selected outputs do not need
 	outputs  []graph.Output
@@ -47,11 +55,15 @@ func Compile(g *graph.Graph, o Options) (*Plan, error) {
 	if o.Kernels == nil {
 		o.Kernels = kernel.Best()
 	}
+	o.Threads = max(o.Threads, 1)
+	if o.Budget == nil {
+		o.Budget = NewBudget(o.Threads)
+	}
 	outputs, err := selectOutputs(g, o.Outputs)
 	if err != nil {
 		return nil, fmt.Errorf("compile graph %q: %w", g.Name, err)
 	}
-	p := &Plan{name: g.Name, kernels: o.Kernels, outputs: outputs, optional: map[string]bool{}}
+	p := &Plan{name: g.Name, kernels: o.Kernels, threads: o.Threads, budget: o.Budget, outputs: outputs, optional: map[string]bool{}}
 	live := liveNodes(g, outputs)
 	for _, v := range g.Inputs {
 		if live.values[v] {

@@ -41,7 +41,13 @@ func (f *product) step(node *graph.Node, in, out []*graph.Value) *step {
 	return &step{node: node, in: in, out: out, product: f, part: f.part, units: f.units}
 }
 
-func (f *product) units(in, out []*tensor.Tensor) (n, work int) { return f.Units(in, out) }
+// multiplyAdds is about how many of them a thread does in a nanosecond.
+const multiplyAdds = 32
+
+func (f *product) units(in, out []*tensor.Tensor) (n, work int) {
+	n, work = f.Units(in, out)
+	return n, 1 + work/multiplyAdds
+}
 
 func (f *product) part(l *lane, in, out []*tensor.Tensor, from, to int) error {
 	p := f.Product

@@ -119,7 +119,8 @@ type fuser struct {
 	regions []*region
 }
 
-// fuseRows replaces regions of two steps or more by one step each, at the place of their last.
+// fuseRows replaces regions of two steps or more by one step each, at the place of their last; with several threads also
+// those of one step, which can be split then.
 func (p *program) fuseRows() {
 	f := &fuser{program: p, of: map[*graph.Value]*region{}}
 	for i, s := range p.steps {
@@ -136,7 +137,7 @@ func (p *program) fuseRows() {
 	uses := p.uses()
 	gone := map[*step]bool{}
 	for _, r := range f.regions {
-		if len(r.members) < 2 {
+		if len(r.members) == 0 || len(r.members) == 1 && p.threads == 1 {
 			continue
 		}
 		joint := newRows(p, r, uses)

@@ -137,7 +137,7 @@ func agree(t *testing.T, g *graph.Graph, want []string, batches ...int) {
 		}
 		session := plan.NewSession()
 		for _, rows := range batches {
-			in := stepInputs(plan, rows)
+			in := stepInputs(plan, rows, testRows)
 			right, err := graphtest.Run(g, in, set)
 			if err != nil {
 				t.Fatal(err)

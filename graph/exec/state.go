@@ -19,7 +19,7 @@ type state struct {
 	in, out [][]*tensor.Tensor
 	outputs []*tensor.Tensor
 	result  tensor.Map
-	lane    lane
+	team    *team
 	linked  bool // whether in and out hold the current tensors
 	at      int  // the current step
 }
@@ -49,13 +49,14 @@ func (st *state) release() {
 		clear(st.in[i])
 	}
 	st.linked = false
+	st.team.release()
 }
 
 func (b *binding) newState() *state {
 	p, l := b.plan, &b.layout
 	st := &state{
 		b: b, arena: make([]uint64, (l.bytes+alignment)/8), texts: make([]string, l.texts),
-		tensors: slices.Clone(l.static), lane: lane{Run: graph.Run{Kernels: p.kernels}},
+		tensors: slices.Clone(l.static), team: newTeam(p),
 	}
 	// The first whole cache line of the arena, which values of several types share.
 	base := unsafe.Pointer(unsafe.SliceData(st.arena))
@@ -202,7 +203,9 @@ func (st *state) run(ctx context.Context, in tensor.Map) (err error) {
 		return err
 	}
 	p, l := st.b.plan, &st.b.layout
+	p.budget.give(-1)
 	defer func() {
+		p.budget.give(1)
 		if e := recover(); e != nil {
 			n := p.steps[st.at].node
 			err = fmt.Errorf("node %q (%s): panic: %v", n.Name, n.Op, e)
@@ -219,7 +222,7 @@ func (st *state) run(ctx context.Context, in tensor.Map) (err error) {
 		if s.kind == view {
 			err = tensor.Copy(st.out[i][0], st.in[i][0])
 		} else {
-			err = s.do(&st.lane, st.in[i], st.out[i])
+			err = st.team.do(s, st.in[i], st.out[i])
 		}
 		if err != nil {
 			return s.wrap(err)

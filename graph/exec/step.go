@@ -36,7 +36,7 @@ type step struct {
 	// rule is how a step that is its node alone works by rows, nil where it does not.
 	rule *graph.RowRule
 	// part computes a range of the step's units in place of run, side by side with other parts; units tells their
-	// number and the elements that one reads or writes.
+	// number and about how many nanoseconds one takes. With part, run, if any, words the error of a part that fails.
 	part  func(l *lane, in, out []*tensor.Tensor, from, to int) error
 	units func(in, out []*tensor.Tensor) (n, work int)
 }
@@ -45,6 +45,7 @@ type step struct {
 type program struct {
 	kernels *kernel.Set
 	frozen  bool // parameters do not change
+	threads int
 	steps   []*step
 	outputs map[*graph.Value]bool
 	consts  map[*graph.Value]*tensor.Tensor
@@ -55,7 +56,7 @@ const foldLimit = 1 << 24
 
 // lower makes a step of each node and computes those that depend on constants alone, but for what widens tables.
 func lower(nodes []*graph.Node, outputs []graph.Output, o Options) (*program, error) {
-	p := &program{kernels: o.Kernels, frozen: o.Frozen, outputs: map[*graph.Value]bool{}, consts: map[*graph.Value]*tensor.Tensor{}}
+	p := &program{kernels: o.Kernels, frozen: o.Frozen, threads: o.Threads, outputs: map[*graph.Value]bool{}, consts: map[*graph.Value]*tensor.Tensor{}}
 	for _, o := range outputs {
 		p.outputs[o.Value] = true
 	}
@@ -197,7 +198,11 @@ func (s *step) do(l *lane, in, out []*tensor.Tensor) error {
 		return s.run(&l.Run, in, out)
 	}
 	n, _ := s.units(in, out)
-	return s.part(l, in, out, 0, n)
+	err := s.part(l, in, out, 0, n)
+	if err != nil && s.run != nil {
+		return s.run(&l.Run, in, out)
+	}
+	return err
 }
 
 // String names the node and what is computed at its place.

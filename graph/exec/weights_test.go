@@ -30,7 +30,7 @@ func TestFrozen(t *testing.T) {
 	for _, set := range kernel.Sets() {
 		for _, rows := range []int{1, 5, 100} {
 			plan := compile(t, g, exec.Options{Kernels: set, Frozen: true})
-			in := stepInputs(plan, rows)
+			in := stepInputs(plan, rows, testRows)
 			want, err := compile(t, g, exec.Options{Kernels: set}).Run(t.Context(), in)
 			if err != nil {
 				t.Fatal(err)
@@ -54,7 +54,7 @@ func TestFrozen(t *testing.T) {
 func TestFrozenKeepsFirst(t *testing.T) {
 	g := build(t, shared)
 	frozen, live := compile(t, g, exec.Options{Frozen: true}), compile(t, g, exec.Options{})
-	in := stepInputs(live, 20)
+	in := stepInputs(live, 20, testRows)
 	run := func(p *exec.Plan) *tensor.Tensor {
 		t.Helper()
 		out, err := p.Run(t.Context(), in)

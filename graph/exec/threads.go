@@ -1,0 +1,149 @@
+package exec
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"recsys/tensor"
+)
+
+// Budget is a number of threads that the runs of several plans share. Each run takes one while it is under way; for a
+// large step it takes more, up to its plan's Threads, as far as some are free. It never waits for one: with as many
+// runs at once as there are threads, each computes alone. A Budget is safe for concurrent use and needs no closing.
+type Budget struct{ free atomic.Int64 }
+
+// NewBudget returns a budget of n threads.
+func NewBudget(n int) *Budget {
+	b := &Budget{}
+	b.free.Store(int64(n))
+	return b
+}
+
+// take takes up to n threads, of those that are free, and returns how many.
+func (b *Budget) take(n int) int {
+	for {
+		free := b.free.Load()
+		got := min(int64(n), free)
+		if got <= 0 {
+			return 0
+		}
+		if b.free.CompareAndSwap(free, free-got) {
+			return int(got)
+		}
+	}
+}
+
+func (b *Budget) give(n int) { b.free.Add(int64(n)) }
+
+// pieceTime is the least work, in nanoseconds, that is worth a piece of its own: to wake a thread takes a few
+// microseconds.
+const pieceTime = 10_000
+
+// piecesPerThread bounds the pieces of a step: more of them even out threads that start late or are slow, fewer read
+// shared data less often.
+const piecesPerThread = 4
+
+// pieceStep is what pieces of many units are a multiple of, so that the kernels' tiles of rows are full.
+const pieceStep = 12
+
+// team computes the steps of one run, the large ones side by side on goroutines that last as long as the step.
+type team struct {
+	budget  *Budget
+	lanes   []*lane  // by goroutine, the run's own first
+	helpers []func() // by goroutine, nil for the run's own
+
+	job     *step
+	in, out []*tensor.Tensor
+	n, size int
+	next    atomic.Int64 // the next piece
+	wait    sync.WaitGroup
+
+	mu  sync.Mutex
+	err error // of one of the pieces that failed
+}
+
+func newTeam(p *Plan) *team {
+	t := &team{budget: p.budget, helpers: make([]func(), p.threads)}
+	for i := range p.threads {
+		l := &lane{}
+		l.Kernels = p.kernels
+		t.lanes = append(t.lanes, l)
+		if i > 0 {
+			t.helpers[i] = func() {
+				defer t.wait.Done()
+				t.work(l)
+			}
+		}
+	}
+	return t
+}
+
+// release drops what the lanes remember of the caller's tensors.
+func (t *team) release() {
+	for _, l := range t.lanes {
+		clear(l.registers)
+		clear(l.args[:cap(l.args)])
+	}
+}
+
+// do runs a step.
+func (t *team) do(s *step, in, out []*tensor.Tensor) error {
+	if s.part == nil || len(t.lanes) == 1 {
+		return s.do(t.lanes[0], in, out)
+	}
+	n, work := s.units(in, out)
+	pieces := min(n, n*work/pieceTime, piecesPerThread*len(t.lanes))
+	helpers := 0
+	if pieces > 1 {
+		helpers = t.budget.take(min(pieces, len(t.lanes)) - 1)
+	}
+	if helpers == 0 {
+		return s.do(t.lanes[0], in, out)
+	}
+	defer t.budget.give(helpers)
+	t.job, t.in, t.out, t.n, t.size, t.err = s, in, out, n, (n+pieces-1)/pieces, nil
+	if t.size > pieceStep {
+		t.size = (t.size + pieceStep - 1) / pieceStep * pieceStep
+	}
+	t.next.Store(0)
+	t.wait.Add(helpers)
+	for i := range helpers {
+		go t.helpers[i+1]()
+	}
+	t.work(t.lanes[0])
+	t.wait.Wait()
+	t.job, t.in, t.out = nil, nil, nil
+	if t.err != nil && s.run != nil {
+		return s.run(&t.lanes[0].Run, in, out)
+	}
+	return t.err
+}
+
+// work takes pieces until there are no more or one has failed. Which one that is depends on time: a step whose data can
+// be at fault words its error in run.
+func (t *team) work(l *lane) {
+	defer func() {
+		if e := recover(); e != nil {
+			t.fail(fmt.Errorf("panic: %v", e))
+		}
+	}()
+	for {
+		from := (int(t.next.Add(1)) - 1) * t.size
+		if from >= t.n {
+			return
+		}
+		if err := t.job.part(l, t.in, t.out, from, min(from+t.size, t.n)); err != nil {
+			t.fail(err)
+			return
+		}
+	}
+}
+
+// fail records an error and lets nobody take another.
+func (t *team) fail(err error) {
+	t.next.Store(int64(t.n))
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.err = err
+}
