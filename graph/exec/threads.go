@@ -2,6 +2,7 @@ package exec
 
 import (
 	"fmt"
+	"runtime"
 	"sync"
 	"sync/atomic"
 
@@ -47,34 +48,36 @@ const piecesPerThread = 4
 // pieceStep is what pieces of many units are a multiple of, so that the kernels' tiles of rows are full.
 const pieceStep = 12
 
-// team computes the steps of one run, the large ones side by side on goroutines that last as long as the step.
+// team computes the steps of one run. For large ones it takes helpers, goroutines that stay while the run has more for
+// them: to wake a thread takes longer than many a step.
+//
+// A helper touches the job only while it is counted in busy, and only if the job was open after it was counted. The run
+// closes the job and waits until nobody is busy before it changes the job.
 type team struct {
 	budget  *Budget
-	lanes   []*lane  // by goroutine, the run's own first
-	helpers []func() // by goroutine, nil for the run's own
+	lanes   []*lane       // by goroutine, the run's own first
+	helpers []func()      // by goroutine, nil for the run's own
+	here    []atomic.Bool // by goroutine: the helper has not left
 
 	job     *step
 	in, out []*tensor.Tensor
 	n, size int
 	next    atomic.Int64 // the next piece
-	wait    sync.WaitGroup
+	open    atomic.Bool  // there may be pieces
+	busy    atomic.Int64 // helpers that look at the job
+	over    atomic.Bool  // the run ends
 
 	mu  sync.Mutex
 	err error // of one of the pieces that failed
 }
 
 func newTeam(p *Plan) *team {
-	t := &team{budget: p.budget, helpers: make([]func(), p.threads)}
+	t := &team{budget: p.budget, helpers: make([]func(), p.threads), here: make([]atomic.Bool, p.threads)}
 	for i := range p.threads {
 		l := &lane{}
 		l.Kernels = p.kernels
 		t.lanes = append(t.lanes, l)
-		if i > 0 {
-			t.helpers[i] = func() {
-				defer t.wait.Done()
-				t.work(l)
-			}
-		}
+		t.helpers[i] = func() { t.help(l, &t.here[i]) }
 	}
 	return t
 }
@@ -94,30 +97,72 @@ func (t *team) do(s *step, in, out []*tensor.Tensor) error {
 	}
 	n, work := s.units(in, out)
 	pieces := min(n, n*work/pieceTime, piecesPerThread*len(t.lanes))
-	helpers := 0
-	if pieces > 1 {
-		helpers = t.budget.take(min(pieces, len(t.lanes)) - 1)
-	}
-	if helpers == 0 {
+	if pieces < 2 || !t.gather(min(pieces, len(t.lanes))-1) {
 		return s.do(t.lanes[0], in, out)
 	}
-	defer t.budget.give(helpers)
 	t.job, t.in, t.out, t.n, t.size, t.err = s, in, out, n, (n+pieces-1)/pieces, nil
 	if t.size > pieceStep {
 		t.size = (t.size + pieceStep - 1) / pieceStep * pieceStep
 	}
 	t.next.Store(0)
-	t.wait.Add(helpers)
-	for i := range helpers {
-		go t.helpers[i+1]()
-	}
+	t.open.Store(true)
 	t.work(t.lanes[0])
-	t.wait.Wait()
+	t.open.Store(false)
+	for t.busy.Load() > 0 {
+		runtime.Gosched()
+	}
 	t.job, t.in, t.out = nil, nil, nil
 	if t.err != nil && s.run != nil {
 		return s.run(&t.lanes[0].Run, in, out)
 	}
 	return t.err
+}
+
+// gather calls helpers until there are n, as far as threads are free, and reports whether there is one.
+func (t *team) gather(n int) bool {
+	some := false
+	for i := 1; i <= n; i++ {
+		if !t.here[i].Load() {
+			if t.budget.take(1) == 0 {
+				continue
+			}
+			t.here[i].Store(true)
+			go t.helpers[i]()
+		}
+		some = true
+	}
+	return some
+}
+
+// end sends the helpers away and waits until they have left.
+func (t *team) end() {
+	t.over.Store(true)
+	for i := range t.here {
+		for t.here[i].Load() {
+			runtime.Gosched()
+		}
+	}
+	t.over.Store(false)
+}
+
+// patience is how often a helper looks for a job before it leaves: some ten microseconds.
+const patience = 200
+
+// help takes part in jobs until the run ends or there is none for a while.
+func (t *team) help(l *lane, here *atomic.Bool) {
+	for idle := 0; idle < patience && !t.over.Load(); idle++ {
+		if t.open.Load() {
+			t.busy.Add(1)
+			if t.open.Load() {
+				t.work(l)
+				idle = 0
+			}
+			t.busy.Add(-1)
+		}
+		runtime.Gosched()
+	}
+	t.budget.give(1)
+	here.Store(false)
 }
 
 // work takes pieces until there are no more or one has failed. Which one that is depends on time: a step whose data can
@@ -131,6 +176,7 @@ func (t *team) work(l *lane) {
 	for {
 		from := (int(t.next.Add(1)) - 1) * t.size
 		if from >= t.n {
+			t.open.Store(false)
 			return
 		}
 		if err := t.job.part(l, t.in, t.out, from, min(from+t.size, t.n)); err != nil {
