@@ -99,7 +99,7 @@ func TestBrokenRetrieversAreRejected(t *testing.T) {
 				p := b.Param("embedding/item_id", graph.Dims(27, 4), nil)
 				return b.Add(x, b.ReduceMean(b.Gather(p, columns["history"], 0), []int64{1}, false))
 			},
-		}, []string{"padding is ignored"}},
+		}, []string{"padding is ignored", "more padding changes nothing"}},
 		{"a parameter that nothing teaches", brokenRetriever{
 			query: func(b *graph.Builder, x *graph.Value, _ model.Columns) *graph.Value {
 				return b.Add(x, b.Mul(b.Param("useless", graph.Dims(4), graph.Constant(1)), b.Float32(0)))
@@ -165,14 +165,15 @@ func TestBrokenRankersAreRejected(t *testing.T) {
 		}, []string{"candidates stand alone"}},
 		{"a bias of the batch", func(b *graph.Builder, x *graph.Value, _ model.Columns) *graph.Value {
 			return b.Sub(x, b.Mul(b.Float32(0.5), b.ReduceMean(x, []int64{0}, true)))
-		}, []string{"queries stand alone"}},
+			// A single candidate's mean over the batch is added up in another order, which shows in the last bits.
+		}, []string{"queries stand alone", "candidates stand alone"}},
 		{"the mean over candidates", func(b *graph.Builder, x *graph.Value, _ model.Columns) *graph.Value {
 			return b.ReduceMean(x, []int64{1}, true)
 		}, []string{"names and shapes", "candidates stand alone"}},
 		{"a tag list with its padding", func(b *graph.Builder, x *graph.Value, candidates model.Columns) *graph.Value {
 			rows := layer.Embedding{Name: "tags", Rows: 8, Dim: 1}.Apply(b, candidates["tags"])
 			return b.Add(x, b.Squeeze(b.ReduceSum(rows, []int64{2}, false), []int64{-1}))
-		}, []string{"padding is ignored"}},
+		}, []string{"padding is ignored", "more padding changes nothing"}},
 		{"no way for the labels to reach the ids", func(b *graph.Builder, x *graph.Value, _ model.Columns) *graph.Value {
 			return b.Add(b.Mul(x, b.Float32(0)), b.Squeeze(b.Param("bias", graph.Dims(1, 1), graph.Zero()), []int64{0}))
 		}, []string{"every parameter has a gradient", "learns"}},

@@ -74,33 +74,6 @@ func take(in tensor.Map, rows []int) (tensor.Map, error) {
 	return out, nil
 }
 
-// rowsAlone checks that a row's output depends on the row's inputs only: split, reordered and repeated batches give the
-// same. n is the number of rows of in.
-func rowsAlone(ctx context.Context, g *graph.Graph, in tensor.Map, n int) error {
-	whole, err := run(ctx, g, in)
-	if err != nil {
-		return err
-	}
-	for _, rows := range [][]int{{0}, {n - 1}, {2, 0, 1}, {n - 1, n - 2, 0, 0}} {
-		part, err := take(in, rows)
-		if err != nil {
-			return err
-		}
-		got, err := run(ctx, g, part)
-		if err != nil {
-			return fmt.Errorf("rows %v: %w", rows, err)
-		}
-		want, err := take(whole, rows)
-		if err != nil {
-			return err
-		}
-		if err := same(fmt.Sprintf("rows %v of a batch of %d by themselves", rows, n), got, want); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // ignoresPadding checks that row 0 of no embedding table reaches the outputs: no scalar is 0 in the world, so that row
 // is read for the padding of lists alone.
 func ignoresPadding(ctx context.Context, g *graph.Graph, in tensor.Map) error {

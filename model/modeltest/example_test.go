@@ -21,6 +21,7 @@ func Example() {
 	// queries stand alone true
 	// candidates stand alone true
 	// padding is ignored true
+	// more padding changes nothing true
 	// every parameter has a gradient true
 	// learns true
 	// workers and runs agree true

@@ -48,6 +48,17 @@ func RankerChecks(build BuildRanker) []Check {
 		}),
 		check("candidates stand alone", func(ctx context.Context, r *ranker) error { return r.candidatesAlone(ctx) }),
 		check("padding is ignored", func(ctx context.Context, r *ranker) error { return ignoresPadding(ctx, r.g, r.in) }),
+		check("more padding changes nothing", func(ctx context.Context, r *ranker) error {
+			m, err := build(longerLists(r.e.Schema))
+			if err != nil {
+				return err
+			}
+			longer, err := model.RankGraph(m)
+			if err != nil {
+				return err
+			}
+			return paddingChangesNothing(ctx, r.g, longer, r.in)
+		}),
 		check("every parameter has a gradient", func(ctx context.Context, r *ranker) error {
 			t, err := task(r)
 			if err != nil {
@@ -135,48 +146,48 @@ func (r *ranker) shapes() error {
 	return named(r.g, r.m.Name(), r.m.Schema())
 }
 
-// candidatesAlone compares K candidates at once with K calls of one, in order and reversed.
+// candidatesAlone checks that a candidate's outputs depend on it and the query only: one by itself and candidates in
+// another order, some of them twice, give the same bits.
 func (r *ranker) candidatesAlone(ctx context.Context) error {
-	whole, err := run(ctx, r.g, r.in)
+	p, err := compile(r.g)
 	if err != nil {
 		return err
 	}
-	for k := range candidates {
-		one := make(tensor.Map, len(r.in))
-		for name, t := range r.in {
-			if one[name] = t; strings.HasPrefix(name, model.ItemInput("")) {
-				if one[name], err = column(t, k); err != nil {
-					return err
+	for _, order := range [][]int{{0}, {1}, {2}, {3}, {4}, {4, 2, 0, 1, 3}, {3, 3, 1}} {
+		what := fmt.Sprintf("candidates %v of %d by themselves", order, candidates)
+		err := p.agree(ctx, what, r.in, func(m tensor.Map) (tensor.Map, error) {
+			out := make(tensor.Map, len(m))
+			for name, t := range m {
+				if out[name] = t; strings.HasPrefix(name, model.ItemInput("")) || r.g.Output(name) != nil {
+					var err error
+					if out[name], err = columns(t, order); err != nil {
+						return nil, err
+					}
 				}
 			}
-		}
-		got, err := run(ctx, r.g, one)
+			return out, nil
+		})
 		if err != nil {
-			return fmt.Errorf("one candidate: %w", err)
-		}
-		want := make(tensor.Map, len(whole))
-		for name, t := range whole {
-			if want[name], err = column(t, k); err != nil {
-				return err
-			}
-		}
-		if err := same(fmt.Sprintf("candidate %d of %d by itself", k, candidates), got, want); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// column returns [B,1,...] at k of t [B,K,...].
-func column(t *tensor.Tensor, k int) (*tensor.Tensor, error) {
+// columns returns [B,len(order),...] of t [B,K,...].
+func columns(t *tensor.Tensor, order []int) (*tensor.Tensor, error) {
 	rows := make([]*tensor.Tensor, t.Dim(0))
-	shape := append([]int{1, 1}, t.Shape()[2:]...)
+	shape := append([]int{1, len(order)}, t.Shape()[2:]...)
 	for i := range rows {
 		row, err := t.Rows(i, i+1).Reshape(t.Shape()[1:]...)
 		if err != nil {
 			return nil, err
 		}
-		if rows[i], err = row.Rows(k, k+1).Reshape(shape...); err != nil {
+		picked, err := take(tensor.Map{"x": row}, order)
+		if err != nil {
+			return nil, err
+		}
+		if rows[i], err = picked["x"].Reshape(shape...); err != nil {
 			return nil, err
 		}
 	}

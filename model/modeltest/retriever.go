@@ -66,6 +66,24 @@ func RetrieverChecks(build BuildRetriever) []Check {
 			}
 			return ignoresPadding(ctx, r.items, r.itemInputs)
 		}),
+		check("more padding changes nothing", func(ctx context.Context, r *retriever) error {
+			m, err := build(longerLists(r.e.Schema))
+			if err != nil {
+				return err
+			}
+			query, err := model.QueryGraph(m)
+			if err != nil {
+				return err
+			}
+			items, err := model.ItemGraph(m)
+			if err != nil {
+				return err
+			}
+			if err := paddingChangesNothing(ctx, r.query, query, r.queryInputs); err != nil {
+				return err
+			}
+			return paddingChangesNothing(ctx, r.items, items, r.itemInputs)
+		}),
 		check("every parameter has a gradient", func(ctx context.Context, r *retriever) error {
 			t, err := r.softmax()
 			if err != nil {
