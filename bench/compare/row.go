@@ -31,6 +31,8 @@ type other struct {
 	// target is the least ratio of the times, 0 for a figure that is for information; alone is that of a single thread
 	// where it differs.
 	target, alone float64
+	// probe tells that it does other work, to which that of the row is compared.
+	probe bool
 }
 
 // figure is one line of the results.
@@ -127,6 +129,9 @@ func (r row) agree(sides []*side) error {
 		}
 		if i == 0 {
 			first = check
+			continue
+		}
+		if r.others[i-1].probe {
 			continue
 		}
 		if err := r.close(p.name, first, check); err != nil {
