@@ -65,7 +65,7 @@ func (b *Batcher) Infer(ctx context.Context, inputs tensor.Map) (tensor.Map, err
 		return nil, callError(ctx, call, b.model, fmt.Errorf("%w: %w", ErrInvalidArgument, err))
 	}
 	mine := &batched{ctx: ctx, inputs: inputs, rows: rows, done: make(chan struct{})}
-	if err := b.join(key, mine); err != nil {
+	if err := b.join(key, mine); err != nil { //nolint:contextcheck // a batch belongs to several callers: run makes their common context
 		return nil, callError(ctx, call, b.model, err)
 	}
 	select {

@@ -135,7 +135,7 @@ func TestBatcherLeavers(t *testing.T) {
 
 func TestBatcherErrors(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		server := tritontest.Start(t, tritontest.Model{Name: "m", Infer: func(_ context.Context, call tritontest.Call) (tensor.Map, error) {
+		server := tritontest.Start(t, tritontest.Model{Name: "m", Infer: func(context.Context, tritontest.Call) (tensor.Map, error) {
 			return tensor.Map{"x": tensor.Scalar[int64](1)}, nil // whatever the batch
 		}})
 		b, err := server.Client(t).NewBatcher("m", []string{"x"}, 4, time.Millisecond)

@@ -80,8 +80,9 @@ func (c *core) outgoing(ctx context.Context) (context.Context, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: make headers: %w", ErrDenied, err)
 	}
+	pairs := make([]string, 0, 2*len(headers))
 	for name, value := range headers {
-		ctx = metadata.AppendToOutgoingContext(ctx, name, value)
+		pairs = append(pairs, name, value)
 	}
-	return ctx, nil
+	return metadata.AppendToOutgoingContext(ctx, pairs...), nil
 }

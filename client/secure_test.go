@@ -178,9 +178,12 @@ type compression struct {
 	got []string
 }
 
-func (c *compression) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Context   { return ctx }
+func (c *compression) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Context { return ctx }
+
 func (c *compression) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Context { return ctx }
-func (c *compression) HandleConn(context.Context, stats.ConnStats)                       {}
+
+func (c *compression) HandleConn(context.Context, stats.ConnStats) {}
+
 func (c *compression) HandleRPC(_ context.Context, s stats.RPCStats) {
 	if header, ok := s.(*stats.InHeader); ok {
 		c.mu.Lock()

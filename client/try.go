@@ -186,7 +186,7 @@ func again(err error, others bool) bool {
 // pause waits a random part of d, at least half, if ctx leaves time for it and a call.
 func pause(ctx context.Context, d time.Duration) bool {
 	d = min(d, maxBackoff)
-	d = d/2 + rand.N(d/2+1) //nolint:gosec // spreads retries; no secret
+	d = d/2 + rand.N(d/2+1)
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < d+minRemaining {
 		return false
 	}

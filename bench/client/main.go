@@ -38,7 +38,7 @@ func main() {
 	seconds := flag.Float64("seconds", 1, "of each turn")
 	flag.Parse()
 	ctx := context.Background()
-	fmt.Printf("%-8s %-7s %11s %12s %9s %9s %11s %8s\n", "server", "client", "in flight", "requests/s", "p50 ms", "p99 ms", "allocs/req", "of stub")
+	fmt.Fprintf(os.Stdout, "%-8s %-7s %11s %12s %9s %9s %11s %8s\n", "server", "client", "in flight", "requests/s", "p50 ms", "p99 ms", "allocs/req", "of stub")
 	for pair := range strings.SplitSeq(*targets, ",") {
 		name, target, _ := strings.Cut(pair, "=")
 		for text := range strings.SplitSeq(*concurrency, ",") {
@@ -126,7 +126,7 @@ func compare(ctx context.Context, server string, b bench) (err error) {
 		if turn.name != "python" {
 			allocs = fmt.Sprintf("%.0f", median(results[i], func(r result) float64 { return r.allocs }))
 		}
-		fmt.Printf("%-8s %-7s %11d %12.0f %9.3f %9.3f %11s %7.0f%%\n", server, turn.name, b.n, rate,
+		fmt.Fprintf(os.Stdout, "%-8s %-7s %11d %12.0f %9.3f %9.3f %11s %7.0f%%\n", server, turn.name, b.n, rate,
 			median(results[i], func(r result) float64 { return r.p50 }), median(results[i], func(r result) float64 { return r.p99 }),
 			allocs, 100*rate/first)
 	}

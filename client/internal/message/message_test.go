@@ -160,7 +160,7 @@ func split(data []byte, n int) mem.BufferSlice {
 // TestUsualAnswersAreDecodedFast cuts an answer in every way.
 func TestUsualAnswersAreDecodedFast(t *testing.T) {
 	data, want := answer(t)
-	for n := range len(data) {
+	for n := range data {
 		r := message.Response{ExpectModel: "shop", Expect: []string{"ids"}}
 		if err := r.Fast(split(data, n)); err != nil {
 			t.Fatalf("cut by %d: %v", n, err)
