@@ -35,7 +35,8 @@ func start(t *testing.T, address, model string, atLeast int64) *load {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	l := &load{cancel: cancel}
-	c, err := client.New(t.Context(), address)
+	// A call that fails is not tried again: it counts.
+	c, err := client.New(t.Context(), address, client.WithRetry(client.Retry{Attempts: 1}))
 	if err != nil {
 		t.Fatal(err)
 	}
