@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"text/tabwriter"
 
 	"recsys/client"
@@ -103,13 +104,12 @@ func (f modelsFlags) with(
 	if r.Removed != nil {
 		fmt.Fprintf(o.out, "removed generations %v\n", r.Removed)
 	}
-	switch {
-	case r.Generation == 0:
-		fmt.Fprintf(o.out, "%s is no longer served\n", r.Ensemble)
-	default:
-		fmt.Fprintf(o.out, "%s serves generation %d\n", r.Ensemble, r.Generation)
+	if r.Generation == 0 {
+		_, err = fmt.Fprintf(o.out, "%s is no longer served\n", r.Ensemble)
+	} else {
+		_, err = fmt.Fprintf(o.out, "%s serves generation %d\n", r.Ensemble, r.Generation)
 	}
-	return nil
+	return err
 }
 
 // latest returns the wanted generation, or the highest that an export wrote.
@@ -161,9 +161,9 @@ func (c modelsListCmd) Run(ctx context.Context, o output) (err error) {
 	table := tabwriter.NewWriter(o.out, 0, 0, 2, ' ', 0)
 	for _, s := range list {
 		line := listed{Status: s, Ready: map[string]bool{}}
-		state := string(s.State)
+		columns := []string{s.Ensemble, strconv.FormatInt(s.Generation, 10), string(s.State)}
 		if s.State == generation.StateCanary {
-			state += " " + s.By
+			columns[2] += " " + s.By
 		}
 		for _, server := range servers {
 			if s.By == "" {
@@ -178,12 +178,12 @@ func (c modelsListCmd) Run(ctx context.Context, o output) (err error) {
 			if !ready {
 				word = "NOT READY on "
 			}
-			state += "\t" + word + server.String()
+			columns = append(columns, word+server.String())
 		}
 		if c.JSON {
 			err = printJSON(o.out, line)
 		} else {
-			_, err = fmt.Fprintf(table, "%s\t%d\t%s\n", s.Ensemble, s.Generation, state)
+			_, err = fmt.Fprintln(table, strings.Join(columns, "\t"))
 		}
 		if err != nil {
 			return err

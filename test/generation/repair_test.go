@@ -40,7 +40,7 @@ func TestRepair(t *testing.T) {
 	export(t, dir, 1)
 	s := triton.Start(t, dir, triton.Options{LoadModels: []string{"shop"}})
 	export(t, dir, 2)
-	real := connect(t, s)
+	c := connect(t, s)
 	config := filepath.Join(dir, "shop", ensemble.ConfigFile)
 	tests := map[string]func() error{
 		// A pin of a version that is not there takes the running ensemble down.
@@ -60,7 +60,7 @@ func TestRepair(t *testing.T) {
 				t.Fatal(err)
 			}
 			p := &generation.Publisher{
-				Folders: []string{dir}, Servers: []generation.Server{&saboteur{real, "shop", act}}, Probes: probes(2),
+				Folders: []string{dir}, Servers: []generation.Server{&saboteur{c, "shop", act}}, Probes: probes(2),
 			}
 			if r, err := p.Publish(t.Context(), "shop", 2); !errors.Is(err, generation.ErrRefused) || r.Generation != 1 {
 				t.Fatalf("got %+v, %v; want ErrRefused and generation 1", r, err)
@@ -69,15 +69,15 @@ func TestRepair(t *testing.T) {
 			if err != nil || string(after) != string(before) {
 				t.Errorf("the configuration is another one: %v", err)
 			}
-			answers(t, real, 1)
+			answers(t, c, 1)
 			leftovers(t, dir)
 		})
 	}
-	p := &generation.Publisher{Folders: []string{dir}, Servers: []generation.Server{real}, Probes: probes(2)}
+	p := &generation.Publisher{Folders: []string{dir}, Servers: []generation.Server{c}, Probes: probes(2)}
 	if _, err := p.Publish(t.Context(), "shop", 2); err != nil {
 		t.Fatal(err)
 	}
-	answers(t, real, 2)
+	answers(t, c, 2)
 }
 
 // answers requires that a server answers with a generation.
