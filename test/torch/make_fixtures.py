@@ -154,7 +154,32 @@ def gemm(a, b, c, alpha, beta, transA, transB):
     return torch.addmm(c, a.T if transA else a, b.T if transB else b, beta=beta, alpha=alpha)
 
 
+def gates(t, order):
+    """Puts the gates of ONNX, along the first axis, into PyTorch's order."""
+    parts = t.chunk(len(order))
+    return torch.cat([parts[i] for i in order])
+
+
+def recurrent_parameters(w, r, b, order):
+    biases = b[0].chunk(2)
+    return [gates(t, order) for t in (w[0], r[0], biases[0], biases[1])]
+
+
+def gru(x, w, r, b, hidden_size, linear_before_reset):
+    start = torch.zeros(1, x.shape[1], hidden_size, dtype=D)
+    y, h = torch.gru(x, start, recurrent_parameters(w, r, b, [1, 0, 2]), True, 1, 0.0, False, False, False)
+    return [y.unsqueeze(1), h]
+
+
+def lstm(x, w, r, b, hidden_size):
+    start = torch.zeros(1, x.shape[1], hidden_size, dtype=D)
+    y, h, c = torch.lstm(x, [start, start], recurrent_parameters(w, r, b, [0, 2, 3, 1]), True, 1, 0.0, False, False, False)
+    return [y.unsqueeze(1), h, c]
+
+
 OPS = {
+    "BatchNormalization": lambda x, w, b, mean, var, epsilon: T.batch_norm(x, mean, var, w, b, False, 0.0, epsilon),
+    "Einsum": lambda *xs, equation: torch.einsum(equation, *xs), "GRU": gru, "LSTM": lstm,
     "Abs": torch.abs, "Neg": torch.neg, "Sqrt": torch.sqrt, "Exp": torch.exp, "Log": torch.log, "Erf": torch.erf,
     "Sigmoid": torch.sigmoid, "Tanh": torch.tanh, "Softplus": T.softplus, "Relu": torch.relu,
     "Identity": lambda x: x.clone(), "Dropout": lambda x: T.dropout(x, training=False),
@@ -281,6 +306,32 @@ def chain_tile(g, x, y):
     return g.op("Slice", g.op("Tile", x, g.const([2, 1])), g.const([2]), g.const([2 + ROWS]), g.const([0]), g.const([1]))
 
 
+def chain_batch_norm(g, x, y):
+    scale, bias = g.param(f"w{len(g.params)}", COLS, low=0.5, high=1.5), g.param(f"w{len(g.params)}", COLS)
+    mean, var = g.const(g.uniform(COLS)), g.const(g.uniform(COLS, low=0.5, high=2))
+    return g.op("BatchNormalization", x, scale, bias, mean, var, epsilon=f32(1e-3))
+
+
+def chain_einsum(g, x, y):
+    scores = g.op("Einsum", x, y, equation="ij,kj->ik")
+    return g.op("Einsum", g.op("Tanh", scores), x, equation="ab,bc->ac")
+
+
+def chain_einsum_batched(g, x, y):
+    a, b = (g.op("Reshape", v, g.const([2, 2, 2, 3])) for v in (x, y))  # [B,L,H,D]
+    scores = g.op("Einsum", a, b, equation="blhd,bmhd->bhlm")
+    return g.op("Reshape", g.op("Einsum", g.op("Softmax", scores, axis=-1), b, equation="bhlm,bmhd->blhd"), g.const([ROWS, COLS]))
+
+
+def chain_recurrent(name, gate_count, **attrs):
+    def f(g, x, y):
+        w, r = (g.param(f"w{len(g.params)}", 1, gate_count * COLS, COLS, low=-0.5, high=0.5) for _ in range(2))
+        b = g.param(f"w{len(g.params)}", 1, 2 * gate_count * COLS)
+        steps = g.op("Reshape", x, g.const([2, 2, COLS]))
+        return g.op("Reshape", g.op(name, steps, w, r, b, hidden_size=COLS, **attrs), g.const([ROWS, COLS]))
+    return f
+
+
 CHAINS = [
     unary("Abs"), unary("Neg"), unary("Erf"), unary("Sigmoid"), unary("Tanh"), unary("Softplus"), unary("Relu"),
     unary("Identity"), unary("Dropout"), unary("LeakyRelu", alpha=f32(0.1)), unary("Elu", alpha=f32(0.7)),
@@ -303,7 +354,8 @@ CHAINS = [
     chain_slice, chain_split, chain_scatter("add"), chain_scatter("none"), chain_scatter_nd("add"), chain_scatter_nd("none"),
     chain_reduce("ReduceSum"), chain_reduce("ReduceMean"), chain_reduce("ReduceMax"), chain_reduce("ReduceMin"),
     chain_reduce("ReduceL2"), chain_top_k, chain_gemm, chain_gemm_a, chain_batched, chain_norm, chain_one_hot, chain_pad,
-    chain_tile,
+    chain_tile, chain_batch_norm, chain_einsum, chain_einsum_batched, chain_recurrent("GRU", 3, linear_before_reset=1),
+    chain_recurrent("LSTM", 4),
 ]
 
 
