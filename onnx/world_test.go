@@ -122,7 +122,7 @@ func (w *world) grow() {
 		(*world).unary, (*world).unary, (*world).binary, (*world).binary, (*world).step, (*world).scaled, (*world).product,
 		(*world).normed, (*world).reduced, (*world).moved, (*world).moved, (*world).joined, (*world).spread, (*world).looked,
 		(*world).scattered, (*world).ranked, (*world).compared, (*world).logical, (*world).chosen, (*world).integers, (*world).cast,
-		(*world).encoded, (*world).hashed,
+		(*world).encoded, (*world).hashed, (*world).recurrent, (*world).trees, (*world).quantized,
 	}).Draw(w.t, "op")(w)
 }
 
@@ -175,7 +175,9 @@ func (w *world) product() {
 	b, x := w.b, w.pick(tensor.Float32)
 	n := int(w.number(1, 6))
 	var y *graph.Value
-	switch w.number(0, 3) {
+	switch w.number(0, 4) {
+	case 4:
+		y = b.Einsum("ij,kj->ik", x, w.param(n, cols(x)))
 	case 0:
 		y = b.Gemm(x, w.param(n, cols(x)), w.param(n), graph.GemmOptions{TransB: true})
 	case 1:
@@ -189,8 +191,14 @@ func (w *world) product() {
 }
 
 func (w *world) normed() {
-	x := w.pick(tensor.Float32)
-	w.add(false, w.bound(w.b.LayerNormalization(x, w.param(cols(x)), w.param(cols(x)), -1, 0.5)))
+	b, x := w.b, w.pick(tensor.Float32)
+	n := cols(x)
+	if w.flip() {
+		w.add(false, w.bound(b.LayerNormalization(x, w.param(n), w.param(n), -1, 0.5)))
+		return
+	}
+	variance := b.Const("", tensor.Of(slices.Repeat([]float32{1.5}, n), n))
+	w.add(false, w.bound(b.BatchNormalization(x, w.param(n), w.param(n), w.param(n), variance, 0.5)))
 }
 
 func (w *world) reduced() {
@@ -359,4 +367,48 @@ func (w *world) encoded() {
 func (w *world) hashed() {
 	h := w.b.MurmurHash3(w.pick(tensor.String), 7, true)
 	w.add(true, w.b.Mod(w.b.Cast(h, tensor.Int64), w.b.Int64(100)))
+}
+
+// recurrent adds one step of a recurrent unit over the rows.
+func (w *world) recurrent() {
+	b, x := w.b, w.pick(tensor.Float32)
+	n, width := int(w.number(1, 4)), cols(x)
+	steps := b.Unsqueeze(x, []int64{0})
+	var last *graph.Value
+	if w.flip() {
+		_, last = b.GRU(steps, w.param(1, 3*n, width), w.param(1, 3*n, n), graph.Recurrent{Bias: w.param(1, 6*n)})
+	} else {
+		_, last, _ = b.LSTM(steps, w.param(1, 4*n, width), w.param(1, 4*n, n), graph.Recurrent{})
+	}
+	w.add(false, b.Squeeze(last, []int64{0}))
+}
+
+// trees adds a tree of one question.
+func (w *world) trees() {
+	b, x := w.b, w.strict(tensor.Float32)
+	tree := graph.TreeEnsemble{
+		Nodes: []graph.TreeNode{
+			{Feature: w.number(0, cols(x)-1), Mode: "BRANCH_LEQ", Value: 0.25, True: 1, False: 2}, {ID: 1, Mode: "LEAF"}, {ID: 2, Mode: "LEAF"},
+		},
+		Votes: []graph.TreeVote{{Node: 1, Target: 0, Weight: 0.5}, {Node: 2, Target: 2, Weight: 1.5}},
+	}
+	if w.flip() {
+		w.add(true, b.TreeEnsembleRegressor(x, tree, 3, ""))
+		return
+	}
+	label, scores := b.TreeEnsembleClassifier(x, tree, tensor.Of([]int64{4, 5, 6}, 3))
+	w.add(true, b.Unsqueeze(label, []int64{1}), scores)
+}
+
+// quantized adds numbers that went through 8 bits, and products of them.
+func (w *world) quantized() {
+	b, x := w.b, w.strict(tensor.Float32)
+	if w.flip() {
+		scale, zero := b.Float32(0.0625), b.Const("", tensor.Scalar[uint8](100))
+		w.add(true, b.DequantizeLinear(b.QuantizeLinear(x, scale, zero, 1), scale, zero, 1))
+		return
+	}
+	y, _, zero := b.DynamicQuantizeLinear(x)
+	table := b.Const("", tensor.Of(slices.Repeat([]int8{-128, 3, 127}, cols(x)), cols(x), 3))
+	w.add(true, b.Cast(b.MatMulInteger(y, table, zero, nil), tensor.Int64))
 }
