@@ -39,7 +39,7 @@ func (im *importer) node(n *onnxpb.Node) error {
 	if err := c.checkAttributes(); err != nil {
 		return fmt.Errorf("operator %s: %w", op, err)
 	}
-	outs := im.b.ApplyNamed(nodeName(n), op, c.attrs, c.inputs...)
+	outs := im.apply(nodeName(n), c)
 	if err := im.b.Err(); err != nil {
 		return err
 	}

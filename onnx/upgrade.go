@@ -33,7 +33,7 @@ func oldest(op *graph.Op) int64 {
 		return 9
 	case "Mod", "TopK":
 		return 10
-	case "GatherElements", "GatherND", "ScatterElements", "ScatterND":
+	case "CumSum", "GatherElements", "GatherND", "ScatterElements", "ScatterND":
 		return 11
 	case "GreaterOrEqual", "LessOrEqual":
 		return 12
@@ -134,4 +134,24 @@ func (im *importer) equalParts(c *call) error {
 	sizes := slices.Repeat([]int64{int64(x[axis].Size / c.outputs)}, c.outputs)
 	c.inputs = []*graph.Value{c.inputs[0], im.b.Int64s(sizes...)}
 	return nil
+}
+
+// apply adds the node. A MatMul of vectors, which ONNX takes as numpy does, becomes one of matrices: a vector on the left is a
+// row, one on the right a column, and the result has not their axis.
+func (im *importer) apply(name string, c *call) []*graph.Value {
+	b := im.b
+	isVector := func(i int) bool { return len(c.inputs) == 2 && c.inputs[i] != nil && c.inputs[i].Rank() == 1 }
+	if c.op.Type != "MatMul" || !isVector(0) && !isVector(1) {
+		return b.ApplyNamed(name, c.op, c.attrs, c.inputs...)
+	}
+	x, y := c.inputs[0], c.inputs[1]
+	var gone []int64
+	if isVector(0) {
+		x, gone = b.Unsqueeze(x, []int64{0}), append(gone, -2)
+	}
+	if isVector(1) {
+		y, gone = b.Unsqueeze(y, []int64{1}), append(gone, -1)
+	}
+	product := b.ApplyNamed(name, c.op, c.attrs, x, y)[0]
+	return []*graph.Value{b.Squeeze(product, gone)}
 }

@@ -171,10 +171,7 @@ func TestUpgrade(t *testing.T) {
 		{"operators before their semantics", "Clip", 5, 1, nil, "operator Clip is meant as in version 5 of its set; supported are versions 6 to 17"},
 		{"concat without an axis", "Concat", 3, 1, nil, "operator Concat is meant as in version 3 of its set; supported are versions 4 to 17"},
 	}
-	x := tensor.Zeros(tensor.Float32, 2, 3, 4)
-	for i := range tensor.MustData[float32](x) {
-		tensor.MustData[float32](x)[i] = float32(i*7%24)/8 - 1
-	}
+	x := numbers(2, 3, 4)
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			data := node(tt.version, tt.typ, tt.outputs, tt.attrs).Marshal()
@@ -199,4 +196,56 @@ func TestUpgrade(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestMatMulOfVectors compares with ONNX Runtime, which takes vectors as numpy does.
+func TestMatMulOfVectors(t *testing.T) {
+	tests := []struct {
+		name        string
+		left, right []int
+	}{
+		{"vector and matrix", []int{3}, []int{3, 2}},
+		{"matrix and vector", []int{2, 3}, []int{3}},
+		{"two vectors", []int{3}, []int{3}},
+		{"vector and batch", []int{3}, []int{2, 3, 4}},
+		{"batch and vector", []int{2, 4, 3}, []int{3}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			m := node(17, "MatMul", 1, nil)
+			m.Graph.Nodes[0].Inputs = []string{"x", "w"}
+			x, w := numbers(tt.left...), numbers(tt.right...)
+			dims := &onnxpb.Shape{}
+			for _, n := range tt.left {
+				dims.Dims = append(dims.Dims, &onnxpb.Dim{HasValue: true, Value: int64(n)})
+			}
+			m.Graph.Inputs[0].Type.Tensor.Shape = dims
+			weights := &onnxpb.Tensor{Name: "w", DataType: onnxpb.Float, FloatData: tensor.MustData[float32](w)}
+			for _, n := range tt.right {
+				weights.Dims = append(weights.Dims, int64(n))
+			}
+			m.Graph.Initializers = []*onnxpb.Tensor{weights}
+			g, err := onnx.Unmarshal(m.Marshal())
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := graphtest.Run(g, tensor.Map{"x": x}, kernel.Portable())
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := ort.Run(t, m.Marshal(), tensor.Map{"x": x}, nil)["y0"]
+			if err := graphtest.Compare(got["y0"], want, graphtest.DefaultTolerance); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// numbers makes a tensor of different numbers in [-1,2).
+func numbers(shape ...int) *tensor.Tensor {
+	x := tensor.Zeros(tensor.Float32, shape...)
+	for i := range tensor.MustData[float32](x) {
+		tensor.MustData[float32](x)[i] = float32(i*7%24)/8 - 1
+	}
+	return x
 }
