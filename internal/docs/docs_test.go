@@ -18,6 +18,7 @@ import (
 
 	"recsys/ensemble"
 	"recsys/feature/op"
+	"recsys/graph"
 	"recsys/pipeline"
 )
 
@@ -169,6 +170,20 @@ func TestModels(t *testing.T) {
 			t.Fatal(err)
 		}
 		check(name, m)
+	}
+}
+
+// TestONNXOperators: every operator of the graph engine has a row, which says whether it has a gradient.
+func TestONNXOperators(t *testing.T) {
+	page := read(t, "onnx.md")
+	for typ, op := range graph.Standard() {
+		cells := row(page, typ)
+		switch {
+		case len(cells) < 6:
+			t.Errorf("onnx.md has no row of `%s`", typ)
+		case (strings.TrimSpace(cells[4]) == "yes") != (op.Grad != nil):
+			t.Errorf("onnx.md: the row of `%s` is wrong about its gradient", typ)
+		}
 	}
 }
 
