@@ -102,11 +102,7 @@ func TestTypedData(t *testing.T) {
 }
 
 func TestUnmarshalErrors(t *testing.T) {
-	tests := []struct {
-		name  string
-		spoil func(m *onnxpb.Model)
-		want  string
-	}{
+	tests := []spoiled{
 		{"no graph", func(m *onnxpb.Model) { m.Graph = nil }, "the model has no graph"},
 		{"IR version", func(m *onnxpb.Model) { m.IRVersion = 99 }, "IR version 99 is not supported; supported are 3 to 10"},
 		{"no opset", func(m *onnxpb.Model) { m.Opsets = nil }, "names no operator set"},
@@ -157,13 +153,26 @@ func TestUnmarshalErrors(t *testing.T) {
 			*m.Graph.Initializers[0] = onnxpb.Tensor{Name: "w", DataType: onnxpb.Float, Dims: []int64{3, 1}, RawData: make([]byte, 12)}
 		}, `node "h" (MatMul)`},
 	}
+	refuse(t, tests)
+}
+
+// spoiled is a model that has something wrong, and a part of the error that says so.
+type spoiled struct {
+	name  string
+	spoil func(m *onnxpb.Model)
+	want  string
+}
+
+// refuse spoils the foreign model in every way and wants the errors.
+func refuse(t *testing.T, tests []spoiled) {
+	t.Helper()
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			m := foreign()
 			tt.spoil(m)
 			_, err := onnx.Unmarshal(m.Marshal())
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
-				t.Errorf("got error %v, want one with %s", err, tt.want)
+				t.Errorf("got error %.300v, want one with %s", err, tt.want)
 			}
 		})
 	}

@@ -143,8 +143,11 @@ func TestUpgrade(t *testing.T) {
 	}{
 		{"softmax along the last axis", "Softmax", 12, 1, attrs{"axis": 2}, ""},
 		{"softmax along the last axis, negative", "Softmax", 11, 1, attrs{"axis": -1}, ""},
-		{"softmax over two axes", "Softmax", 11, 1, attrs{"axis": 1},
-			"operator Softmax in version 11 of its set is over all axes from 1 on; supported is the last axis, 2: export with opset_version=13"},
+		{
+			"softmax over two axes", "Softmax", 11, 1,
+			attrs{"axis": 1},
+			"operator Softmax in version 11 of its set is over all axes from 1 on; supported is the last axis, 2: export with opset_version=13",
+		},
 		{"softmax over two axes by default", "Softmax", 11, 1, nil, "over all axes from 1 on"},
 		{"softmax along an axis that is not there", "Softmax", 12, 1, attrs{"axis": 3}, "axis 3 is outside [-3,2]"},
 		{"logarithm of softmax", "LogSoftmax", 9, 1, attrs{"axis": 2}, ""},

@@ -70,13 +70,14 @@ func einsum64(n *graph.Node, in, out []*tensor.Tensor) error {
 		}
 	}
 	if !explicit {
-		for letter := byte('A'); letter <= 'z'; letter++ {
+		once := strings.Map(func(letter rune) rune {
 			if strings.Count(left, string(letter)) == 1 {
-				right += string(letter)
+				return letter
 			}
-		}
-		if strings.Contains(left, "...") {
-			right = "..." + right
+			return -1
+		}, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
+		if right = once; strings.Contains(left, "...") {
+			right = "..." + once
 		}
 	}
 	right = strings.Replace(right, "...", dots, 1)

@@ -13,49 +13,28 @@ import (
 // and changes these.
 func recurrent64(gates int, cell func(x, h [][]float64, states [][]float64)) form {
 	return func(_ *graph.Node, in, out []*tensor.Tensor) error {
-		optional := func(i int) *tensor.Tensor {
-			if i < len(in) {
-				return in[i]
-			}
-			return nil
-		}
 		length, batch, width, units := in[0].Dim(0), in[0].Dim(1), in[0].Dim(2), in[2].Dim(2)
-		var bias []float64
-		if t := optional(3); t != nil {
-			bias = tensor.MustData[float64](t)
-		}
-		sums := func(weights *tensor.Tensor, v []float64, offset int) [][]float64 {
-			w, y := tensor.MustData[float64](weights), make([][]float64, gates)
-			for g := range y {
-				y[g] = make([]float64, units)
-				for u := range units {
-					row := g*units + u
-					if bias != nil {
-						y[g][u] = bias[offset*gates*units+row]
-					}
-					for k, value := range v {
-						y[g][u] += w[row*len(v)+k] * value
-					}
-				}
-			}
-			return y
+		forX, forH := make([]float64, gates*units), make([]float64, gates*units)
+		if t := optional(in, 3); t != nil {
+			forX, forH = tensor.MustData[float64](t)[:gates*units], tensor.MustData[float64](t)[gates*units:]
 		}
 		x, y := tensor.MustData[float64](in[0]), tensor.MustData[float64](out[0])
 		for row := range batch {
 			steps := length
-			if t := optional(4); t != nil {
+			if t := optional(in, 4); t != nil {
 				steps = int(tensor.MustData[int32](t)[row])
 			}
 			states := make([][]float64, len(out)-1)
 			for i := range states {
 				states[i] = make([]float64, units)
-				if t := optional(5 + i); t != nil && steps > 0 {
-					states[i] = slices.Clone(tensor.MustData[float64](t)[row*units : (row+1)*units])
+				if t := optional(in, 5+i); t != nil && steps > 0 {
+					copy(states[i], tensor.MustData[float64](t)[row*units:])
 				}
 			}
 			for t := range steps {
-				cell(sums(in[1], x[(t*batch+row)*width:(t*batch+row+1)*width], 0), sums(in[2], states[0], 1), states)
-				copy(y[(t*batch+row)*units:], states[0])
+				at := t*batch + row
+				cell(sums64(in[1], x[at*width:(at+1)*width], forX, units), sums64(in[2], states[0], forH, units), states)
+				copy(y[at*units:], states[0])
 			}
 			for i, s := range states {
 				copy(tensor.MustData[float64](out[1+i])[row*units:], s)
@@ -63,6 +42,30 @@ func recurrent64(gates int, cell func(x, h [][]float64, states [][]float64)) for
 		}
 		return nil
 	}
+}
+
+// sums64 is weights·v + bias, by gates of so many units.
+func sums64(weights *tensor.Tensor, v, bias []float64, units int) [][]float64 {
+	w := tensor.MustData[float64](weights)
+	var y [][]float64
+	for gate := range slices.Chunk(slices.Clone(bias), units) {
+		for u := range gate {
+			row := w[(len(y)*units+u)*len(v):]
+			for k, value := range v {
+				gate[u] += row[k] * value
+			}
+		}
+		y = append(y, gate)
+	}
+	return y
+}
+
+// optional returns input i, nil when it is absent.
+func optional(in []*tensor.Tensor, i int) *tensor.Tensor {
+	if i < len(in) {
+		return in[i]
+	}
+	return nil
 }
 
 func logistic(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
