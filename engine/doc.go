@@ -10,7 +10,7 @@
 // left out.
 //
 // Models whose files are the same byte by byte share memory. Requests are not joined into batches: each runs by itself, as many at once as there are
-// processors; the others wait.
+// processors; the others wait. A request that runs alone computes its large steps on all of them.
 //
 // Package engine/server offers an Engine over gRPC.
 package engine

@@ -22,6 +22,10 @@ type Options struct {
 	Kernels *kernel.Set
 	// Concurrency is the number of requests that run at once; 0 is the number of processors.
 	Concurrency int
+	// Threads is the number of threads that the requests share; 0 is the number of processors. A request takes more than
+	// its own for the large steps of a model while others leave some free, so requests side by side compute alone. The
+	// answers do not depend on it. (intra_op_thread_count in config.pbtxt is for ONNX Runtime, whose models do not share.)
+	Threads int
 }
 
 // Engine holds loaded models. It is safe for concurrent use.
@@ -38,6 +42,9 @@ type Engine struct {
 func Open(ctx context.Context, dir string, o Options) (*Engine, error) {
 	if o.Concurrency < 1 {
 		o.Concurrency = runtime.GOMAXPROCS(0)
+	}
+	if o.Threads < 1 {
+		o.Threads = runtime.GOMAXPROCS(0)
 	}
 	if o.Kernels == nil {
 		o.Kernels = kernel.Best()

@@ -12,17 +12,16 @@ import (
 	"recsys/ensemble"
 	"recsys/graph"
 	"recsys/graph/exec"
-	"recsys/graph/kernel"
 	"recsys/onnx"
 	"recsys/tensor"
 )
 
 // loader turns a repository's models into plans.
 type loader struct {
-	repo    *ensemble.Repository
-	kernels *kernel.Set
-	models  map[string]*model
-	files   map[[sha256.Size]byte]*loaded // by content
+	repo   *ensemble.Repository
+	plans  exec.Options
+	models map[string]*model
+	files  map[[sha256.Size]byte]*loaded // by content
 }
 
 // loaded is a model file that was read and compiled.
@@ -51,7 +50,8 @@ func load(ctx context.Context, dir string, o Options) (map[string]*model, error)
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	l := &loader{repo: repo, kernels: o.Kernels, models: map[string]*model{}, files: map[[sha256.Size]byte]*loaded{}}
+	plans := exec.Options{Kernels: o.Kernels, Threads: o.Threads, Budget: exec.NewBudget(o.Threads), Frozen: true}
+	l := &loader{repo: repo, plans: plans, models: map[string]*model{}, files: map[[sha256.Size]byte]*loaded{}}
 	var ensembles []string
 	for _, name := range names {
 		if repo.Models[name].Config.IsEnsemble() {
@@ -139,7 +139,7 @@ func (l *loader) file(path string) (*loaded, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	p, err := exec.Compile(g, exec.Options{Kernels: l.kernels})
+	p, err := exec.Compile(g, l.plans)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}

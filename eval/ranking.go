@@ -23,7 +23,7 @@ func Scores(
 	ctx context.Context, g *graph.Graph, e *train.Examples, rows []int32, o Options,
 ) (map[string][]float32, error) {
 	o = o.withDefaults()
-	plan, err := exec.Compile(g, exec.Options{Kernels: o.Kernels})
+	plan, err := exec.Compile(g, exec.Options{Kernels: o.Kernels, Frozen: true})
 	if err != nil {
 		return nil, fmt.Errorf("score %q: %w", g.Name, err)
 	}

@@ -66,7 +66,7 @@ func Retrieval(
 		return nil, fmt.Errorf("evaluate %q: %w", r.Name,
 			errors.New("no held-out interaction is left to find; look at the split"))
 	}
-	plan, err := exec.Compile(r.Query, exec.Options{Kernels: o.Kernels})
+	plan, err := exec.Compile(r.Query, exec.Options{Kernels: o.Kernels, Frozen: true})
 	if err != nil {
 		return nil, fmt.Errorf("evaluate %q: %w", r.Name, err)
 	}

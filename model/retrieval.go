@@ -3,6 +3,7 @@ package model
 import (
 	"context"
 	"fmt"
+	"runtime"
 
 	"recsys/graph"
 	"recsys/graph/exec"
@@ -55,7 +56,7 @@ func NewRetrieval(
 func itemMatrix(
 	ctx context.Context, g *graph.Graph, items tensor.Map, first int, kernels *kernel.Set,
 ) (*tensor.Tensor, error) {
-	plan, err := exec.Compile(g, exec.Options{Kernels: kernels})
+	plan, err := exec.Compile(g, exec.Options{Kernels: kernels, Threads: runtime.GOMAXPROCS(0), Frozen: true})
 	if err != nil {
 		return nil, err
 	}

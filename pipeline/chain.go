@@ -20,11 +20,11 @@ type Chain struct {
 	graph []*graph.Graph
 }
 
-// NewChain compiles the stages' graphs, in order. Nil kernels are the fastest.
+// NewChain compiles the stages' graphs, in order. Their parameters must not change any more. Nil kernels are the fastest.
 func NewChain(stages []NamedGraph, kernels *kernel.Set) (*Chain, error) {
 	c := &Chain{}
 	for _, s := range stages {
-		plan, err := exec.Compile(s.Graph, exec.Options{Kernels: kernels})
+		plan, err := exec.Compile(s.Graph, exec.Options{Kernels: kernels, Frozen: true})
 		if err != nil {
 			return nil, fmt.Errorf("stage %q: %w", s.Name, err)
 		}

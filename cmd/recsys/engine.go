@@ -10,7 +10,18 @@ import (
 	"recsys/engine/server"
 )
 
+// engineFlags are those of the verbs that run the embedded engine.
+type engineFlags struct {
+	Threads int `default:"0" placeholder:"N" help:"Threads that the embedded engine computes on; 0 means one for each processor."`
+}
+
+func (f engineFlags) options() engine.Options {
+	return engine.Options{Concurrency: f.Threads, Threads: f.Threads}
+}
+
 type engineCmd struct {
+	engineFlags `embed:""`
+
 	Repository string `required:"" type:"existingdir" placeholder:"REPO" help:"Model repository."`
 	GRPC       string `name:"grpc" default:"127.0.0.1:8001" help:"Address of the KServe v2 gRPC service."`
 }
@@ -22,7 +33,7 @@ func (engineCmd) Help() string {
 
 // Run serves until a signal ends it.
 func (c engineCmd) Run(ctx context.Context, o output) (err error) {
-	e, err := engine.Open(ctx, c.Repository, engine.Options{})
+	e, err := engine.Open(ctx, c.Repository, c.options())
 	if err != nil {
 		return err
 	}

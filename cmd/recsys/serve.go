@@ -26,7 +26,8 @@ type serveFlags struct {
 }
 
 type serveCmd struct {
-	serveFlags `embed:""`
+	serveFlags  `embed:""`
+	engineFlags `embed:""`
 
 	Repository string `required:"" type:"existingdir" placeholder:"REPO" help:"Model repository."`
 	Triton     string `placeholder:"HOST:PORT" help:"gRPC address of Triton; without it the embedded engine serves."`
@@ -56,7 +57,7 @@ func (c serveCmd) Run(ctx context.Context, o output) (err error) {
 	if c.Triton != "" {
 		backend, err = client.New(ctx, c.Triton)
 	} else {
-		backend, err = engine.Open(ctx, c.Repository, engine.Options{})
+		backend, err = engine.Open(ctx, c.Repository, c.options())
 	}
 	if err != nil {
 		return err
