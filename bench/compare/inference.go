@@ -21,7 +21,7 @@ type inference struct {
 }
 
 func infer(ctx context.Context, g *graph.Graph, in tensor.Map) (work, error) {
-	plan, err := exec.Compile(g, exec.Options{})
+	plan, err := exec.Compile(g, exec.Options{Threads: runtime.GOMAXPROCS(0), Frozen: true})
 	if err != nil {
 		return nil, err
 	}
