@@ -65,7 +65,8 @@ func newTrainer(t *Task, o Options) (*trainer, error) {
 	if tr.step, err = grad.Of(t.Graph, LossOutput, o.Frozen...); err != nil {
 		return nil, err
 	}
-	plan, err := exec.Compile(tr.step.Graph, exec.Options{Kernels: o.Kernels})
+	// Threads that no shard occupies, as when a batch is a single one, help within the steps of those at work.
+	plan, err := exec.Compile(tr.step.Graph, exec.Options{Kernels: o.Kernels, Threads: o.Workers})
 	if err != nil {
 		return nil, err
 	}
