@@ -42,7 +42,7 @@ func (f *product) step(node *graph.Node, in, out []*graph.Value) *step {
 }
 
 // multiplyAdds is about how many of them a thread does in a nanosecond.
-const multiplyAdds = 32
+const multiplyAdds = 64
 
 func (f *product) units(in, out []*tensor.Tensor) (n, work int) {
 	n, work = f.Units(in, out)

@@ -205,7 +205,6 @@ func (st *state) run(ctx context.Context, in tensor.Map) (err error) {
 	p, l := st.b.plan, &st.b.layout
 	p.budget.give(-1)
 	defer func() {
-		st.team.end()
 		p.budget.give(1)
 		if e := recover(); e != nil {
 			n := p.steps[st.at].node

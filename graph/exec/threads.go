@@ -45,11 +45,11 @@ const pieceTime = 10_000
 // shared data less often.
 const piecesPerThread = 4
 
-// pieceStep is what pieces of many units are a multiple of, so that the kernels' tiles of rows are full.
-const pieceStep = 12
+// pieceStep is what pieces of many units are a multiple of: the kernels' tiles of 6 and of 14 rows are full then.
+const pieceStep = 42
 
-// team computes the steps of one run. For large ones it takes helpers, goroutines that stay while the run has more for
-// them: to wake a thread takes longer than many a step.
+// team computes the steps of one run at a time. For large ones it takes helpers, goroutines that stay while there is more
+// for them: to wake a thread takes longer than many a step.
 //
 // A helper touches the job only while it is counted in busy, and only if the job was open after it was counted. The run
 // closes the job and waits until nobody is busy before it changes the job.
@@ -65,7 +65,6 @@ type team struct {
 	next    atomic.Int64 // the next piece
 	open    atomic.Bool  // there may be pieces
 	busy    atomic.Int64 // helpers that look at the job
-	over    atomic.Bool  // the run ends
 
 	mu  sync.Mutex
 	err error // of one of the pieces that failed
@@ -102,7 +101,7 @@ func (t *team) do(s *step, in, out []*tensor.Tensor) error {
 	}
 	t.job, t.in, t.out, t.n, t.size, t.err = s, in, out, n, (n+pieces-1)/pieces, nil
 	if t.size > pieceStep {
-		t.size = (t.size + pieceStep - 1) / pieceStep * pieceStep
+		t.size = t.size / pieceStep * pieceStep
 	}
 	t.next.Store(0)
 	t.open.Store(true)
@@ -134,23 +133,13 @@ func (t *team) gather(n int) bool {
 	return some
 }
 
-// end sends the helpers away and waits until they have left.
-func (t *team) end() {
-	t.over.Store(true)
-	for i := range t.here {
-		for t.here[i].Load() {
-			runtime.Gosched()
-		}
-	}
-	t.over.Store(false)
-}
+// patience is how often a helper looks for a job before it leaves, some hundred microseconds in all: longer than the
+// small steps between large ones and, under load, the time to the next run.
+const patience = 1000
 
-// patience is how often a helper looks for a job before it leaves: some ten microseconds.
-const patience = 200
-
-// help takes part in jobs until the run ends or there is none for a while.
+// help takes part in jobs until there is none for a while.
 func (t *team) help(l *lane, here *atomic.Bool) {
-	for idle := 0; idle < patience && !t.over.Load(); idle++ {
+	for idle := 0; idle < patience; idle++ {
 		if t.open.Load() {
 			t.busy.Add(1)
 			if t.open.Load() {
