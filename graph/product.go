@@ -1,6 +1,8 @@
 package graph
 
 import (
+	"slices"
+
 	"recsys/graph/kernel"
 	"recsys/tensor"
 )
@@ -115,9 +117,9 @@ func (p *Product) Run(r *Run, in, out []*tensor.Tensor, from, to int) {
 func matrixAt(lead, shape []int, i int) int {
 	own := shape[:len(shape)-2]
 	at, stride := 0, 1
-	for a := len(lead) - 1; a >= 0; a-- {
-		index := i % lead[a]
-		i /= lead[a]
+	for a, size := range slices.Backward(lead) {
+		index := i % size
+		i /= size
 		if k := a - len(lead) + len(own); k >= 0 {
 			if own[k] != 1 {
 				at += index * stride

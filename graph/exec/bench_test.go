@@ -65,7 +65,9 @@ func BenchmarkTrainStep(b *testing.B) {
 		model func(b *graph.Builder)
 		rows  []int
 	}{
-		{"mlp", perceptron, []int{512, 2048}}, {"dlrm", full.dlrm, []int{512, 4096}}, {"towers", full.towers, []int{512, 1024}},
+		{"mlp", perceptron, []int{512, 2048}},
+		{"dlrm", full.dlrm, []int{512, 4096}},
+		{"towers", full.towers, []int{512, 1024}},
 		{"sasrec", full.sasrec, []int{128}},
 	}
 	for _, m := range list {

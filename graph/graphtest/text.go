@@ -130,7 +130,7 @@ func parseHalf(s string) (tensor.F16, error) {
 		return 0, err
 	}
 	h := portable.ToHalf(float32(v))
-	if back := portable.FromHalf(h); float64(back) != v && v == v { //nolint:gocritic // NaN alone differs from itself.
+	if back := portable.FromHalf(h); float64(back) != v && v == v {
 		return 0, fmt.Errorf("%s is not a half-precision number; %v is", s, back)
 	}
 	return tensor.F16(h), nil

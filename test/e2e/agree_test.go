@@ -34,7 +34,7 @@ func TestEverythingAgrees(t *testing.T) {
 	for fuse, repository := range w.repository {
 		t.Run(string(fuse), func(t *testing.T) {
 			server := triton.Start(t, repository, triton.Options{LoadModels: []string{"shop"}})
-			w.must(t, "features", "load", "--repository", repository, "--redis", store.URL())
+			w.must(t, "features", "load", "--repository", repository, "--redis", store.URL(), "--wait", "10s")
 			url := w.serve(t, "--repository", repository, "--triton", server.GRPC, "--redis", store.URL(), "--timeout", "10s")
 			out := w.must(t, "verify", "--run", w.run, "--repository", repository, "--triton", server.GRPC,
 				"--gateway", url, "--users", strconv.Itoa(users), "--results", "50", "--json")

@@ -59,7 +59,7 @@ func TestEventsAndLoads(t *testing.T) {
 	w := theWorld(t)
 	store := redis.Start(t)
 	repository := w.repository[ensemble.FuseGroups]
-	w.must(t, "features", "load", "--repository", repository, "--redis", store.URL())
+	w.must(t, "features", "load", "--repository", repository, "--redis", store.URL(), "--wait", "10s")
 	url := w.serve(t, "--repository", repository, "--redis", store.URL(), "--timeout", "5s")
 	first := recommend(t, url)
 	item := first.Items[0].ItemID
@@ -70,7 +70,7 @@ func TestEventsAndLoads(t *testing.T) {
 	if next := recommend(t, url); slices.Contains(ids(next), item) || slices.Equal(ids(next), ids(first)) {
 		t.Errorf("item %s is seen, the next answer is %v", item, ids(next))
 	}
-	w.must(t, "features", "load", "--repository", repository, "--redis", store.URL())
+	w.must(t, "features", "load", "--repository", repository, "--redis", store.URL(), "--wait", "10s")
 	if after := recommend(t, url); slices.Contains(ids(after), item) {
 		t.Errorf("item %s came back with the second load: %v", item, ids(after))
 	}
@@ -81,7 +81,7 @@ func TestRedisAway(t *testing.T) {
 	w := theWorld(t)
 	store := redis.Start(t, "--appendonly", "yes", "--appendfsync", "always")
 	repository := w.repository[ensemble.FuseGroups]
-	w.must(t, "features", "load", "--repository", repository, "--redis", store.URL())
+	w.must(t, "features", "load", "--repository", repository, "--redis", store.URL(), "--wait", "10s")
 	url := w.serve(t, "--repository", repository, "--redis", store.URL(), "--timeout", "5s")
 	whole := recommend(t, url)
 	store.Kill()
