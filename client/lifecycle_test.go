@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/keepalive"
 
 	"recsys/client"
 	"recsys/client/tritontest"
@@ -214,7 +215,9 @@ var _ interface {
 // TestInputsMayChangeAfterACall reuses the inputs of calls that were given up; the race detector sees a connection that
 // still reads them.
 func TestInputsMayChangeAfterACall(t *testing.T) {
-	server := tritontest.Start(t, tritontest.Model{Name: "m"})
+	// grpc-go probes the bandwidth by pings, of which a server stands two while it answers nothing, as here.
+	patient := grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: time.Nanosecond})
+	server := tritontest.StartWith(t, []grpc.ServerOption{patient}, tritontest.Model{Name: "m"})
 	c := server.Client(t)
 	x := make([]float32, 1<<18) // more than a connection's window, so that sending takes a while
 	for i := range 50 {
