@@ -135,23 +135,28 @@ func agree(t *testing.T, g *graph.Graph, want []string, batches ...int) {
 		if diff := cmp.Diff(plan.Steps(), want); diff != "" {
 			t.Fatalf("steps (-got +want):\n%s", diff)
 		}
-		session := plan.NewSession()
 		for _, rows := range batches {
-			in := stepInputs(plan, rows, testRows)
-			right, err := graphtest.Run(g, in, set)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for range 2 { // the second run meets used memory
-				got, err := session.Run(t.Context(), in)
-				if err != nil {
-					t.Fatal(err)
-				}
-				for name, v := range right {
-					if err := graphtest.Compare(got[name], v, 0); err != nil {
-						t.Errorf("%s, batch of %d, output %q: %v", set.Name, rows, name, err)
-					}
-				}
+			agreeOn(t, g, plan, set, stepInputs(plan, rows, testRows))
+		}
+	}
+}
+
+// agreeOn compares two runs of a plan in one session, so that the second meets used memory, with the interpreter.
+func agreeOn(t *testing.T, g *graph.Graph, plan *exec.Plan, set *kernel.Set, in tensor.Map) {
+	t.Helper()
+	want, err := graphtest.Run(g, in, set)
+	if err != nil {
+		t.Fatal(err)
+	}
+	session := plan.NewSession()
+	for range 2 {
+		got, err := session.Run(t.Context(), in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, v := range want {
+			if err := graphtest.Compare(got[name], v, 0); err != nil {
+				t.Errorf("%s, output %q %s: %v", set.Name, name, v, err)
 			}
 		}
 	}

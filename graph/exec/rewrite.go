@@ -39,6 +39,8 @@ func (p *program) rewrite() {
 			by = p.reluGrad(s, makers)
 		case "Gather":
 			by = gatherRows(s)
+		case "Concat":
+			by = assemble(s, makers, uses)
 		}
 		if by != nil {
 			p.steps[i] = by
@@ -126,7 +128,7 @@ func gatherRows(s *step) *step {
 		return nil
 	}
 	return &step{
-		node: s.node, in: s.in, out: s.out, run: s.run,
+		node: s.node, in: s.in, out: s.out, run: s.run, gather: true,
 		part: func(l *lane, in, out []*tensor.Tensor, from, to int) error {
 			x, rows := tensor.MustData[float32](in[0]), in[0].Dim(0)
 			if len(x) == 0 {
@@ -134,7 +136,7 @@ func gatherRows(s *step) *step {
 			}
 			ids, width := tensor.MustData[int64](in[1])[from:to], len(x)/rows
 			y := tensor.MustData[float32](out[0])[from*width : to*width]
-			if l.Kernels.Gather(y, ids, x, rows, width) < len(ids) {
+			if l.Kernels.Gather(y, width, ids, x, rows, width) < len(ids) {
 				return errIndex
 			}
 			return nil

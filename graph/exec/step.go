@@ -1,6 +1,7 @@
 package exec
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -33,6 +34,8 @@ type step struct {
 	// product is set for matrix products, rows for regions.
 	product *product
 	rows    *rows
+	// gather tells that the step copies rows of a float32 table.
+	gather bool
 	// rule is how a step that is its node alone works by rows, nil where it does not.
 	rule *graph.RowRule
 	// part computes a range of the step's units in place of run, side by side with other parts; units tells their
@@ -221,6 +224,9 @@ func (s *step) what() string {
 }
 
 func (s *step) wrap(err error) error {
+	if f := (*fault)(nil); errors.As(err, &f) {
+		s, err = f.step, f.err
+	}
 	return fmt.Errorf("node %q (%s): %w", s.node.Name, s.node.Op, err)
 }
 

@@ -152,10 +152,10 @@ func avx2Dot(n int, x, y *float32) float32
 //go:noescape
 func avx2Max(n int, x *float32) float32
 
-// avx2Gather copies rows ids[i] of x, [rows,width] with width > 0, to y and returns n, or the first i whose id is outside [-rows,rows).
+// avx2Gather copies rows ids[i] of x, [rows,width] with width > 0, to y, step floats apart, and returns n, or the first i whose id is outside [-rows,rows).
 //
 //go:noescape
-func avx2Gather(n int, y *float32, ids *int64, x *float32, rows, width int) int
+func avx2Gather(n int, y *float32, ids *int64, x *float32, rows, width, step int) int
 
 // avx2Adagrad computes s += x², w += rate·x/(sqrt(s)+epsilon) for n elements.
 //

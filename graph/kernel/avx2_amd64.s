@@ -1309,14 +1309,16 @@ done:
 	VZEROUPPER
 	RET
 
-// func avx2Gather(n int, y *float32, ids *int64, x *float32, rows, width int) int
-TEXT ·avx2Gather(SB), NOSPLIT, $0-56
+// func avx2Gather(n int, y *float32, ids *int64, x *float32, rows, width, step int) int
+TEXT ·avx2Gather(SB), NOSPLIT, $0-64
 	MOVQ n+0(FP), CX
 	MOVQ y+8(FP), DI
 	MOVQ ids+16(FP), SI
 	MOVQ x+24(FP), DX
 	MOVQ rows+32(FP), R8
 	MOVQ width+40(FP), R9
+	MOVQ step+48(FP), R12
+	SUBQ R9, R12
 	MOVQ R9, R13
 	SHLQ $2, R13
 	XORQ R10, R10
@@ -1362,10 +1364,11 @@ one:
 	DECQ R11
 	JNZ one
 next:
+	LEAQ (DI)(R12*4), DI
 	INCQ R10
 	JMP row
 end:
-	MOVQ R10, ret+48(FP)
+	MOVQ R10, ret+56(FP)
 	VZEROUPPER
 	RET
 

@@ -377,10 +377,10 @@ func avx512Column(m int, c *float32, ldc int, a *float32, lda int, y *float32, n
 //go:noescape
 func avx512Max(n int, x *float32) float32
 
-// avx512Gather copies rows ids[i] of x, [rows,width] with width > 0, to y and returns n, or the first i whose id is outside [-rows,rows).
+// avx512Gather copies rows ids[i] of x, [rows,width] with width > 0, to y, step floats apart, and returns n, or the first i whose id is outside [-rows,rows).
 //
 //go:noescape
-func avx512Gather(n int, y *float32, ids *int64, x *float32, rows, width int) int
+func avx512Gather(n int, y *float32, ids *int64, x *float32, rows, width, step int) int
 
 // avx512ExpSum computes y = exp(x-shift) for n elements and returns their sum.
 //

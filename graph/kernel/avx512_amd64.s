@@ -7160,8 +7160,8 @@ end:
 	VZEROUPPER
 	RET
 
-// func avx512Gather(n int, y *float32, ids *int64, x *float32, rows, width int) int
-TEXT ·avx512Gather(SB), NOSPLIT, $0-56
+// func avx512Gather(n int, y *float32, ids *int64, x *float32, rows, width, step int) int
+TEXT ·avx512Gather(SB), NOSPLIT, $0-64
 	MOVQ width+40(FP), R9
 	MOVQ R9, CX
 	ANDQ $15, CX
@@ -7174,6 +7174,8 @@ TEXT ·avx512Gather(SB), NOSPLIT, $0-56
 	MOVQ ids+16(FP), SI
 	MOVQ x+24(FP), DX
 	MOVQ rows+32(FP), R8
+	MOVQ step+48(FP), R12
+	SUBQ R9, R12
 	MOVQ R9, R13
 	SHLQ $2, R13
 	XORQ R10, R10
@@ -7220,10 +7222,11 @@ rest:
 	VMOVUPS Z0, K1, (DI)
 	LEAQ (DI)(R11*4), DI
 next:
+	LEAQ (DI)(R12*4), DI
 	INCQ R10
 	JMP row
 end:
-	MOVQ R10, ret+48(FP)
+	MOVQ R10, ret+56(FP)
 	VZEROUPPER
 	RET
 

@@ -87,8 +87,9 @@ func TestVectorsStayInside(t *testing.T) {
 			set.Normalize(a, b, c, d, 0.1)
 			set.Adagrad(a, b, c, 0.1, 0.1)
 			set.Adam(a, b, c, d, &kernel.AdamScalars{Rate: 0.1, Correction: 1, Epsilon: 0.1})
-			set.Gather(a, []int64{-1}, b, 1, n)
-			set.Gather(x.get(3*n), []int64{1, -2, 0}, x.get(2*n), 2, n)
+			set.Gather(a, n, []int64{-1}, b, 1, n)
+			set.Gather(x.get(3*n), n, []int64{1, -2, 0}, x.get(2*n), 2, n)
+			set.Gather(x.get(2*(n+5)+n), n+5, []int64{1, -2, 0}, x.get(2*n), 2, n)
 			x.free()
 		}
 	})

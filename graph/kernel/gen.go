@@ -405,17 +405,17 @@ func (g *gen) elementwise(name, signature, doc string, argBytes int, vectors []s
 
 // gather copies rows and asks the memory for the row of eight ids ahead.
 func (g *gen) gather() {
-	g.text("avx2Gather", "(n int, y *float32, ids *int64, x *float32, rows, width int) int",
-		"copies rows ids[i] of x, [rows,width] with width > 0, to y and returns n, or the first i whose id is outside [-rows,rows).", 56)
+	g.text("avx2Gather", "(n int, y *float32, ids *int64, x *float32, rows, width, step int) int",
+		"copies rows ids[i] of x, [rows,width] with width > 0, to y, step floats apart, and returns n, or the first i whose id is outside [-rows,rows).", 64)
 	g.lines("MOVQ n+0(FP), CX", "MOVQ y+8(FP), DI", "MOVQ ids+16(FP), SI", "MOVQ x+24(FP), DX", "MOVQ rows+32(FP), R8",
-		"MOVQ width+40(FP), R9", "MOVQ R9, R13", "SHLQ $2, R13", "XORQ R10, R10", "row:", "CMPQ R10, CX", "JGE end",
+		"MOVQ width+40(FP), R9", "MOVQ step+48(FP), R12", "SUBQ R9, R12", "MOVQ R9, R13", "SHLQ $2, R13", "XORQ R10, R10", "row:", "CMPQ R10, CX", "JGE end",
 		"LEAQ 8(R10), AX", "CMPQ AX, CX", "JGE fetched", "MOVQ 64(SI)(R10*8), AX", "IMULQ R13, AX", "PREFETCHT0 (DX)(AX*1)",
 		"ADDQ R13, AX", "PREFETCHT0 -4(DX)(AX*1)", "fetched:",
 		"MOVQ (SI)(R10*8), AX", "TESTQ AX, AX", "JGE positive", "ADDQ R8, AX", "positive:", "CMPQ AX, R8", "JCC end", // unsigned: negative ids are large
 		"IMULQ R13, AX", "ADDQ DX, AX", "MOVQ R9, R11", "SUBQ $8, R11", "JL rest", "eight:", "VMOVUPS (AX), Y0", "VMOVUPS Y0, (DI)",
 		"ADDQ $32, AX", "ADDQ $32, DI", "SUBQ $8, R11", "JGE eight", "rest:", "ADDQ $8, R11", "JZ next", "one:",
-		"MOVL (AX), BX", "MOVL BX, (DI)", "ADDQ $4, AX", "ADDQ $4, DI", "DECQ R11", "JNZ one", "next:", "INCQ R10", "JMP row",
-		"end:", "MOVQ R10, ret+48(FP)")
+		"MOVL (AX), BX", "MOVL BX, (DI)", "ADDQ $4, AX", "ADDQ $4, DI", "DECQ R11", "JNZ one", "next:", "LEAQ (DI)(R12*4), DI",
+		"INCQ R10", "JMP row", "end:", "MOVQ R10, ret+56(FP)")
 	g.end()
 }
 

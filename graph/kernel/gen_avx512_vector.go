@@ -196,12 +196,12 @@ func (g *gen) max512() {
 
 // gather512 copies rows and asks the memory for the row of eight ids ahead.
 func (g *gen) gather512() {
-	g.text("avx512Gather", "(n int, y *float32, ids *int64, x *float32, rows, width int) int",
-		"copies rows ids[i] of x, [rows,width] with width > 0, to y and returns n, or the first i whose id is outside [-rows,rows).", 56)
+	g.text("avx512Gather", "(n int, y *float32, ids *int64, x *float32, rows, width, step int) int",
+		"copies rows ids[i] of x, [rows,width] with width > 0, to y, step floats apart, and returns n, or the first i whose id is outside [-rows,rows).", 64)
 	g.lines("MOVQ width+40(FP), R9", "MOVQ R9, CX", "ANDQ $15, CX")
 	g.lastMask() // empty where the width is a multiple of 16
 	g.lines("MOVQ n+0(FP), CX", "MOVQ y+8(FP), DI", "MOVQ ids+16(FP), SI", "MOVQ x+24(FP), DX", "MOVQ rows+32(FP), R8",
-		"MOVQ R9, R13", "SHLQ $2, R13", "XORQ R10, R10",
+		"MOVQ step+48(FP), R12", "SUBQ R9, R12", "MOVQ R9, R13", "SHLQ $2, R13", "XORQ R10, R10",
 		"row:", "CMPQ R10, CX", "JGE end", "LEAQ 8(R10), AX", "CMPQ AX, CX", "JGE fetched",
 		"MOVQ 64(SI)(R10*8), AX", "IMULQ R13, AX", "ADDQ DX, AX", "LEAQ -4(AX)(R13*1), BX", "PREFETCHT0 (BX)",
 		"fetch:", "PREFETCHT0 (AX)", "ADDQ $64, AX", "CMPQ AX, BX", "JLT fetch", "fetched:",
@@ -209,7 +209,7 @@ func (g *gen) gather512() {
 		"IMULQ R13, AX", "ADDQ DX, AX", "MOVQ R9, R11", "SUBQ $16, R11", "JL rest",
 		"sixteen:", "VMOVUPS (AX), Z0", "VMOVUPS Z0, (DI)", "ADDQ $64, AX", "ADDQ $64, DI", "SUBQ $16, R11", "JGE sixteen",
 		"rest:", "ADDQ $16, R11", "JZ next", "VMOVUPS.Z (AX), K1, Z0", "VMOVUPS Z0, K1, (DI)", "LEAQ (DI)(R11*4), DI",
-		"next:", "INCQ R10", "JMP row", "end:", "MOVQ R10, ret+48(FP)")
+		"next:", "LEAQ (DI)(R12*4), DI", "INCQ R10", "JMP row", "end:", "MOVQ R10, ret+56(FP)")
 	g.end()
 }
 

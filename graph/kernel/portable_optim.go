@@ -24,7 +24,7 @@ func portableAdam(w, m, v, g []float32, c *AdamScalars) {
 	}
 }
 
-func portableGather(y []float32, ids []int64, x []float32, rows, width int) int {
+func portableGather(y []float32, step int, ids []int64, x []float32, rows, width int) int {
 	for i, id := range ids {
 		if id < 0 {
 			id += int64(rows)
@@ -32,7 +32,7 @@ func portableGather(y []float32, ids []int64, x []float32, rows, width int) int 
 		if id < 0 || id >= int64(rows) {
 			return i
 		}
-		copy(y[i*width:(i+1)*width], x[int(id)*width:(int(id)+1)*width])
+		copy(y[i*step:][:width], x[int(id)*width:(int(id)+1)*width])
 	}
 	return len(ids)
 }

@@ -35,9 +35,9 @@ type Set struct {
 	// x, divided by its length, which and the quotient are in double precision: the variance of values far from 0 is
 	// a small difference of large numbers. Bias may be nil, y may be x.
 	Normalize func(y, x, scale, bias []float32, epsilon float64)
-	// Gather copies row ids[i] of x, [rows,width], to row i of y and returns len(ids), or the first i whose id is
+	// Gather copies row ids[i] of x, [rows,width], to y[i·step:], step >= width, and returns len(ids), or the first i whose id is
 	// outside [-rows,rows); negative ids count from the end.
-	Gather func(y []float32, ids []int64, x []float32, rows, width int) int
+	Gather func(y []float32, step int, ids []int64, x []float32, rows, width int) int
 	// Adagrad computes s += g², w += rate·g/(sqrt(s)+epsilon), and Adam, with the scalars c, m += c.Gain1·(g-m),
 	// v = c.Keep2·v + (c.Gain2·g)·g, w += c.Rate·m/(sqrt(v)/c.Correction + c.Epsilon), element by element. They and
 	// AddScaled round after every operation: all sets give the same bits.

@@ -117,13 +117,18 @@ func avx512Transpose(y, x []float32, rows, cols int) {
 	}
 }
 
-func gatherOf(f func(n int, y *float32, ids *int64, x *float32, rows, width int) int) func(y []float32, ids []int64, x []float32, rows, width int) int {
-	return func(y []float32, ids []int64, x []float32, rows, width int) int {
-		y, x = y[:len(ids)*width], x[:rows*width]
+func gatherOf(
+	f func(n int, y *float32, ids *int64, x *float32, rows, width, step int) int,
+) func(y []float32, step int, ids []int64, x []float32, rows, width int) int {
+	return func(y []float32, step int, ids []int64, x []float32, rows, width int) int {
+		x = x[:rows*width]
 		if len(ids) == 0 || width == 0 || rows == 0 {
-			return portableGather(y, ids, x, rows, width)
+			return portableGather(y, step, ids, x, rows, width)
 		}
-		return f(len(ids), unsafe.SliceData(y), unsafe.SliceData(ids), unsafe.SliceData(x), rows, width)
+		if step < width || len(y) < (len(ids)-1)*step+width {
+			panic("kernel: gathered rows do not fit into their destination")
+		}
+		return f(len(ids), unsafe.SliceData(y), unsafe.SliceData(ids), unsafe.SliceData(x), rows, width, step)
 	}
 }
 

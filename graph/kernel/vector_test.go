@@ -3,6 +3,7 @@ package kernel_test
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"recsys/graph/kernel"
@@ -311,37 +312,49 @@ func TestGather(t *testing.T) {
 		rng := rand.New(rand.NewPCG(1, 9))
 		for _, n := range []int{0, 1, 7, 8, 9, 50} {
 			for _, width := range []int{0, 1, 3, 8, 9, 16, 27, 64} {
-				const rows = 20
-				x, _ := guarded(t, rng, rows*width)
-				y, check := guarded(t, rng, n*width)
-				ids := make([]int64, n)
-				for i := range ids {
-					ids[i] = rng.Int64N(2*rows) - rows
-				}
-				if got := set.Gather(y, ids, x, rows, width); got != n {
-					t.Fatalf("%s: gathered %d rows, want %d", set.Name, got, n)
-				}
-				check()
-				for i, v := range y {
-					row := (int(ids[i/width]) + rows) % rows
-					if want := x[row*width+i%width]; v != want {
-						t.Fatalf("%s: row %d of width %d: got %v, want %v", set.Name, i/width, width, v, want)
-					}
-				}
-				for _, bad := range []int64{rows, -rows - 1, math.MaxInt64, math.MinInt64} {
-					if n < 2 {
-						continue
-					}
-					at := rng.IntN(n)
-					good := ids[at]
-					ids[at] = bad
-					if got := set.Gather(y, ids, x, rows, width); got != at {
-						t.Errorf("%s: id %d at %d: got %d", set.Name, bad, at, got)
-					}
-					check()
-					ids[at] = good
+				for _, gap := range []int{0, 1, 21} {
+					testGather(t, set, rng, n, width, width+gap)
 				}
 			}
 		}
+	}
+}
+
+// testGather gathers n rows into places step elements apart.
+func testGather(t *testing.T, set *kernel.Set, rng *rand.Rand, n, width, step int) {
+	t.Helper()
+	const rows = 20
+	x, _ := guarded(t, rng, rows*width)
+	y, check := guarded(t, rng, max(n-1, 0)*step+min(n, 1)*width)
+	before := slices.Clone(y)
+	ids := make([]int64, n)
+	for i := range ids {
+		ids[i] = rng.Int64N(2*rows) - rows
+	}
+	if got := set.Gather(y, step, ids, x, rows, width); got != n {
+		t.Fatalf("%s: gathered %d rows, want %d", set.Name, got, n)
+	}
+	check()
+	for i, v := range y {
+		want := before[i]
+		if at := i % step; at < width {
+			want = x[(int(ids[i/step])+rows)%rows*width+at]
+		}
+		if v != want {
+			t.Fatalf("%s: element %d of rows of %d, %d apart: got %v, want %v", set.Name, i, width, step, v, want)
+		}
+	}
+	for _, bad := range []int64{rows, -rows - 1, math.MaxInt64, math.MinInt64} {
+		if n < 2 {
+			continue
+		}
+		at := rng.IntN(n)
+		good := ids[at]
+		ids[at] = bad
+		if got := set.Gather(y, step, ids, x, rows, width); got != at {
+			t.Errorf("%s: id %d at %d: got %d", set.Name, bad, at, got)
+		}
+		check()
+		ids[at] = good
 	}
 }
