@@ -112,10 +112,8 @@ func (p *Product) Run(r *Run, in, out []*tensor.Tensor, from, to int) {
 	}
 }
 
-// matrixAt returns which of the matrices in a tensor of the given shape meets matrix i of a result with the leading axes
-// lead, to which those of shape were broadcast.
-func matrixAt(lead, shape []int, i int) int {
-	own := shape[:len(shape)-2]
+// BroadcastIndex returns which entry of an array with the axes own, broadcast to the axes lead, meets entry i of the whole.
+func BroadcastIndex(lead, own []int, i int) int {
 	at, stride := 0, 1
 	for a, size := range slices.Backward(lead) {
 		index := i % size
@@ -129,3 +127,7 @@ func matrixAt(lead, shape []int, i int) int {
 	}
 	return at
 }
+
+// matrixAt returns which of the matrices in a tensor of the given shape meets matrix i of a result with the leading axes
+// lead.
+func matrixAt(lead, shape []int, i int) int { return BroadcastIndex(lead, shape[:len(shape)-2], i) }

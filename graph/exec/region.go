@@ -16,6 +16,7 @@ const (
 	column          // one element a row
 	vector          // one row for all
 	periodic        // several rows, again and again
+	repeated        // rows of which each stands for several, as that of a list of keys for all queries
 	scalar          // one element for all
 	total           // the sum of all rows, which is known when the last row is done
 )
@@ -31,16 +32,35 @@ func extentOf(s, full graph.Shape) extent {
 	case len(s) == len(full) && s[last].Is(1) && s[:last].Same(full[:last]):
 		return column
 	}
-	for len(s) > 1 && s[0].Is(1) {
-		s = s[1:]
+	tail := s
+	for len(tail) > 1 && tail[0].Is(1) {
+		tail = tail[1:]
 	}
 	switch {
-	case len(s) > len(full) || !s.Same(full[len(full)-len(s):]):
+	case len(tail) > len(full):
 		return none
-	case len(s) == 1:
-		return vector
+	case tail.Same(full[len(full)-len(tail):]):
+		if len(tail) == 1 {
+			return vector
+		}
+		return periodic
+	case repeats(s, full):
+		return repeated
 	}
-	return periodic
+	return none
+}
+
+// repeats reports whether s becomes full by repeating along axes before the last.
+func repeats(s, full graph.Shape) bool {
+	if len(s) != len(full) {
+		return false
+	}
+	for i, d := range s {
+		if !d.Same(full[i]) && (i == len(s)-1 || !d.Is(1)) {
+			return false
+		}
+	}
+	return true
 }
 
 // region is a group of steps that work row by row on values of one shape. They become one step, which takes a block

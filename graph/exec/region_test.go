@@ -92,6 +92,9 @@ func TestRegions(t *testing.T) {
 		}, []string{"div: Rows(Exp, Tanh, Add, Div)"}},
 		{"repeated in the middle", func(b *graph.Builder, x, y *graph.Value) []*graph.Value {
 			return []*graph.Value{b.Add(b.Exp(x), b.ReduceSum(y, []int64{1}, true))}
+		}, []string{"reducesum: ReduceSum", "add: Rows(Exp, Add)"}},
+		{"columns repeated in the middle", func(b *graph.Builder, x, y *graph.Value) []*graph.Value {
+			return []*graph.Value{b.Add(b.Exp(x), b.ReduceSum(y, []int64{1, 2}, true))}
 		}, []string{"exp: Exp", "reducesum: ReduceSum", "add: Add"}},
 		{"another axis", func(b *graph.Builder, x, y *graph.Value) []*graph.Value {
 			return []*graph.Value{b.Softmax(b.Add(x, y), 1)}

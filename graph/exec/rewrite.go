@@ -50,6 +50,7 @@ func (p *program) rewrite() {
 	p.packWeights()
 	p.dropUnused()
 	p.fuseRows()
+	p.fuseAttention()
 }
 
 func (p *program) makers() map[*graph.Value]*step {

@@ -114,7 +114,7 @@ func (f *rows) spread(list []int) {
 	for _, k := range list {
 		reg := &f.registers[k]
 		switch reg.extent {
-		case vector, periodic, scalar:
+		case vector, periodic, repeated, scalar:
 			if reg.spread < 0 {
 				reg.spread = f.spreads
 				f.spreads++

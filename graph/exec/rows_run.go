@@ -11,6 +11,8 @@ type lane struct {
 	floats    []float32
 	registers [][]float32
 	args      [][]float32
+	scores    []float32        // of attention
+	operands  []*tensor.Tensor // of attention
 }
 
 // space returns n floats of arbitrary content that are valid until the next call.
@@ -26,7 +28,10 @@ type rowBlock struct {
 	*rows
 	lane        *lane
 	in, out     []*tensor.Tensor
+	lead        []int // the axes before the last
 	width       int
+	x, y        []float32 // what stands for the first input and the first output, from row base on; nil for none
+	base        int
 	most        int // rows of a full block
 	first, n    int
 	ones, extra []float32 // a row of ones; a whole block
@@ -44,10 +49,18 @@ func (f *rows) part(l *lane, in, out []*tensor.Tensor, from, to int) error {
 			}
 		}
 	}
+	b := rowBlock{rows: f, lane: l, in: in, out: out, lead: f.registers[f.shape].tensor(in, out).Shape()[:f.rank-1], width: width}
+	b.run(from, to)
+	return nil
+}
+
+// run computes the rows [from,to).
+func (b *rowBlock) run(from, to int) {
+	f, l, width := b.rows, b.lane, b.width
 	if from == to {
-		return nil
+		return
 	}
-	b := rowBlock{rows: f, lane: l, in: in, out: out, width: width, most: min(max(1, blockFloats/max(width, 1)), to-from)}
+	b.most = min(max(1, blockFloats/max(width, 1)), to-from)
 	size := b.most * width
 	memory := l.space(width + (1+f.spreads+f.wholes)*size + f.columns*b.most)
 	cut := func(n int) []float32 {
@@ -71,7 +84,7 @@ func (f *rows) part(l *lane, in, out []*tensor.Tensor, from, to int) error {
 		case reg.temp >= 0:
 			l.registers[k] = wholes[reg.temp*size : (reg.temp+1)*size]
 		case reg.extent == vector, reg.extent == scalar:
-			b.repeat(reg.spread, tensor.MustData[float32](in[reg.in]))
+			b.repeat(reg.spread, tensor.MustData[float32](b.in[reg.in]))
 		}
 	}
 	for b.first = from; b.first < to; b.first += b.most {
@@ -81,7 +94,6 @@ func (f *rows) part(l *lane, in, out []*tensor.Tensor, from, to int) error {
 			b.compute(&f.members[i])
 		}
 	}
-	return nil
 }
 
 // laid returns the place of an input that is laid out.
@@ -108,7 +120,13 @@ func (b *rowBlock) load() {
 		if reg.temp >= 0 {
 			continue
 		}
-		data := tensor.MustData[float32](reg.tensor(b.in, b.out))
+		if data := b.inner(reg); data != nil {
+			at := (b.first - b.base) * b.width
+			b.lane.registers[k] = data[at : at+b.n*b.width]
+			continue
+		}
+		t := reg.tensor(b.in, b.out)
+		data := tensor.MustData[float32](t)
 		switch reg.extent {
 		case whole:
 			data = data[b.first*b.width : (b.first+b.n)*b.width]
@@ -123,10 +141,27 @@ func (b *rowBlock) load() {
 			for n := copy(to, data[from:]); n < len(to); {
 				n += copy(to[n:], data)
 			}
+		case repeated:
+			to, own := b.laid(reg.spread), t.Shape()[:t.Rank()-1]
+			for i := range b.n {
+				at := graph.BroadcastIndex(b.lead, own, b.first+i) * b.width
+				copy(to[i*b.width:(i+1)*b.width], data[at:])
+			}
 		case none, vector, scalar, total:
 		}
 		b.lane.registers[k] = data
 	}
+}
+
+// inner returns the memory that stands for a register's tensor, if any.
+func (b *rowBlock) inner(reg *register) []float32 {
+	switch {
+	case reg.in == 0:
+		return b.x
+	case reg.out == 0:
+		return b.y
+	}
+	return nil
 }
 
 // compute runs a member on the block.
@@ -169,7 +204,7 @@ func (b *rowBlock) operand(m *member, k, size int) []float32 {
 			b.lane.Kernels.Scale(b.extra[i*b.width:(i+1)*b.width], v, b.ones)
 		}
 		return b.extra[:size]
-	case vector, scalar, periodic:
+	case vector, scalar, periodic, repeated:
 		if m.rule.Kind == graph.Elementwise {
 			return b.laid(reg.spread)[:size]
 		}
