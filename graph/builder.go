@@ -176,7 +176,7 @@ func (b *Builder) apply(name string, op *Op, attrs Attrs, inputs []*Value) []*Va
 		n.Outputs = append(n.Outputs, &Value{name: out, dtype: t.DType, shape: t.Shape, node: n, index: i, owner: b})
 	}
 	b.nodes = append(b.nodes, n)
-	return n.Outputs
+	return slices.Clone(n.Outputs) // the caller's to change
 }
 
 // op adds a node of a standard operator with one output.

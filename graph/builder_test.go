@@ -173,3 +173,21 @@ func TestTheFirstErrorSticks(t *testing.T) {
 		t.Errorf("got error %v, want the first one", err)
 	}
 }
+
+// TestOutputsAreTheCallers: writing into the values that Apply returned must not reach the node.
+func TestOutputsAreTheCallers(t *testing.T) {
+	b := graph.NewBuilder("split")
+	x := b.Input("x", tensor.Float32, graph.Dims(2, 2))
+	parts := b.Split(x, -1, 1, 1)
+	for i := range parts {
+		parts[i] = b.Squeeze(parts[i], []int64{-1})
+	}
+	b.Output("y", b.Add(parts[0], parts[1]))
+	for _, n := range build(t, b).Nodes {
+		for _, v := range n.Outputs {
+			if !strings.HasPrefix(v.Name(), n.Name) {
+				t.Errorf("node %q has the output %q", n.Name, v.Name())
+			}
+		}
+	}
+}
