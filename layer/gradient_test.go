@@ -47,6 +47,19 @@ func TestGradients(t *testing.T) {
 		"dot interaction": func(b *graph.Builder) *graph.Value {
 			return layer.DotInteraction{}.Apply(b, x(b, "x", 2, 4), x(b, "y", 2, 4), x(b, "z", 2, 4))
 		},
+		"cross network": func(b *graph.Builder) *graph.Value {
+			return layer.CrossNetwork{Name: "c", Layers: 2}.Apply(b, x(b, "x", 2, 2, 3))
+		},
+		"cross network of low rank": func(b *graph.Builder) *graph.Value {
+			return layer.CrossNetwork{Name: "c", Layers: 2, Rank: 2}.Apply(b, x(b, "x", 4, 3))
+		},
+		"factorization machine": func(b *graph.Builder) *graph.Value {
+			return layer.FactorizationMachine{}.Apply(b, x(b, "x", 2, 1, 4), x(b, "y", 2, 3, 4), x(b, "z", 2, 3, 4))
+		},
+		"experts": func(b *graph.Builder) *graph.Value {
+			y := layer.Experts{Name: "e", Experts: 3, Units: []int{3}, Gates: []string{"like", "buy"}}.Apply(b, x(b, "x", 2, 2, 3))
+			return b.Concat(-1, y...)
+		},
 		"layer norm": func(b *graph.Builder) *graph.Value {
 			return layer.LayerNorm{Name: "n"}.Apply(b, x(b, "x", 2, 3, 4))
 		},

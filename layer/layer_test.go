@@ -144,6 +144,69 @@ func TestDotInteraction(t *testing.T) {
 	compare(t, got, []int{1, 2, 3}, []float32{1, 8.5, -2.5, 2, -1, 0})
 }
 
+// TestFactorizationMachine compares with the products of all pairs.
+func TestFactorizationMachine(t *testing.T) {
+	in := tensor.Map{
+		"a": tensor.Of([]float32{1, 2}, 1, 1, 2), // broadcasts over two candidates
+		"b": tensor.Of([]float32{3, -1, 2, 2}, 1, 2, 2), "c": tensor.Of([]float32{0.5, 4, 1, -1}, 1, 2, 2),
+	}
+	got := run(t, in, nil, func(b *graph.Builder, in map[string]*graph.Value) *graph.Value {
+		return layer.FactorizationMachine{}.Apply(b, in["a"], in["b"], in["c"])
+	})
+	// Candidate 0: a·b = 1, a·c = 8.5, b·c = -2.5; candidate 1: 6, -1, 0.
+	compare(t, got, []int{1, 2, 1}, []float32{7, 5})
+}
+
+func TestCrossNetwork(t *testing.T) {
+	full := tensor.Map{
+		"c/0/weight": tensor.Of([]float32{1, 2, 0, -1}, 2, 2), "c/0/bias": tensor.Of([]float32{0.5, 0}, 2),
+		"c/1/weight": tensor.Of([]float32{2, 0, 1, 1}, 2, 2), "c/1/bias": tensor.Of([]float32{0, 1}, 2),
+	}
+	low := tensor.Map{
+		"c/0/down": tensor.Of([]float32{1, 2}, 2, 1), "c/0/up": tensor.Of([]float32{1, -1}, 1, 2),
+		"c/0/bias": tensor.Of([]float32{0, 1}, 2),
+	}
+	in := tensor.Map{"x": tensor.Of([]float32{1, 2}, 1, 2)}
+	tests := []struct {
+		name   string
+		params tensor.Map
+		layer  layer.CrossNetwork
+		want   []float32
+	}{
+		// x·W+b = (1.5, 0) -> (1·1.5+1, 2·0+2) = (2.5, 2); then (7, 3) -> (1·7+2.5, 2·3+2).
+		{"full", full, layer.CrossNetwork{Name: "c", Layers: 2}, []float32{9.5, 8}},
+		// x·down = 5, ·up = (5, -5), + b = (5, -4) -> (1·5+1, 2·-4+2).
+		{"low rank", low, layer.CrossNetwork{Name: "c", Layers: 1, Rank: 1}, []float32{6, -6}},
+		{"none", nil, layer.CrossNetwork{Name: "c"}, []float32{1, 2}},
+	}
+	for _, tc := range tests {
+		t.Run(tc.name, func(t *testing.T) {
+			got := run(t, in, tc.params, func(b *graph.Builder, in map[string]*graph.Value) *graph.Value {
+				return tc.layer.Apply(b, in["x"])
+			})
+			compare(t, got, []int{1, 2}, tc.want)
+		})
+	}
+}
+
+// TestExperts: gates of zero weight and different biases mix two experts of one unit.
+func TestExperts(t *testing.T) {
+	ln3 := float32(math.Log(3))
+	params := tensor.Map{
+		"e/0/0/weight": tensor.Of([]float32{1}, 1, 1), "e/0/0/bias": tensor.Of([]float32{1}, 1),
+		"e/1/0/weight": tensor.Of([]float32{-1}, 1, 1), "e/1/0/bias": tensor.Of([]float32{0}, 1), // ReLU makes it 0
+		"e/gate/like/weight": tensor.Of([]float32{0, 0}, 1, 2), "e/gate/like/bias": tensor.Of([]float32{ln3, 0}, 2),
+		"e/gate/buy/weight": tensor.Of([]float32{ln3 / 3, 0}, 1, 2), "e/gate/buy/bias": tensor.Of([]float32{-ln3, ln3}, 2),
+	}
+	in := tensor.Map{"x": tensor.Of([]float32{3}, 1, 1)}
+	got := run(t, in, params, func(b *graph.Builder, in map[string]*graph.Value) *graph.Value {
+		y := layer.Experts{Name: "e", Experts: 2, Units: []int{1}, Gates: []string{"like", "buy"}}.Apply(b, in["x"])
+		return b.Concat(-1, y...)
+	})
+	// Experts give 4 and 0; the gates 3/4 and, with logits 0 and ln 3, 1/4.
+	compare(t, got, []int{1, 2}, []float32{3, 1})
+}
+
 func TestL2Norm(t *testing.T) {
 	in := tensor.Map{"x": tensor.Of([]float32{3, 4, 0, 0}, 2, 2)}
 	got := run(t, in, nil, func(b *graph.Builder, in map[string]*graph.Value) *graph.Value {
@@ -187,6 +250,15 @@ func TestFaults(t *testing.T) {
 		{"norm of scalars", func(b *graph.Builder, ids, _ *graph.Value) *graph.Value {
 			return layer.LayerNorm{Name: "n"}.Apply(b, b.Cast(ids, tensor.Float32))
 		}, `layer norm "n": input`},
+		{"one vector to factorise", func(b *graph.Builder, _, x *graph.Value) *graph.Value {
+			return layer.FactorizationMachine{}.Apply(b, x)
+		}, "factorisation machine of 1 vectors"},
+		{"negative rank", func(b *graph.Builder, _, x *graph.Value) *graph.Value {
+			return layer.CrossNetwork{Name: "c", Layers: 1, Rank: -1}.Apply(b, x)
+		}, `cross network "c": has 1 layers of rank -1`},
+		{"no experts", func(b *graph.Builder, _, x *graph.Value) *graph.Value {
+			return layer.Experts{Name: "e", Units: []int{2}, Gates: []string{"like"}}.Apply(b, x)[0]
+		}, `experts "e": needs at least one`},
 		{"no features", func(b *graph.Builder, _, _ *graph.Value) *graph.Value {
 			return layer.Concat{}.Apply(b)
 		}, "concat of no features"},
