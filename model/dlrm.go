@@ -2,8 +2,6 @@ package model
 
 import (
 	"errors"
-	"fmt"
-	"slices"
 
 	"recsys/graph"
 	"recsys/layer"
@@ -31,15 +29,13 @@ type DLRM struct {
 }
 
 type dlrm struct {
+	rankerBase
+
 	settings DLRM
-	schema   schema.Schema
 }
 
 // NewDLRM binds the settings to a schema, which needs an item column and two vectors to multiply.
 func NewDLRM(s schema.Schema, settings DLRM) (Ranker, error) {
-	if settings.Name == "" {
-		settings.Name = "dlrm"
-	}
 	if settings.Dim == 0 {
 		settings.Dim = 16
 	}
@@ -52,30 +48,15 @@ func NewDLRM(s schema.Schema, settings DLRM) (Ranker, error) {
 	if len(settings.Top) == 0 {
 		settings.Top = []int{128, 64}
 	}
-	if len(settings.Tasks) == 0 {
-		settings.Tasks = []string{"like"}
+	base, err := newRankerBase(s, settings.Name, "dlrm", settings.Tasks, positive(settings.Dim, settings.Deviation))
+	if err != nil {
+		return nil, err
 	}
-	errs := []error{check(s)}
-	if settings.Dim < 0 || settings.Deviation < 0 {
-		errs = append(errs, fmt.Errorf("dim %d and deviation %g have to be positive", settings.Dim, settings.Deviation))
-	}
-	if !slices.ContainsFunc(ItemColumns(s), func(c schema.Column) bool { return c.Length == 0 }) {
-		errs = append(errs, errors.New("the schema has no categorical or continuous item column that is a scalar, such as the item's key"))
-	}
-	if err := errors.Join(errs...); err != nil {
-		return nil, fmt.Errorf("model %q: %w", settings.Name, err)
-	}
-	return &dlrm{settings: settings, schema: s}, nil
+	return &dlrm{base, settings}, nil
 }
 
-func (m *dlrm) Name() string { return m.settings.Name }
-
-func (m *dlrm) Schema() schema.Schema { return m.schema }
-
-func (m *dlrm) Tasks() []string { return m.settings.Tasks }
-
 func (m *dlrm) Logits(b *graph.Builder, query, candidates Columns) []*graph.Value {
-	defer b.Scope(m.settings.Name)()
+	defer b.Scope(m.name)()
 	userVectors, userNumbers := m.encode(b, QueryColumns(m.schema), query)
 	vectors, numbers := m.encode(b, ItemColumns(m.schema), candidates)
 	axes := candidateAxes(b, m.schema, candidates)
@@ -96,11 +77,7 @@ func (m *dlrm) Logits(b *graph.Builder, query, candidates Columns) []*graph.Valu
 	}
 	top = append(top, layer.DotInteraction{}.Apply(b, vectors...))
 	x := layer.MLP{Name: "top", Units: m.settings.Top, Last: layer.ReLU}.Apply(b, layer.Concat{}.Apply(b, top...))
-	logits := make([]*graph.Value, len(m.settings.Tasks))
-	for i, task := range m.settings.Tasks {
-		logits[i] = b.Squeeze(layer.Dense{Name: "task/" + task, Units: 1, Activation: layer.Linear}.Apply(b, x), []int64{-1})
-	}
-	return logits
+	return m.heads(b, x)
 }
 
 // encode returns the categorical columns as vectors [...,D] and the continuous ones as [...,1].

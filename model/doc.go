@@ -3,7 +3,7 @@
 //
 //   - [Popularity] needs no training;
 //   - [NewMatrixFactorization] and [NewTwoTower] are [Retriever]s;
-//   - [NewDLRM] is a [Ranker].
+//   - [NewLogisticRegression], [NewDeepFM], [NewDLRM], [NewDCNv2] and [NewMMoE] are [Ranker]s.
 //
 // A model is bound to the schema of encoded columns and builds graphs from values that are named after columns; it
 // knows nothing of losses, samplers and optimisers (package train). After training, [NewRetrieval] makes of a retriever

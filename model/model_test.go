@@ -27,9 +27,3 @@ func TestTwoTower(t *testing.T) {
 		})
 	}
 }
-
-func TestDLRM(t *testing.T) {
-	modeltest.Ranker(t, func(s schema.Schema) (model.Ranker, error) {
-		return model.NewDLRM(s, model.DLRM{Dim: 8, Bottom: []int{8}, Top: []int{16}})
-	})
-}

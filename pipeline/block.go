@@ -70,6 +70,29 @@ func (b Block) Decode(into any) error {
 	return nil
 }
 
+// cut returns a block of the settings that are not named, and one of those that are.
+func (b Block) cut(names ...string) (others, named Block, err error) {
+	all := map[string]json.RawMessage{}
+	if err := json.Unmarshal(b.settings, &all); err != nil {
+		return b, b, b.at(wordJSON(err))
+	}
+	picked := map[string]json.RawMessage{}
+	for _, name := range names {
+		if value, ok := all[name]; ok {
+			picked[name] = value
+			delete(all, name)
+		}
+	}
+	others, named = b, b
+	if others.settings, err = json.Marshal(all); err != nil {
+		return b, b, b.at(err)
+	}
+	if named.settings, err = json.Marshal(picked); err != nil {
+		return b, b, b.at(err)
+	}
+	return others, named, nil
+}
+
 // at adds to an error where the block stands.
 func (b Block) at(err error) error {
 	if b.Line > 0 {

@@ -2,15 +2,7 @@ package pipeline
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"regexp"
-	"slices"
-	"strings"
 
-	"recsys/ensemble/stage"
-	"recsys/eval"
-	"recsys/graph"
 	"recsys/loss"
 	"recsys/model"
 	"recsys/tensor"
@@ -112,97 +104,4 @@ func (s twoTower) Train(ctx context.Context, j Job) (*model.Retrieval, error) {
 		return nil, err
 	}
 	return trainRetrieval(ctx, m, t, j, s.Fit)
-}
-
-// Ranking is a trained ranker.
-type Ranking struct {
-	// Name is the model's name, Tasks its tasks in order.
-	Name  string
-	Tasks []string
-	// Graph has inputs model.QueryInput and model.ItemInput, and an output [B,K] of each task's name.
-	Graph *graph.Graph
-}
-
-type dlrm struct {
-	model.DLRM
-
-	Tasked []TaskSettings `json:"tasks"`
-	Fit    TrainSettings  `json:"train"`
-}
-
-var taskPattern = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]*$`)
-
-// reservedTask tells whether a tensor of the ensemble has the name, or could have it.
-func reservedTask(name string) bool {
-	for _, prefix := range []string{"encoded_", "item_", "explain_"} {
-		if strings.HasPrefix(name, prefix) {
-			return true
-		}
-	}
-	return slices.Contains([]string{
-		stage.Query, stage.Blocked, stage.Candidates, stage.CandidateScores, stage.MaskedScores, stage.Scores, retrievalScore,
-	}, name)
-}
-
-func newDLRM(b Block) (RankingTrainer, error) {
-	m, err := decode[dlrm](b)
-	if err != nil {
-		return nil, err
-	}
-	if err := b.check(m.Fit); err != nil {
-		return nil, err
-	}
-	if len(m.Tasked) == 0 {
-		return nil, b.at(errors.New("tasks are missing; name what to predict, such as {name: like, binary: \"rating >= 4\"}"))
-	}
-	for _, t := range m.Tasked {
-		if !taskPattern.MatchString(t.Name) || reservedTask(t.Name) {
-			return nil, b.at(fmt.Errorf("task name %q; use letters, digits and '_', a letter first, and no name of a tensor of the ensemble",
-				t.Name))
-		}
-		if _, err := t.condition(); err != nil {
-			return nil, b.at(err)
-		}
-		m.DLRM.Tasks = append(m.DLRM.Tasks, t.Name)
-	}
-	return m, nil
-}
-
-func (s dlrm) Tasks() []TaskSettings { return s.Tasked }
-
-func (s dlrm) Train(ctx context.Context, j Job) (*Ranking, error) {
-	m, err := model.NewDLRM(j.Schema, s.DLRM)
-	if err != nil {
-		return nil, err
-	}
-	t, err := train.NewPointwiseTask(m, j.Examples, j.Train)
-	if err != nil {
-		return nil, err
-	}
-	g, err := model.RankGraph(m)
-	if err != nil {
-		return nil, err
-	}
-	var validate func(context.Context, tensor.Map) (float64, error)
-	if len(j.Valid) > 0 {
-		validate = func(ctx context.Context, state tensor.Map) (float64, error) {
-			if err := g.Load(state); err != nil {
-				return 0, err
-			}
-			metrics, err := eval.Ranking(ctx, g, j.Examples, j.Valid, eval.Options{Kernels: j.Kernels})
-			if err != nil {
-				return 0, err
-			}
-			return -metrics[m.Tasks()[0]]["log_loss"], nil
-		}
-	}
-	options, err := s.Fit.options(t, j, validate)
-	if err != nil {
-		return nil, err
-	}
-	result, err := train.Fit(ctx, t, options)
-	if err != nil {
-		return nil, err
-	}
-	return &Ranking{Name: m.Name(), Tasks: m.Tasks(), Graph: g}, g.Load(result.State)
 }

@@ -3,6 +3,7 @@ package pipeline_test
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"recsys/data/synthetic"
@@ -26,6 +27,12 @@ func (r logReporter) Training(p train.Progress) {
 // shop runs the demo's pipeline on the golden shop and returns the run folder and the metrics.
 func shop(t *testing.T, kernels *kernel.Set) (string, *pipeline.Metrics) {
 	t.Helper()
+	return shopWith(t, kernels, "", "")
+}
+
+// shopWith is shop with a text of recsys.yaml replaced.
+func shopWith(t *testing.T, kernels *kernel.Set, old, text string) (string, *pipeline.Metrics) {
+	t.Helper()
 	dir := t.TempDir()
 	tables, err := synthetic.Shop(synthetic.Golden())
 	if err != nil {
@@ -34,12 +41,15 @@ func shop(t *testing.T, kernels *kernel.Set) (string, *pipeline.Metrics) {
 	if err := tables.Write(dir); err != nil {
 		t.Fatal(err)
 	}
-	text, err := os.ReadFile("../examples/shop/recsys.yaml")
+	yaml, err := os.ReadFile("../examples/shop/recsys.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
+	if !strings.Contains(string(yaml), old) {
+		t.Fatalf("recsys.yaml does not hold %q", old)
+	}
 	run := filepath.Join(dir, "run")
-	p, err := pipeline.New(text, dir, run, 0, pipeline.Options{Kernels: kernels, Reporter: logReporter{t}})
+	p, err := pipeline.New([]byte(strings.Replace(string(yaml), old, text, 1)), dir, run, 0, pipeline.Options{Kernels: kernels, Reporter: logReporter{t}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,6 +58,36 @@ func shop(t *testing.T, kernels *kernel.Set) (string, *pipeline.Metrics) {
 		t.Fatal(err)
 	}
 	return run, m
+}
+
+// TestRankers trains, evaluates and exports every ranker with its defaults and two tasks.
+func TestRankers(t *testing.T) {
+	const old = `  dlrm:
+    dim: 8
+    bottom: [16]
+    top: [64, 32]
+    tasks: [{name: cart, binary: "carted == 1"}]
+`
+	for name := range pipeline.Standard().Ranking {
+		t.Run(name, func(t *testing.T) {
+			text := "  " + name + `:
+    tasks: [{name: cart, binary: "carted == 1"}, {name: buy, binary: "event == purchase"}]
+`
+			run, m := shopWith(t, nil, old, text)
+			for _, task := range []string{"cart", "buy"} {
+				if got := m.Ranking[name]["test"][task]["log_loss"]; !(got > 0 && got < 1) {
+					t.Errorf("task %s has the log-loss %v", task, got)
+				}
+			}
+			repo := t.TempDir()
+			if _, err := pipeline.Export(t.Context(), run, repo, ensemble.Options{Profile: ensemble.ProfileCPU}); err != nil {
+				t.Fatal(err)
+			}
+			if findings, err := ensemble.Validate(repo); err != nil || len(findings) > 0 {
+				t.Errorf("check: %v, %v; want no findings", findings, err)
+			}
+		})
+	}
 }
 
 func TestRunAndExport(t *testing.T) {

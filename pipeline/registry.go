@@ -30,7 +30,28 @@ func Standard() *Registry {
 		Retrieval: map[string]func(Block) (RetrievalTrainer, error){
 			model.PopularityName: newPopularity, "mf": newMF, "two_tower": newTwoTower,
 		},
-		Ranking: map[string]func(Block) (RankingTrainer, error){"dlrm": newDLRM},
+		Ranking: map[string]func(Block) (RankingTrainer, error){
+			"logistic_regression": RankerOf(func(s schema.Schema, m model.LogisticRegression, tasks []string) (model.Ranker, error) {
+				m.Tasks = tasks
+				return model.NewLogisticRegression(s, m)
+			}),
+			"deepfm": RankerOf(func(s schema.Schema, m model.DeepFM, tasks []string) (model.Ranker, error) {
+				m.Tasks = tasks
+				return model.NewDeepFM(s, m)
+			}),
+			"dlrm": RankerOf(func(s schema.Schema, m model.DLRM, tasks []string) (model.Ranker, error) {
+				m.Tasks = tasks
+				return model.NewDLRM(s, m)
+			}),
+			"dcn_v2": RankerOf(func(s schema.Schema, m model.DCNv2, tasks []string) (model.Ranker, error) {
+				m.Tasks = tasks
+				return model.NewDCNv2(s, m)
+			}),
+			"mmoe": RankerOf(func(s schema.Schema, m model.MMoE, tasks []string) (model.Ranker, error) {
+				m.Tasks = tasks
+				return model.NewMMoE(s, m)
+			}),
+		},
 	}
 }
 

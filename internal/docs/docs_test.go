@@ -107,8 +107,8 @@ func TestPipelineKeys(t *testing.T) {
 		}
 	}
 	for name := range keys(reflect.TypeFor[pipeline.TaskSettings](), "json") {
-		if row(page, "dlrm.tasks."+name) == nil {
-			t.Errorf("recsys-yaml.md has no row of `dlrm.tasks.%s`", name)
+		if row(page, "ranking.tasks."+name) == nil {
+			t.Errorf("recsys-yaml.md has no row of `ranking.tasks.%s`", name)
 		}
 	}
 }
@@ -148,10 +148,10 @@ func block(t *testing.T, name string, settings map[string]any) pipeline.Block {
 
 func TestModels(t *testing.T) {
 	page, yaml := read(t, "models.md"), read(t, "recsys-yaml.md")
-	check := func(name string, settings any) {
+	check := func(name, of string, settings any) {
 		below := section(t, page, "## "+name)
 		for key := range keys(reflect.TypeOf(settings), "json") {
-			if key != "train" && row(below, key) == nil && row(yaml, name+"."+key) == nil {
+			if key != "train" && row(below, key) == nil && row(yaml, of+"."+key) == nil {
 				t.Errorf("neither models.md under %s nor recsys-yaml.md has a row of the setting %q", name, key)
 			}
 		}
@@ -162,14 +162,14 @@ func TestModels(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		check(name, m)
+		check(name, name, m)
 	}
 	for name, newModel := range registry.Ranking {
 		m, err := newModel(block(t, name, map[string]any{"tasks": []any{map[string]any{"name": "a", "binary": "b == 1"}}}))
 		if err != nil {
 			t.Fatal(err)
 		}
-		check(name, m)
+		check(name, "ranking", m)
 	}
 }
 

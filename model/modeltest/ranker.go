@@ -13,15 +13,37 @@ import (
 	"recsys/train"
 )
 
-// BuildRanker makes a model with the one task "like" for a schema. Every call has to make an equal one.
+// BuildRanker makes a model for a schema, with the task "like", "buy" or both. Every call has to make an equal one.
 type BuildRanker func(s schema.Schema) (model.Ranker, error)
 
 // Ranker runs every check on a ranker, and compares its graph with ONNX Runtime where there is one.
 func Ranker(t *testing.T, build BuildRanker) {
 	t.Helper()
 	runChecks(t, RankerChecks(build))
+	rankerAgreesWithONNXRuntime(t, build)
+}
+
+// RankerChecks returns the checks of a ranker, which are independent of one another.
+func RankerChecks(build BuildRanker) []Check { return rankerChecks(build, Examples) }
+
+// LinearRanker is Ranker for a model that multiplies nothing of the user with anything of the item: what it has to
+// learn is a label of the item alone.
+func LinearRanker(t *testing.T, build BuildRanker) {
+	t.Helper()
+	runChecks(t, rankerChecks(build, func() *train.Examples {
+		e := Examples()
+		for i, item := range e.Item {
+			e.Labels["like"][i] = float32(item % 2)
+		}
+		return e
+	}))
+	rankerAgreesWithONNXRuntime(t, build)
+}
+
+func rankerAgreesWithONNXRuntime(t *testing.T, build BuildRanker) {
+	t.Helper()
 	t.Run("ONNX Runtime agrees", func(t *testing.T) {
-		r, err := newRanker(build)
+		r, err := newRanker(build, Examples())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -29,11 +51,10 @@ func Ranker(t *testing.T, build BuildRanker) {
 	})
 }
 
-// RankerChecks returns the checks of a ranker, which are independent of one another.
-func RankerChecks(build BuildRanker) []Check {
+func rankerChecks(build BuildRanker, world func() *train.Examples) []Check {
 	check := func(name string, f func(ctx context.Context, r *ranker) error) Check {
 		return Check{Name: name, Run: func(ctx context.Context) error {
-			r, err := newRanker(build)
+			r, err := newRanker(build, world())
 			if err != nil {
 				return err
 			}
@@ -75,7 +96,7 @@ func RankerChecks(build BuildRanker) []Check {
 		}),
 		check("workers and runs agree", func(ctx context.Context, _ *ranker) error {
 			return deterministic(ctx, func() (*train.Task, error) {
-				r, err := newRanker(build)
+				r, err := newRanker(build, world())
 				if err != nil {
 					return nil, err
 				}
@@ -97,8 +118,8 @@ type ranker struct {
 	in tensor.Map // sampleRows queries of candidates items each
 }
 
-func newRanker(build BuildRanker) (*ranker, error) {
-	r := &ranker{e: Examples()}
+func newRanker(build BuildRanker, e *train.Examples) (*ranker, error) {
+	r := &ranker{e: e}
 	var err error
 	if r.m, err = build(r.e.Schema); err != nil {
 		return nil, fmt.Errorf("build: %w", err)

@@ -19,7 +19,7 @@ const (
 )
 
 // Examples makes the small world: two kinds of users and of items; users meet items of their own kind four times out of
-// five, and like (label "like") those they meet of their own kind. Every column that a model may read is there: ids,
+// five, and like (label "like") those they meet of their own kind; of those they buy (label "buy") every third item. Every column that a model may read is there: ids,
 // categories, numbers, lists, the history and a context column.
 func Examples() *train.Examples {
 	rng := portable.New(7, "modeltest")
@@ -56,7 +56,12 @@ func Examples() *train.Examples {
 				item = first + (item-first+1)%(items-first)
 			}
 			e.User, e.Item, order = append(e.User, int32(u)), append(e.Item, int32(item)), append(order, int64(n))
-			e.Labels["like"] = append(e.Labels["like"], float32(1-(u+item)%2))
+			like := float32(1 - (u+item)%2)
+			e.Labels["like"] = append(e.Labels["like"], like)
+			if item%3 > 0 {
+				like = 0
+			}
+			e.Labels["buy"] = append(e.Labels["buy"], like)
 		}
 	}
 	var err error
