@@ -1,0 +1,2 @@
+// Package linear inverts large symmetric positive definite matrices with the kernels of package graph/kernel.
+package linear
