@@ -25,6 +25,9 @@ type Options struct {
 	Workers int
 	// Kernels is the set to compute with; nil means kernel.Best().
 	Kernels *kernel.Set
+	// FullHistory scores item-item models on all that a user did before, instead of the newest items that the history
+	// column holds in serving. Other models know no other history.
+	FullHistory bool
 }
 
 func (o Options) withDefaults() Options {
@@ -71,7 +74,7 @@ func Retrieval(
 		return nil, fmt.Errorf("evaluate %q: %w", r.Name, err)
 	}
 	v := &evaluation{r: r, e: e, known: known, plan: plan, o: o}
-	blocks := slices.Collect(slices.Chunk(queries, usersAtOnce(r.Items.Dim(0))))
+	blocks := slices.Collect(slices.Chunk(queries, usersAtOnce(r.Count())))
 	lists := make([][][]int, len(blocks))
 	err = parallel.Do(o.Workers, len(blocks), func(i int) error {
 		var err error
@@ -103,7 +106,7 @@ func (o Options) metrics() []metric.Ranking {
 }
 
 // group collects the held-out items of every user, in the order of users.
-func group(e *train.Examples, rows []int32, known *train.UserItems, first int) []query {
+func group(e *train.Examples, rows []int32, known *model.UserItems, first int) []query {
 	byUser := map[int32]*query{}
 	users := make([]int32, 0, len(rows))
 	for _, r := range rows {
@@ -134,7 +137,7 @@ func group(e *train.Examples, rows []int32, known *train.UserItems, first int) [
 type evaluation struct {
 	r     *model.Retrieval
 	e     *train.Examples
-	known *train.UserItems
+	known *model.UserItems
 	plan  *exec.Plan
 	o     Options
 }
@@ -144,6 +147,33 @@ func (v *evaluation) block(ctx context.Context, queries []query) ([][]int, error
 	rows := make([]int32, len(queries))
 	for i, q := range queries {
 		rows[i] = q.row
+	}
+	scores, err := v.scores(ctx, rows)
+	if err != nil {
+		return nil, err
+	}
+	items := v.r.Count()
+	lists := make([][]int, len(queries))
+	for i, q := range queries {
+		line := scores[i*items : (i+1)*items]
+		v.mask(line, v.e.User[q.row])
+		if lists[i], err = metric.TopK(line, nil, v.o.Cutoffs[len(v.o.Cutoffs)-1], nil); err != nil {
+			return nil, fmt.Errorf("user row %d: %w", v.e.User[q.row], err)
+		}
+	}
+	return lists, nil
+}
+
+// scores returns the scores of all items for every row, [rows,V].
+func (v *evaluation) scores(ctx context.Context, rows []int32) ([]float32, error) {
+	items := v.r.Count()
+	if v.r.ItemItem != nil && v.o.FullHistory {
+		scores := make([]float32, len(rows)*items)
+		for i, r := range rows {
+			sequence := v.e.Sequences.Of(v.e.User[r])
+			v.r.ItemItem.Score(scores[i*items:(i+1)*items], sequence[:min(int(v.e.Position[r]), len(sequence))])
+		}
+		return scores, nil
 	}
 	in, err := v.e.Inputs(v.r.Query, rows)
 	if err != nil {
@@ -157,24 +187,22 @@ func (v *evaluation) block(ctx context.Context, queries []query) ([][]int, error
 	if err != nil {
 		return nil, err
 	}
-	items, d := v.r.Items.Dim(0), v.r.Items.Dim(1)
+	d := items
+	if v.r.Items != nil {
+		d = v.r.Items.Dim(1)
+	}
 	if len(vectors) != len(rows)*d {
-		return nil, fmt.Errorf("queries are %s and items %s; both need one width", out[model.QueryOutput], v.r.Items)
+		return nil, fmt.Errorf("queries are %s, which has to be [%d,%d]", out[model.QueryOutput], len(rows), d)
+	}
+	if v.r.Items == nil {
+		return vectors, nil
 	}
 	scores := make([]float32, len(rows)*items)
 	v.o.Kernels.Gemm(kernel.Gemm{
 		TransB: true, M: len(rows), N: items, K: d,
 		A: vectors, B: tensor.MustData[float32](v.r.Items), C: scores, LDA: d, LDB: d, LDC: items,
 	})
-	lists := make([][]int, len(queries))
-	for i, q := range queries {
-		line := scores[i*items : (i+1)*items]
-		v.mask(line, v.e.User[q.row])
-		if lists[i], err = metric.TopK(line, nil, v.o.Cutoffs[len(v.o.Cutoffs)-1], nil); err != nil {
-			return nil, fmt.Errorf("user row %d: %w", v.e.User[q.row], err)
-		}
-	}
-	return lists, nil
+	return scores, nil
 }
 
 // mask gives -inf to what is no item and to what the user has.

@@ -1,7 +1,7 @@
 // Package model holds the models: retrieval models, which map a query and an item to vectors whose product is the
 // score, and rankers, which map a query and candidates to a logit per task.
 //
-//   - [Popularity] needs no training;
+//   - [Popularity], [ItemKNN], [EASE] and [IALS] are solved, not trained;
 //   - [NewMatrixFactorization] and [NewTwoTower] are [Retriever]s;
 //   - [NewLogisticRegression], [NewDeepFM], [NewDLRM], [NewDCNv2] and [NewMMoE] are [Ranker]s.
 //

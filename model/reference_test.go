@@ -17,6 +17,9 @@ func TestReference(t *testing.T) {
 		settings      any
 	}{
 		{"models", model.PopularityName, struct{}{}},
+		{"models", "item_knn", model.ItemKNN{}},
+		{"models", "ease", model.EASE{}},
+		{"models", "ials", model.IALS{}},
 		{"models", "mf", model.MatrixFactorization{}},
 		{"models", "two_tower", model.TwoTower{}},
 		{"models", "logistic_regression", model.LogisticRegression{}},

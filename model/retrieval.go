@@ -12,15 +12,26 @@ import (
 )
 
 // Retrieval is a trained retrieval model: the score of item i for a query is the product of the query's vector and row
-// i of Items.
+// i of Items. With ItemItem, the query's vector is the scores themselves.
 type Retrieval struct {
 	// Name is the model's name.
 	Name string
-	// Query has inputs QueryInput(column) and the output QueryOutput [B,D]; its parameters have data.
+	// Query has inputs QueryInput(column) and the output QueryOutput [B,D]; its parameters have data. D is V with
+	// ItemItem.
 	Query *graph.Graph
 	// Items [V,D] float32 is indexed by item index. Rows before First stand for no item and are zero.
 	Items *tensor.Tensor
 	First int
+	// ItemItem is nil for a model of vectors, and the model that Query computes where Items is nil.
+	ItemItem *ItemItem
+}
+
+// Count is V, the number of item indices.
+func (r *Retrieval) Count() int {
+	if r.ItemItem != nil {
+		return r.ItemItem.Items()
+	}
+	return r.Items.Dim(0)
 }
 
 // itemBlock is the number of items that the item tower runs over at once.

@@ -7,6 +7,7 @@ import (
 
 	"recsys/data"
 	"recsys/eval"
+	"recsys/model"
 )
 
 // Eval evaluates every trained model, and the whole ensemble, on the held-out parts and writes metrics.json.
@@ -69,7 +70,13 @@ func (p *Pipeline) evalRetrieval(ctx context.Context, m *Metrics) error {
 		}
 		m.Retrieval[t.name] = map[string]eval.Metrics{}
 		for _, h := range p.heldOut() {
-			metrics, err := eval.Retrieval(ctx, source, p.examples, p.ordered(h.rows), p.ordered(h.seen), p.evalOptions())
+			of := source
+			if before := p.path(sourcesDir, t.name, validationDir); h.name == data.Valid.String() && exists(before) {
+				if of, err = readSource(before, t.name, p.examples.First); err != nil {
+					return err
+				}
+			}
+			metrics, err := p.retrievalMetrics(ctx, of, h)
 			if err != nil {
 				return fmt.Errorf("evaluate %s on %s: %w", t.name, h.name, err)
 			}
@@ -78,6 +85,26 @@ func (p *Pipeline) evalRetrieval(ctx context.Context, m *Metrics) error {
 		}
 	}
 	return nil
+}
+
+// retrievalMetrics evaluates a retrieval model. Of an item-item model the metrics are of the full history, and those of
+// the part that is served are beside them.
+func (p *Pipeline) retrievalMetrics(ctx context.Context, source *model.Retrieval, h part) (eval.Metrics, error) {
+	o := p.evalOptions()
+	rows, seen := p.ordered(h.rows), p.ordered(h.seen)
+	metrics, err := eval.Retrieval(ctx, source, p.examples, rows, seen, o)
+	if err != nil || source.ItemItem == nil {
+		return metrics, err
+	}
+	o.FullHistory = true
+	full, err := eval.Retrieval(ctx, source, p.examples, rows, seen, o)
+	if err != nil {
+		return nil, err
+	}
+	for name, value := range metrics {
+		full[ServedHistory+name] = value
+	}
+	return full, nil
 }
 
 func (p *Pipeline) evalRanking(ctx context.Context, m *Metrics) error {

@@ -9,6 +9,7 @@ import (
 	"recsys/ensemble/stage"
 	"recsys/eval"
 	"recsys/metric"
+	"recsys/model"
 	"recsys/tensor"
 	"recsys/train"
 )
@@ -90,7 +91,7 @@ type pipelineEval struct {
 	serving  *Serving
 	chain    *Chain
 	requests *requester
-	seen     *train.UserItems // nil: seen items stay
+	seen     *model.UserItems // nil: seen items stay
 	stages   map[string]*metric.Rankings
 }
 

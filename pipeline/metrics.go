@@ -10,7 +10,8 @@ import (
 type Metrics struct {
 	// Split is Config.Split.By.
 	Split string `json:"split"`
-	// Retrieval holds, by model and part ("valid", "test"), recall@k, ndcg@k and mrr over the whole catalogue.
+	// Retrieval holds, by model and part ("valid", "test"), recall@k, ndcg@k and mrr over the whole catalogue. Those of an
+	// item-item model are of the full history; behind ServedHistory stand those of the newest items that are served.
 	Retrieval map[string]map[string]eval.Metrics `json:"retrieval,omitempty"`
 	// Ranking holds, by model, part and task, auc, gauc and log_loss.
 	Ranking map[string]map[string]map[string]eval.Metrics `json:"ranking,omitempty"`
@@ -18,6 +19,9 @@ type Metrics struct {
 	Pipeline map[string]AnswerMetrics `json:"pipeline,omitempty"`
 	Manifest Origin                   `json:"manifest"`
 }
+
+// ServedHistory begins the names of an item-item model's metrics on as much history as requests have.
+const ServedHistory = "served_history/"
 
 // AnswerMetrics are the metrics of the final answer, and of the ranking as each stage leaves it: the difference of
 // two stages is what the later one wins or loses.

@@ -60,6 +60,35 @@ func shopWith(t *testing.T, kernels *kernel.Set, old, text string) (string, *pip
 	return run, m
 }
 
+// TestRetrievalModels trains, evaluates and exports every retrieval model with its defaults, as the one that is served.
+func TestRetrievalModels(t *testing.T) {
+	const old = `  - two_tower:
+      dim: 32
+      query: [64, 32]
+      candidate: [64, 32]
+      train: {epochs: 10, batch: 1024, learning_rate: 0.003}
+  - mf:
+      dim: 32
+      negatives: 2
+      train: {epochs: 10, batch: 1024, learning_rate: 0.003}
+`
+	for name := range pipeline.Standard().Retrieval {
+		t.Run(name, func(t *testing.T) {
+			run, m := shopWith(t, nil, old, "  - "+name+"\n")
+			if got := m.Retrieval[name]["test"]["recall@100"]; !(got > 0 && got <= 1) {
+				t.Errorf("recall@100 is %v", got)
+			}
+			repo := t.TempDir()
+			if _, err := pipeline.Export(t.Context(), run, repo, ensemble.Options{Profile: ensemble.ProfileCPU}); err != nil {
+				t.Fatal(err)
+			}
+			if findings, err := ensemble.Validate(repo); err != nil || len(findings) > 0 {
+				t.Errorf("check: %v, %v; want no findings", findings, err)
+			}
+		})
+	}
+}
+
 // TestRankers trains, evaluates and exports every ranker with its defaults and two tasks.
 func TestRankers(t *testing.T) {
 	const old = `  dlrm:

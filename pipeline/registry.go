@@ -28,7 +28,8 @@ func Standard() *Registry {
 	return &Registry{
 		Operators: op.Registry(),
 		Retrieval: map[string]func(Block) (RetrievalTrainer, error){
-			model.PopularityName: newPopularity, "mf": newMF, "two_tower": newTwoTower,
+			model.PopularityName: newPopularity, "item_knn": newItemKNN, "ease": newEASE, "ials": newIALS, "mf": newMF,
+			"two_tower": newTwoTower,
 		},
 		Ranking: map[string]func(Block) (RankingTrainer, error){
 			"logistic_regression": RankerOf(func(s schema.Schema, m model.LogisticRegression, tasks []string) (model.Ranker, error) {
@@ -75,6 +76,10 @@ type Job struct {
 type RetrievalTrainer interface {
 	Train(ctx context.Context, j Job) (*model.Retrieval, error)
 }
+
+// solved are trainers whose models the data alone decides: nothing stops them by the validation part. They learn from
+// the training part for their figures on the validation part, and from both for those on the test part and for serving.
+type solved interface{ solved() }
 
 // RankingTrainer trains one ranker.
 type RankingTrainer interface {

@@ -61,7 +61,10 @@ func (p *Pipeline) writeServing(ctx context.Context, source *model.Retrieval, ra
 	}
 	s := Serving{
 		Format: runFormat, Outputs: []string{stage.ItemIDs, stage.Scores, stage.ItemIndices},
-		Explain: []string{stage.Query, stage.Candidates, stage.CandidateScores, stage.MaskedScores},
+		Explain: []string{stage.Candidates, stage.CandidateScores, stage.MaskedScores},
+	}
+	if source.Items != nil {
+		s.Explain = append([]string{stage.Query}, s.Explain...)
 	}
 	if ranking != nil {
 		s.Explain = append(s.Explain, ranking.Tasks...)
@@ -101,13 +104,13 @@ func (p *Pipeline) writeServing(ctx context.Context, source *model.Retrieval, ra
 
 // stages builds every stage by group.
 func (p *Pipeline) stages(source *model.Retrieval, ranking *Ranking) (map[string][]ensemble.Stage, error) {
-	v := source.Items.Dim(0)
+	v := source.Count()
 	k := min(p.config.Candidates, v-source.First)
 	query, err := stage.Rename(stage.QueryName, source.Query, stage.Names{})
 	if err != nil {
 		return nil, err
 	}
-	retrieve, err := stage.Retrieve(stage.Retrieval{Items: source.Items, First: source.First, Candidates: k})
+	retrieve, err := stage.Retrieve(stage.Retrieval{Items: source.Items, Count: v, First: source.First, Candidates: k})
 	if err != nil {
 		return nil, err
 	}
@@ -122,6 +125,11 @@ func (p *Pipeline) stages(source *model.Retrieval, ranking *Ranking) (map[string
 	features, err := p.featureStage(query, score)
 	if err != nil {
 		return nil, err
+	}
+	if source.Items == nil { // The query is as wide as the catalogue: it stays within a model.
+		return map[string][]ensemble.Stage{
+			groupPrep: {features}, groupRecall: {query, retrieve, filter}, groupScore: score,
+		}, nil
 	}
 	return map[string][]ensemble.Stage{
 		groupPrep: {features, query}, groupRecall: {retrieve, filter}, groupScore: score,
@@ -186,7 +194,7 @@ func (p *Pipeline) featureStage(query ensemble.Stage, score []ensemble.Stage) (e
 // manifest describes requests and answers.
 func (p *Pipeline) manifest(stages map[string][]ensemble.Stage, source *model.Retrieval) (ensemble.Manifest, error) {
 	in := p.config.Data.Interactions
-	v := source.Items.Dim(0)
+	v := source.Count()
 	k := min(p.config.Candidates, v-source.First)
 	m := ensemble.Manifest{
 		Format: ensemble.ManifestFormat, Name: p.config.Name, Generation: 1, Time: "",

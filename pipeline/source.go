@@ -13,25 +13,30 @@ import (
 )
 
 // A trained retrieval model is a folder with two graphs: query.onnx, and items.onnx, which gathers rows of the item
-// matrix by item index.
+// matrix by item index. A model without such a matrix has query.onnx alone.
 const (
 	queryFile = "query.onnx"
 	itemsFile = "items.onnx"
 	itemsName = "items"
+	// validationDir holds the model as it was before it learned from the validation part.
+	validationDir = "validation"
 )
 
 func writeSource(dir string, r *model.Retrieval) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	if err := onnx.Write(filepath.Join(dir, queryFile), r.Query, onnx.Meta{}); err != nil {
+		return err
+	}
+	if r.Items == nil {
+		return nil
+	}
 	b := graph.NewBuilder(r.Name + "_items")
 	index := b.Input("item_indices", tensor.Int64, graph.Shape{graph.Sym("M")})
 	b.Output("vectors", b.Gather(b.Const(itemsName, r.Items), index, 0))
 	items, err := b.Build()
 	if err != nil {
-		return err
-	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err
-	}
-	if err := onnx.Write(filepath.Join(dir, queryFile), r.Query, onnx.Meta{}); err != nil {
 		return err
 	}
 	return onnx.Write(filepath.Join(dir, itemsFile), items, onnx.Meta{})
@@ -42,6 +47,9 @@ func readSource(dir, name string, first int) (*model.Retrieval, error) {
 	query, err := readGraph(filepath.Join(dir, queryFile))
 	if err != nil {
 		return nil, err
+	}
+	if m := model.ReadItemItem(name, query, first); m != nil {
+		return &model.Retrieval{Name: name, Query: query, ItemItem: m, First: first}, nil
 	}
 	items, err := readGraph(filepath.Join(dir, itemsFile))
 	if err != nil {
@@ -56,4 +64,10 @@ func readSource(dir, name string, first int) (*model.Retrieval, error) {
 		}
 	}
 	return nil, fmt.Errorf("%s: no constant %q; train again", filepath.Join(dir, itemsFile), itemsName)
+}
+
+// exists tells whether there is a folder or file.
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 
 	"recsys/data"
 	"recsys/eval"
@@ -63,17 +64,31 @@ func (p *Pipeline) trainRetrieval(ctx context.Context) ([]*model.Retrieval, erro
 			return m[scoreMetric], err
 		}
 	}
-	sources := make([]*model.Retrieval, len(trainers))
+	sources, before := make([]*model.Retrieval, len(trainers)), make([]*model.Retrieval, len(trainers))
 	for i, t := range trainers {
 		p.phase("train %s", t.name)
 		if sources[i], err = t.trainer.Train(ctx, j); err != nil {
 			return nil, fmt.Errorf("train %s: %w", t.name, err)
 		}
+		if _, ok := t.trainer.(solved); ok && len(j.Valid) > 0 {
+			all := j
+			all.Train, all.Valid, all.Score = slices.Concat(j.Train, j.Valid), nil, nil
+			before[i] = sources[i]
+			if sources[i], err = t.trainer.Train(ctx, all); err != nil {
+				return nil, fmt.Errorf("train %s on all but the test part: %w", t.name, err)
+			}
+		}
 		sources[i].Name = t.name
 	}
 	return sources, replaceDir(p.path(sourcesDir), func(dir string) error {
-		for _, s := range sources {
+		for i, s := range sources {
 			if err := writeSource(filepath.Join(dir, s.Name), s); err != nil {
+				return err
+			}
+			if before[i] == nil {
+				continue
+			}
+			if err := writeSource(filepath.Join(dir, s.Name, validationDir), before[i]); err != nil {
 				return err
 			}
 		}

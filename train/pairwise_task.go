@@ -2,7 +2,6 @@ package train
 
 import (
 	"fmt"
-	"slices"
 
 	"recsys/graph"
 	"recsys/loss"
@@ -67,7 +66,7 @@ const tries = 20
 // negatives draws items 1 to k-1 of every row of a shard.
 type negatives struct {
 	sampler sampler.Sampler
-	seen    *UserItems
+	seen    *model.UserItems
 	user    []int32
 	k       int
 }
@@ -87,48 +86,7 @@ func (n negatives) draw(d *draw) {
 	}
 }
 
-// UserItems are sets of item indices by user row. They are immutable and safe for concurrent use.
-type UserItems struct {
-	offsets []int64
-	items   []int32
-}
-
 // NewUserItems collects the items that each user has among rows.
-func NewUserItems(e *Examples, rows []int32) *UserItems {
-	users := tableRows(e.Users)
-	for _, r := range rows {
-		users = max(users, int(e.User[r])+1)
-	}
-	s := &UserItems{offsets: make([]int64, users+1)}
-	for _, r := range rows {
-		s.offsets[e.User[r]+1]++
-	}
-	for u := range users {
-		s.offsets[u+1] += s.offsets[u]
-	}
-	s.items = make([]int32, len(rows))
-	next := slices.Clone(s.offsets)
-	for _, r := range rows {
-		s.items[next[e.User[r]]] = e.Item[r]
-		next[e.User[r]]++
-	}
-	for u := range users {
-		slices.Sort(s.items[s.offsets[u]:s.offsets[u+1]])
-	}
-	return s
-}
-
-// Of returns the user's items in ascending order; an item that several rows have stands there as often. The caller must
-// not change them.
-func (s *UserItems) Of(user int32) []int32 {
-	if int(user)+1 >= len(s.offsets) {
-		return nil
-	}
-	return s.items[s.offsets[user]:s.offsets[user+1]]
-}
-
-// Has reports whether the user has the item.
-func (s *UserItems) Has(user, item int32) bool {
-	_, found := slices.BinarySearch(s.Of(user), item)
-	return found
+func NewUserItems(e *Examples, rows []int32) *model.UserItems {
+	return model.NewUserItems(max(0, tableRows(e.Users)), e.User, e.Item, rows)
 }

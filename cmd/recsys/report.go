@@ -92,7 +92,17 @@ func printMetrics(w io.Writer, m *pipeline.Metrics) error {
 	}
 	for _, name := range slices.Sorted(maps.Keys(m.Retrieval)) {
 		for _, part := range slices.Sorted(maps.Keys(m.Retrieval[name])) {
-			row(name, part, m.Retrieval[name][part], columns)
+			metrics := m.Retrieval[name][part]
+			if _, ok := metrics[pipeline.ServedHistory+columns[0]]; !ok {
+				row(name, part, metrics, columns)
+				continue
+			}
+			row(name, part+", full history", metrics, columns)
+			served := make([]string, len(columns))
+			for i, c := range columns {
+				served[i] = pipeline.ServedHistory + c
+			}
+			row(name, part+", served history", metrics, served)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(m.Ranking)) {

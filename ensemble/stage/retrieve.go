@@ -11,8 +11,10 @@ import (
 
 // Retrieval is exact retrieval by inner product.
 type Retrieval struct {
-	// Items is the item matrix [V,D] float32.
+	// Items is the item matrix [V,D] float32. Nil means that the query is the scores of all items, [B,V].
 	Items *tensor.Tensor
+	// Count is V where Items is nil.
+	Count int
 	// First is the lowest item index that may be recommended: ids below it are padding, null and unknown items.
 	First int
 	// Candidates is K; it is clamped to the V-First items.
@@ -25,14 +27,21 @@ func Retrieve(r Retrieval) (ensemble.Stage, error) {
 	if err := r.validate(); err != nil {
 		return ensemble.Stage{}, fmt.Errorf("stage %q: %w", RetrieveName, err)
 	}
-	v, d := r.Items.Dim(0), r.Items.Dim(1)
+	v, d := r.Count, r.Count
+	if r.Items != nil {
+		v, d = r.Items.Dim(0), r.Items.Dim(1)
+	}
 	k := min(r.Candidates, v-r.First)
 	b := graph.NewBuilder(RetrieveName)
 	query := b.Input(Query, tensor.Float32, graph.Shape{graph.Sym(ensemble.BatchDim), graph.Fixed(d)})
 	blocked := b.Input(Blocked, tensor.Uint8, graph.Shape{graph.Sym(ensemble.BatchDim), graph.Fixed(BlockedBytes(v))})
 
-	items := b.Const("items", transposed(r.Items.Rows(r.First, v)))
-	scores := b.MatMul(query, items) // [B,V-First]
+	var scores *graph.Value // [B,V-First]
+	if r.Items == nil {
+		scores = b.SliceAxis(query, 1, int64(r.First), int64(v))
+	} else {
+		scores = b.MatMul(query, b.Const("items", transposed(r.Items.Rows(r.First, v))))
+	}
 	mask := b.SliceAxis(expand(b, blocked), 1, int64(r.First), int64(v))
 	scores = b.Where(mask, b.Float32(float32(math.Inf(-1))), scores)
 	top, indices := b.TopK(scores, int64(k), 1)
@@ -45,11 +54,15 @@ func Retrieve(r Retrieval) (ensemble.Stage, error) {
 }
 
 func (r Retrieval) validate() error {
-	if r.Items == nil || r.Items.DType() != tensor.Float32 || r.Items.Rank() != 2 {
-		return fmt.Errorf("item matrix is %v: want float32 [V,D]", r.Items)
+	rows := r.Count
+	if r.Items != nil {
+		if r.Items.DType() != tensor.Float32 || r.Items.Rank() != 2 {
+			return fmt.Errorf("item matrix is %v: want float32 [V,D]", r.Items)
+		}
+		rows = r.Items.Dim(0)
 	}
-	if r.First < 0 || r.First >= r.Items.Dim(0) {
-		return fmt.Errorf("first item index %d: the item matrix has %d rows", r.First, r.Items.Dim(0))
+	if r.First < 0 || r.First >= rows {
+		return fmt.Errorf("first item index %d: there are %d items", r.First, rows)
 	}
 	if r.Candidates < 1 {
 		return fmt.Errorf("%d candidates: want 1 or more", r.Candidates)
