@@ -406,3 +406,18 @@ func avx512Spread(n int, x *float32, mean float64) float64
 //
 //go:noescape
 func avx512Normalize(n int, y, x, scale, bias *float32, mean, inverse float64)
+
+// avx512DotsInt8 computes n > 0 products with rows of width > 0 columns.
+//
+//go:noescape
+func avx512DotsInt8(n, width int, z, x *float32, rows *int8)
+
+// avx512DotsHalf computes n > 0 products with rows of width > 0 columns.
+//
+//go:noescape
+func avx512DotsHalf(n, width int, z, x *float32, rows *uint16)
+
+// avx512DotsInteger computes n > 0 products with rows of width > 0 columns.
+//
+//go:noescape
+func avx512DotsInteger(n, width int, z *int32, x *uint8, rows *int8)

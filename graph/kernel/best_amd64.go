@@ -82,6 +82,9 @@ func avx512() *Set {
 		Adam:      adamOf(avx512Adam),
 	}
 	s.Gemm = func(g Gemm) { avx512Gemm(s, g) }
-	s.DotsInteger, s.DotsInt8, s.DotsHalf = avx2DotsIntegerOf, avx2DotsInt8Of, avx2DotsHalfOf
+	s.DotsInteger, s.DotsInt8, s.DotsHalf = avx2DotsIntegerOf, dotsOf(avx512DotsInt8), dotsOf(avx512DotsHalf)
+	if cpu.X86.HasAVX512VNNI {
+		s.DotsInteger = dotsOf(avx512DotsInteger)
+	}
 	return s
 }

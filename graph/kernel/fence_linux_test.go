@@ -21,8 +21,18 @@ type fences struct {
 // get returns n random floats in [0.1,1.1).
 func (f *fences) get(n int) []float32 {
 	f.t.Helper()
+	x := unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(f.bytes(4*n)))), n)
+	for i := range x {
+		x[i] = f.rng.Float32() + 0.1
+	}
+	return x
+}
+
+// bytes returns n zeros.
+func (f *fences) bytes(n int) []byte {
+	f.t.Helper()
 	page := syscall.Getpagesize()
-	size := (4*n + page - 1) / page * page
+	size := (n + page - 1) / page * page
 	room, err := syscall.Mmap(-1, 0, size+2*page, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE)
 	if err != nil {
 		f.t.Fatal(err)
@@ -35,13 +45,9 @@ func (f *fences) get(n int) []float32 {
 	}
 	inside := room[page : page+size]
 	if f.atEnd {
-		inside = inside[size-4*n:]
+		inside = inside[size-n:]
 	}
-	x := unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(inside))), n)
-	for i := range x {
-		x[i] = f.rng.Float32() + 0.1
-	}
-	return x
+	return inside[:n]
 }
 
 func (f *fences) free() {
@@ -132,4 +138,28 @@ func TestRowsStayInside(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestDotsStayInside(t *testing.T) {
+	eachFence(t, func(set *kernel.Set, x *fences) {
+		for n := 1; n < 9; n++ {
+			for width := 1; width < 140; width++ {
+				set.DotsInt8(x.get(n), x.get(width), fenced[int8](x, n*width))
+				set.DotsHalf(x.get(n), x.get(width), fenced[uint16](x, n*width))
+				set.DotsInteger(fenced[int32](x, n), x.bytes(width), fenced[int8](x, n*width))
+				x.free()
+			}
+		}
+		at := fenced[uint64](x, 256)
+		for n := 1; n < 256; n++ {
+			set.Beyond(at, x.get(n), 0.5, false)
+		}
+	})
+}
+
+// fenced returns n zeros of any kind.
+func fenced[T any](f *fences, n int) []T {
+	f.t.Helper()
+	var zero T
+	return unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(f.bytes(n*int(unsafe.Sizeof(zero)))))), n)
 }

@@ -2,7 +2,7 @@
 
 // Command gen_avx512 writes avx512_amd64.s and avx512_amd64.go: the inner loops with AVX-512 F, DQ, BW and VL.
 //
-//	go run gen_avx512.go gen_avx512_vector.go gen_avx512_row.go gen_asm.go
+//	go run gen_avx512.go gen_avx512_vector.go gen_avx512_row.go gen_avx512_dots.go gen_asm.go
 package main
 
 import "fmt"
@@ -28,6 +28,7 @@ func main() {
 	g.copyRows512()
 	g.vectors512()
 	g.rows512()
+	g.dots512()
 	g.data512()
 	g.write()
 }

@@ -63,3 +63,16 @@ func avx2Dots[Z int32 | float32, X, R any](
 	}
 	return whole
 }
+
+// dotsOf checks the lengths for f.
+func dotsOf[Z, X, R any](f func(n, width int, z *Z, x *X, rows *R)) func(z []Z, x []X, rows []R) {
+	return func(z []Z, x []X, rows []R) {
+		rows = rows[:len(z)*len(x)]
+		switch {
+		case len(x) == 0:
+			clear(z)
+		case len(z) > 0:
+			f(len(z), len(x), unsafe.SliceData(z), unsafe.SliceData(x), unsafe.SliceData(rows))
+		}
+	}
+}

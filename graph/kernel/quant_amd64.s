@@ -15,6 +15,7 @@ rows:
 	LEAQ   (SI)(R9*1), R10
 	LEAQ   (SI)(R9*2), R11
 	LEAQ   (R10)(R9*2), R12
+	LEAQ   12288(SI), AX // the memory is asked this far ahead
 	XORQ   CX, CX
 	VPXOR Y0, Y0, Y0
 	VPXOR Y1, Y1, Y1
@@ -22,6 +23,8 @@ rows:
 	VPXOR Y3, Y3, Y3
 
 columns:
+	PREFETCHT0 (AX)
+	ADDQ $64, AX
 	VPMOVZXBW (DX)(CX*1), Y4
 	VPMOVSXBW (SI)(CX*1), Y5
 	VPMADDWD Y4, Y5, Y5 // 16 bits hold u8 and s8, 32 the sum of two products
@@ -65,6 +68,7 @@ rows:
 	LEAQ   (SI)(R9*1), R10
 	LEAQ   (SI)(R9*2), R11
 	LEAQ   (R10)(R9*2), R12
+	LEAQ   12288(SI), AX // the memory is asked this far ahead
 	XORQ   CX, CX
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
@@ -72,6 +76,8 @@ rows:
 	VXORPS Y3, Y3, Y3
 
 columns:
+	PREFETCHT0 (AX)
+	ADDQ $32, AX
 	VMOVUPS (DX)(CX*4), Y4
 	VPMOVSXBD (SI)(CX*1), Y5
 	VCVTDQ2PS Y5, Y5
@@ -116,6 +122,7 @@ rows:
 	LEAQ   (SI)(R9*1), R10
 	LEAQ   (SI)(R9*2), R11
 	LEAQ   (R10)(R9*2), R12
+	LEAQ   12288(SI), AX // the memory is asked this far ahead
 	XORQ   CX, CX
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
@@ -123,6 +130,8 @@ rows:
 	VXORPS Y3, Y3, Y3
 
 columns:
+	PREFETCHT0 (AX)
+	ADDQ $64, AX
 	VMOVUPS (DX)(CX*4), Y4
 	VCVTPH2PS (SI)(CX*2), Y5
 	VFMADD231PS Y5, Y4, Y0

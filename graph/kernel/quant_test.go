@@ -54,6 +54,27 @@ func TestDotsInteger(t *testing.T) {
 	})
 }
 
+// TestDotsIntegerWraps: sums beyond 32 bits wrap around in every lane, where instructions might saturate.
+func TestDotsIntegerWraps(t *testing.T) {
+	const width = 3 << 20 // 16 lanes sum 255·128·width/16 each, above 2³²
+	x, rows := make([]uint8, width), make([]int8, 4*width)
+	for i := range x {
+		x[i], rows[i], rows[width+i] = 255, -128, 127
+	}
+	want := [4]int32{}
+	for i := range want {
+		total := int64(255) * int64(rows[i*width]) * width
+		want[i] = int32(total)
+	}
+	for _, set := range kernel.Sets() {
+		got := [4]int32{}
+		set.DotsInteger(got[:], x, rows)
+		if got != want {
+			t.Errorf("%s: %v, want %v", set.Name, got, want)
+		}
+	}
+}
+
 func TestDotsOfFloats(t *testing.T) {
 	eachDots(func(set *kernel.Set, rng *rand.Rand, n, width int) {
 		x, _ := guarded(t, rng, width)

@@ -1,7 +1,7 @@
 package kernel
 
 //go:generate go run gen.go gen_math.go gen_row.go gen_asm.go
-//go:generate go run gen_avx512.go gen_avx512_vector.go gen_avx512_row.go gen_asm.go
+//go:generate go run gen_avx512.go gen_avx512_vector.go gen_avx512_row.go gen_avx512_dots.go gen_asm.go
 
 // Set is one implementation of every kernel. Sets are immutable.
 type Set struct {
