@@ -110,6 +110,24 @@ func BenchmarkVector(b *testing.B) {
 	}
 }
 
+// BenchmarkBeyond looks for the best of so many elements as TopK does, a hit in a thousand or none.
+func BenchmarkBeyond(b *testing.B) {
+	at := make([]uint64, 4096)
+	for _, n := range []int{1000, 100_000} {
+		x := random(n) // below 1.01
+		for _, set := range kernel.Sets() {
+			for _, limit := range []float32{1.009, 2} {
+				b.Run(fmt.Sprintf("%d-%v/%s", n, limit, set.Name), func(b *testing.B) {
+					b.SetBytes(int64(4 * n))
+					for b.Loop() {
+						set.Beyond(at, x, limit, false)
+					}
+				})
+			}
+		}
+	}
+}
+
 func random(n int) []float32 {
 	rng := rand.New(rand.NewPCG(1, uint64(n)))
 	x := make([]float32, n)

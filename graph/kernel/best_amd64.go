@@ -42,7 +42,7 @@ func avx2() *Set {
 		Shift:     scaledOf(avx2Shift),
 		Normalize: normalizeOf(avx2Mean, avx2Spread, avx2Normalize),
 		Max:       avx2MaxOf,
-		Beyond:    avx2BeyondOf,
+		Beyond:    beyondOf(avx2Beyond),
 		Transpose: avx2Transpose,
 		Gather:    gatherOf(avx2Gather),
 		Adagrad:   adagradOf(avx2Adagrad),
@@ -77,7 +77,7 @@ func avx512() *Set {
 		Max:       reduceOf(avx512Max),
 		Transpose: avx512Transpose,
 		Gather:    gatherOf(avx512Gather),
-		Beyond:    avx2BeyondOf,
+		Beyond:    beyondOf(avx2Beyond),
 		Adagrad:   adagradOf(avx512Adagrad),
 		Adam:      adamOf(avx512Adam),
 	}
