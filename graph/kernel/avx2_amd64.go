@@ -72,11 +72,6 @@ func avx2Tile1x64(kc int, a *float32, ars, aks int, b *float32, bks, panel int, 
 //go:noescape
 func avx2Tile2x32(kc int, a *float32, ars, aks int, b *float32, bks, panel int, c *float32, ldc int, add bool)
 
-// avx2Pack16 copies n > 0 rows of 16 floats, stride bytes apart, into adjacent memory.
-//
-//go:noescape
-func avx2Pack16(n int, dst, src *float32, stride int)
-
 // avx2Pack8 copies n > 0 rows of 8 floats, stride bytes apart, into adjacent memory.
 //
 //go:noescape

@@ -791,24 +791,6 @@ store:
 	VZEROUPPER
 	RET
 
-// func avx2Pack16(n int, dst, src *float32, stride int)
-TEXT ·avx2Pack16(SB), NOSPLIT, $0-32
-	MOVQ n+0(FP), CX
-	MOVQ dst+8(FP), DI
-	MOVQ src+16(FP), SI
-	MOVQ stride+24(FP), R8
-loop:
-	VMOVUPS 0(SI), Y0
-	VMOVUPS 32(SI), Y1
-	VMOVUPS Y0, 0(DI)
-	VMOVUPS Y1, 32(DI)
-	ADDQ R8, SI
-	ADDQ $64, DI
-	DECQ CX
-	JNZ loop
-	VZEROUPPER
-	RET
-
 // func avx2Pack8(n int, dst, src *float32, stride int)
 TEXT ·avx2Pack8(SB), NOSPLIT, $0-32
 	MOVQ n+0(FP), CX

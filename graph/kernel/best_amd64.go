@@ -23,8 +23,6 @@ func Sets() []*Set {
 // avx2 returns the set for processors with AVX2, FMA and F16C. Exp, Log, Tanh and Sigmoid are within 2.5 ulp.
 func avx2() *Set {
 	s := &Set{
-		Name:      "avx2",
-		Pack:      avx2Pack,
 		Exp:       unaryOf(avx2Exp),
 		Log:       unaryOf(avx2Log),
 		Tanh:      unaryOf(avx2Tanh),
@@ -41,15 +39,24 @@ func avx2() *Set {
 		ExpSum:    expSumOf(avx2ExpSum),
 		Shift:     scaledOf(avx2Shift),
 		Normalize: normalizeOf(avx2Mean, avx2Spread, avx2Normalize),
-		Max:       avx2MaxOf,
+		Max:       maxOf(8, avx2Max),
 		Beyond:    beyondOf(avx2Beyond),
-		Transpose: avx2Transpose,
+		Transpose: transposeOf(avx2PackTransposed),
 		Gather:    gatherOf(avx2Gather),
 		Adagrad:   adagradOf(avx2Adagrad),
 		Adam:      adamOf(avx2Adam),
 	}
-	s.Gemm = func(g Gemm) { avx2Gemm(s, g) }
-	s.DotsInteger, s.DotsInt8, s.DotsHalf = avx2DotsIntegerOf, avx2DotsInt8Of, avx2DotsHalfOf
+	f := &panels{
+		name: "avx2",
+		tiles: [2][tileRows]tile{
+			{avx2Tile1x8, avx2Tile2x8, avx2Tile3x8, avx2Tile4x8, avx2Tile5x8, avx2Tile6x8},
+			{avx2Tile1x16, avx2Tile2x16, avx2Tile3x16, avx2Tile4x16, avx2Tile5x16, avx2Tile6x16},
+		},
+		wide:  [2]wideTile{avx2Tile1x64, avx2Tile2x32},
+		copy8: avx2Pack8, copy6: avx2Pack6, deal: avx2PackRow, turn: avx2PackTransposed, row4: avx2Row4, row1: avx2Row1, column: columnOf(avx2Dot),
+	}
+	f.install(s)
+	s.dotsInQuads(avx2DotsInteger, avx2DotsInt8, avx2DotsHalf)
 	return s
 }
 
@@ -82,7 +89,8 @@ func avx512() *Set {
 		Adam:      adamOf(avx512Adam),
 	}
 	s.Gemm = func(g Gemm) { avx512Gemm(s, g) }
-	s.DotsInteger, s.DotsInt8, s.DotsHalf = avx2DotsIntegerOf, dotsOf(avx512DotsInt8), dotsOf(avx512DotsHalf)
+	s.dotsInQuads(avx2DotsInteger, avx2DotsInt8, avx2DotsHalf)
+	s.DotsInt8, s.DotsHalf = dotsOf(avx512DotsInt8), dotsOf(avx512DotsHalf)
 	if cpu.X86.HasAVX512VNNI {
 		s.DotsInteger = dotsOf(avx512DotsInteger)
 	}

@@ -20,7 +20,6 @@ func main() {
 	}
 	g.panels(1, 4)
 	g.panels(2, 2)
-	g.packRows("avx2Pack16", 2)
 	g.packRows("avx2Pack8", 1)
 	g.packSix()
 	g.packRow()

@@ -1,3 +1,5 @@
+//go:build amd64 || arm64
+
 package kernel
 
 import "unsafe"
@@ -12,36 +14,66 @@ const (
 	streamCols = 2048
 )
 
+// tile computes C = A·B, or C += A·B with add, for its rows and columns and kc > 0; strides are in bytes. Element (i,k) of A
+// is at a + i*ars + k*aks bytes.
 type tile func(kc int, a *float32, ars, aks int, b *float32, bks int, c *float32, ldc int, add bool)
 
-// avx2Gemm computes every element of C as one chain of fused multiply-adds over k, broken only between blocks of
+// wideTile is a tile of several panels of B.
+type wideTile func(kc int, a *float32, ars, aks int, b *float32, bks, panel int, c *float32, ldc int, add bool)
+
+// panels is what a set has for products by tiles of up to 6 rows and 16 columns, from panels of 16 columns of B, the last
+// of 8 where that is enough.
+type panels struct {
+	name string
+	// tiles are of 1 to 6 rows, by 8 and by 16 columns.
+	tiles [2][tileRows]tile
+	// wide are the tiles of one row and 64 columns, and of two rows and 32; 16 of them each are panel bytes after the 16 before.
+	wide [2]wideTile
+	// copy8 and copy6 copy n > 0 rows of so many floats, stride bytes apart, into adjacent memory.
+	copy8, copy6 func(n int, dst, src *float32, stride int)
+	// deal copies 16 floats each to places step bytes apart, for panels > 0.
+	deal func(panels int, dst *float32, step int, src *float32)
+	// turn writes 8 rows of 8n floats, n > 0, stride bytes apart, as 8n rows of 8 floats, step bytes apart.
+	turn func(n int, dst *float32, step int, src *float32, stride int)
+	// row4 and row1 add a·b to c for so many rows of b, ldb bytes apart, in order, and 8n columns, n > 0.
+	row4, row1 func(n int, c, a, b *float32, ldb int)
+	column     columnRows
+}
+
+// install makes the products of s those of f.
+func (f *panels) install(s *Set) {
+	s.Name, s.Pack = f.name, f.pack
+	s.Gemm = func(g Gemm) { f.gemm(s, g) }
+}
+
+// gemm computes every element of C as one chain of fused multiply-adds over k, broken only between blocks of
 // blockK, whose results are added in order: the same bits whatever the tile that the element falls into.
-func avx2Gemm(s *Set, g Gemm) {
-	g.check("avx2")
+func (f *panels) gemm(s *Set, g Gemm) {
+	g.check(f.name)
 	if g.M == 0 || g.N == 0 {
 		return
 	}
 	if g.K > 0 && !g.oneColumn() && !wideRow(&g) {
-		avx2Blocks(s, g)
+		f.blocks(s, g)
 		return
 	}
-	avx2Product(s, g)
+	f.product(s, g)
 	g.finish(s, 0, g.M, 0, g.N)
 }
 
-// avx2Product computes a product without bias and activation.
-func avx2Product(s *Set, g Gemm) {
+// product computes a product without bias and activation.
+func (f *panels) product(s *Set, g Gemm) {
 	switch {
 	case g.K == 0:
 		g.clearC()
 	case g.oneColumn():
 		g.Bias, g.Activation = nil, Linear
-		column(s, g, avx2Column)
+		column(s, g, f.column)
 	case wideRow(&g):
-		avx2Row(s, g)
+		f.row(s, g)
 	default:
 		g.Bias, g.Activation = nil, Linear
-		avx2Blocks(s, g)
+		f.blocks(s, g)
 	}
 }
 
@@ -50,8 +82,8 @@ func wideRow(g *Gemm) bool {
 	return g.M == 1 && g.N >= streamCols && g.Packed == nil && !g.TransB && (g.LDA == 1 || !g.TransA)
 }
 
-// avx2Blocks computes C block by block. B is read in place when it is so few times that packing does not pay.
-func avx2Blocks(s *Set, g Gemm) {
+// blocks computes C block by block. B is read in place when it is so few times that packing does not pay.
+func (f *panels) blocks(s *Set, g Gemm) {
 	direct := !g.TransB && g.M <= 2*tileRows && g.Packed == nil
 	sizeB := blockK * tileCols
 	if !direct {
@@ -62,7 +94,7 @@ func avx2Blocks(s *Set, g Gemm) {
 		sizeA = min(blockK, g.K) * min(blockRows, ceil(g.M, tileRows)*tileRows)
 	}
 	buf := s.buffers.get(sizeB + sizeA + tileRows*tileCols)
-	w := avx2Work{Gemm: g, set: s, direct: direct, packB: buf.data[:sizeB], packA: buf.data[sizeB : sizeB+sizeA]}
+	w := panelWork{Gemm: g, panels: f, set: s, direct: direct, packB: buf.data[:sizeB], packA: buf.data[sizeB : sizeB+sizeA]}
 	w.scratch = (*[tileRows * tileCols]float32)(buf.data[sizeB+sizeA:])
 	for k := 0; k < g.K; k += blockK {
 		w.k, w.kc, w.add = k, min(blockK, g.K-k), g.Accumulate || k > 0
@@ -73,9 +105,10 @@ func avx2Blocks(s *Set, g Gemm) {
 	s.buffers.put(buf)
 }
 
-// avx2Work is one product under way: the block of k that is being added.
-type avx2Work struct {
+// panelWork is one product under way: the block of k that is being added.
+type panelWork struct {
 	Gemm
+	*panels
 	set          *Set
 	direct       bool
 	packB, packA []float32
@@ -85,7 +118,7 @@ type avx2Work struct {
 }
 
 // columns computes n columns of C from column j on.
-func (w *avx2Work) columns(j, n int) {
+func (w *panelWork) columns(j, n int) {
 	rest := n % tileCols
 	switch {
 	case w.Packed != nil:
@@ -101,7 +134,7 @@ func (w *avx2Work) columns(j, n int) {
 }
 
 // block computes m rows by n columns of C from (i,j) on.
-func (w *avx2Work) block(i, m, j, n int) {
+func (w *panelWork) block(i, m, j, n int) {
 	if len(w.packA) > 0 {
 		w.packBlock(i, m)
 	}
@@ -153,7 +186,7 @@ func height(rest int) int {
 }
 
 // tile computes h rows by width columns of C at (i,j). The block's packed rows begin at packed row r.
-func (w *avx2Work) tile(i, h, r, j, width int, b *float32, bks int) {
+func (w *panelWork) tile(i, h, r, j, width int, b *float32, bks int) {
 	var a *float32
 	var ars, aks int
 	switch {
@@ -169,15 +202,11 @@ func (w *avx2Work) tile(i, h, r, j, width int, b *float32, bks int) {
 		if !w.direct {
 			panel *= w.kc
 		}
-		f := avx2Tile1x64
-		if h == 2 {
-			f = avx2Tile2x32
-		}
-		f(w.kc, a, ars, aks, b, bks, panel, &w.C[i*w.LDC+j], 4*w.LDC, w.add)
+		w.wide[h-1](w.kc, a, ars, aks, b, bks, panel, &w.C[i*w.LDC+j], 4*w.LDC, w.add)
 		return
 	}
 	cols := panelCols(width)
-	f := avx2Tile(h, cols)
+	f := w.tiles[cols/8-1][h-1]
 	if width == cols {
 		f(w.kc, a, ars, aks, b, bks, &w.C[i*w.LDC+j], 4*w.LDC, w.add)
 		return
@@ -195,15 +224,8 @@ func (w *avx2Work) tile(i, h, r, j, width int, b *float32, bks int) {
 	}
 }
 
-func avx2Tile(rows, cols int) tile {
-	if cols == tileCols/2 {
-		return [...]tile{avx2Tile1x8, avx2Tile2x8, avx2Tile3x8, avx2Tile4x8, avx2Tile5x8, avx2Tile6x8}[rows-1]
-	}
-	return [...]tile{avx2Tile1x16, avx2Tile2x16, avx2Tile3x16, avx2Tile4x16, avx2Tile5x16, avx2Tile6x16}[rows-1]
-}
-
-// avx2Row computes a wide row of C from few rows of B at a time. The last columns go the general way.
-func avx2Row(s *Set, g Gemm) {
+// row computes a wide row of C from few rows of B at a time. The last columns go the general way.
+func (f *panels) row(s *Set, g Gemm) {
 	last := (g.N - 8) / 8 * 8
 	buf := s.buffers.get(streamCols)
 	for k := 0; k < g.K; k += blockK {
@@ -215,24 +237,24 @@ func avx2Row(s *Set, g Gemm) {
 				sum = buf.data[:len(c)]
 			}
 			clear(sum)
-			avx2RowBlock(sum, a, g.B[k*g.LDB+j:], g.LDB)
+			f.rowBlock(sum, a, g.B[k*g.LDB+j:], g.LDB)
 			if g.Accumulate || k > 0 {
-				avx2Add(len(c), &c[0], &c[0], &sum[0])
+				s.Add(c, c, sum)
 			}
 		}
 	}
 	s.buffers.put(buf)
 	g.N, g.B, g.C = g.N-last, g.B[last:], g.C[last:]
-	avx2Product(s, g)
+	f.product(s, g)
 }
 
-// avx2RowBlock adds a·b to c, for each element in ascending order of k by fused multiply-add.
-func avx2RowBlock(c, a, b []float32, ldb int) {
+// rowBlock adds a·b to c, for each element in ascending order of k by fused multiply-add.
+func (f *panels) rowBlock(c, a, b []float32, ldb int) {
 	k := 0
 	for ; k+4 <= len(a); k += 4 {
-		avx2Row4(len(c)/8, &c[0], &a[k], &b[k*ldb], 4*ldb)
+		f.row4(len(c)/8, &c[0], &a[k], &b[k*ldb], 4*ldb)
 	}
 	for ; k < len(a); k++ {
-		avx2Row1(len(c)/8, &c[0], &a[k], &b[k*ldb], 4*ldb)
+		f.row1(len(c)/8, &c[0], &a[k], &b[k*ldb], 4*ldb)
 	}
 }

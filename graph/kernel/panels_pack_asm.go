@@ -1,12 +1,14 @@
+//go:build amd64 || arm64
+
 package kernel
 
-// avx2Pack lays B out as blocks of k, each with all its panels; a column as it is.
-func avx2Pack(g Gemm) *Packed {
+// pack lays B out as blocks of k, each with all its panels; a column as it is.
+func (f *panels) pack(g Gemm) *Packed {
 	if g.N == 1 {
-		return packColumn(g, "avx2")
+		return packColumn(g, f.name)
 	}
-	p := g.newPacked("avx2", g.K*ceil(g.N, tileCols)*tileCols)
-	w := avx2Work{Gemm: g}
+	p := g.newPacked(f.name, g.K*ceil(g.N, tileCols)*tileCols)
+	w := panelWork{Gemm: g, panels: f}
 	for w.k = 0; w.k < g.K; w.k += blockK {
 		w.kc = min(blockK, g.K-w.k)
 		w.packColumns(p.data[w.k*ceil(g.N, tileCols)*tileCols:], 0, g.N)
@@ -15,11 +17,11 @@ func avx2Pack(g Gemm) *Packed {
 }
 
 // packColumns writes n columns of B from column j on as panels.
-func (w *avx2Work) packColumns(dst []float32, j, n int) {
+func (w *panelWork) packColumns(dst []float32, j, n int) {
 	p := 0
 	if whole := n / tileCols; !w.TransB && whole > 0 {
 		for k := range w.kc {
-			avx2PackRow(whole, &dst[k*tileCols], 4*tileCols*w.kc, &w.B[(w.k+k)*w.LDB+j])
+			w.deal(whole, &dst[k*tileCols], 4*tileCols*w.kc, &w.B[(w.k+k)*w.LDB+j])
 		}
 		p = whole * tileCols
 	}
@@ -29,13 +31,13 @@ func (w *avx2Work) packColumns(dst []float32, j, n int) {
 }
 
 // packPanel writes columns j to j+width of B as [kc][8 or 16]. What stands beyond the width is never used.
-func (w *avx2Work) packPanel(dst []float32, j, width int) {
+func (w *panelWork) packPanel(dst []float32, j, width int) {
 	cols := panelCols(width)
 	switch {
 	case w.TransB:
 		w.packTransposed(dst, j, width, cols)
 	case width == tileCols/2:
-		avx2Pack8(w.kc, &dst[0], &w.B[w.k*w.LDB+j], 4*w.LDB)
+		w.copy8(w.kc, &dst[0], &w.B[w.k*w.LDB+j], 4*w.LDB)
 	default:
 		for k := range w.kc {
 			copy(dst[k*cols:], w.B[(w.k+k)*w.LDB+j:][:width])
@@ -44,7 +46,7 @@ func (w *avx2Work) packPanel(dst []float32, j, width int) {
 }
 
 // packTransposed is packPanel for B stored as [N,K].
-func (w *avx2Work) packTransposed(dst []float32, j, width, cols int) {
+func (w *panelWork) packTransposed(dst []float32, j, width, cols int) {
 	if width < 8 {
 		for c := range width {
 			for k, v := range w.B[(j+c)*w.LDB+w.k:][:w.kc] {
@@ -58,7 +60,7 @@ func (w *avx2Work) packTransposed(dst []float32, j, width, cols int) {
 		src := w.B[(j+c)*w.LDB+w.k:]
 		whole := w.kc / 8
 		if whole > 0 {
-			avx2PackTransposed(whole, &dst[c], 4*cols, &src[0], 4*w.LDB)
+			w.turn(whole, &dst[c], 4*cols, &src[0], 4*w.LDB)
 		}
 		for k := 8 * whole; k < w.kc; k++ {
 			for x := range 8 {
@@ -72,12 +74,12 @@ func (w *avx2Work) packTransposed(dst []float32, j, width, cols int) {
 }
 
 // packBlock writes m rows of the transposed A from row i on as panels of [kc][height].
-func (w *avx2Work) packBlock(i, m int) {
+func (w *panelWork) packBlock(i, m int) {
 	for r := 0; r < m; {
 		h := height(m - r)
 		dst := w.packA[r*w.kc : (r+h)*w.kc]
 		if h == tileRows {
-			avx2Pack6(w.kc, &dst[0], &w.A[w.k*w.LDA+i+r], 4*w.LDA)
+			w.copy6(w.kc, &dst[0], &w.A[w.k*w.LDA+i+r], 4*w.LDA)
 		} else {
 			for k := range w.kc {
 				copy(dst[k*h:(k+1)*h], w.A[(w.k+k)*w.LDA+i+r:])

@@ -1,8 +1,10 @@
+//go:build amd64 || arm64
+
 package kernel
 
 import "unsafe"
 
-// columnRows is the type of avx512Column.
+// columnRows computes c = a·y, or c += a·y with add, for m > 0 rows a of n floats; strides are in bytes.
 type columnRows func(m int, c *float32, ldc int, a *float32, lda int, y *float32, n int, add bool)
 
 // oneColumn tells whether the right-hand side has one column, and so has not been laid out as panels.
@@ -30,15 +32,17 @@ func column(s *Set, g Gemm, rows columnRows) {
 	s.buffers.put(buf)
 }
 
-// avx2Column is avx512Column by a call for each row.
-func avx2Column(m int, c *float32, ldc int, a *float32, lda int, y *float32, n int, add bool) {
-	for i := range m {
-		to := (*float32)(unsafe.Add(unsafe.Pointer(c), i*ldc))
-		v := avx2Dot(n, (*float32)(unsafe.Add(unsafe.Pointer(a), i*lda)), y)
-		if add {
-			v += *to
+// columnOf calls dot for each row.
+func columnOf(dot func(n int, x, y *float32) float32) columnRows {
+	return func(m int, c *float32, ldc int, a *float32, lda int, y *float32, n int, add bool) {
+		for i := range m {
+			to := (*float32)(unsafe.Add(unsafe.Pointer(c), i*ldc))
+			v := dot(n, (*float32)(unsafe.Add(unsafe.Pointer(a), i*lda)), y)
+			if add {
+				v += *to
+			}
+			*to = v
 		}
-		*to = v
 	}
 }
 

@@ -1,3 +1,5 @@
+//go:build amd64 || arm64
+
 package kernel
 
 import (
@@ -73,46 +75,31 @@ func normalizeOf(
 	}
 }
 
-func avx2MaxOf(x []float32) float32 {
-	if len(x) < 8 {
-		return portableMax(x)
-	}
-	return avx2Max(len(x), unsafe.SliceData(x))
-}
-
-// avx2Transpose moves blocks of 8 rows and whole eights of columns; what is left goes one by one.
-func avx2Transpose(y, x []float32, rows, cols int) {
-	x, y = x[:rows*cols], y[:rows*cols]
-	const block = 64 // columns at a time: their destination rows stay in the first-level cache
-	whole := rows / 8 * 8
-	for c := 0; c < cols; c += block {
-		n := min(block, cols-c)
-		if n/8 > 0 {
-			for r := 0; r < whole; r += 8 {
-				avx2PackTransposed(n/8, &y[c*rows+r], 4*rows, &x[r*cols+c], 4*cols)
-			}
+// maxOf is of an f that needs so many elements.
+func maxOf(least int, f func(n int, x *float32) float32) func(x []float32) float32 {
+	return func(x []float32) float32 {
+		if len(x) < least {
+			return portableMax(x)
 		}
-		transposeBlock(y, x, 0, whole, c+n/8*8, c+n, rows, cols)
-		transposeBlock(y, x, whole, rows, c, c+n, rows, cols)
+		return f(len(x), unsafe.SliceData(x))
 	}
 }
 
-// avx512Transpose moves blocks of 16 by 16, at the borders what there is of them.
-func avx512Transpose(y, x []float32, rows, cols int) {
-	x, y = x[:rows*cols], y[:rows*cols]
-	const block = 64 // columns at a time: their destination rows stay in the first-level cache
-	for c := 0; c < cols; c += block {
-		n := min(block, cols-c)
-		for r := 0; r < rows; r += 16 {
-			done := 0
-			if r+16 <= rows && n >= 16 {
-				done = n / 16 * 16
-				avx512Transpose16(n/16, &y[c*rows+r], 4*rows, &x[r*cols+c], 4*cols)
+// transposeOf moves blocks of 8 rows and whole eights of columns; what is left goes one by one.
+func transposeOf(f func(n int, dst *float32, step int, src *float32, stride int)) func(y, x []float32, rows, cols int) {
+	return func(y, x []float32, rows, cols int) {
+		x, y = x[:rows*cols], y[:rows*cols]
+		const block = 64 // columns at a time: their destination rows stay in the first-level cache
+		whole := rows / 8 * 8
+		for c := 0; c < cols; c += block {
+			n := min(block, cols-c)
+			if n/8 > 0 {
+				for r := 0; r < whole; r += 8 {
+					f(n/8, &y[c*rows+r], 4*rows, &x[r*cols+c], 4*cols)
+				}
 			}
-			for ; done < n; done += 16 {
-				m := min(16, rows-r)
-				avx512TransposeEdge(m, min(16, n-done), m, &y[(c+done)*rows+r], 4*rows, &x[r*cols+c+done], 4*cols)
-			}
+			transposeBlock(y, x, 0, whole, c+n/8*8, c+n, rows, cols)
+			transposeBlock(y, x, whole, rows, c, c+n, rows, cols)
 		}
 	}
 }
