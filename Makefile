@@ -9,7 +9,7 @@ export RECSYS_PYTHON ?=
 GOLANGCI := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 CONCURRENT := ./client/... ./engine/... ./featurestore/... ./gateway/... ./graph/exec/... ./train/...
 
-.PHONY: build test race lint fuzz bench golden generate docs demo e2e servers full bench-compare
+.PHONY: build test race arm64 lint fuzz bench golden generate docs demo e2e servers full bench-compare
 
 build:
 	go build ./...
@@ -19,6 +19,15 @@ test:
 
 race:
 	go test -race -short $(CONCURRENT)
+
+# The kernels of arm64, the engine on top of them and the bits that every platform shares, in an emulator. Left out is what
+# counts allocations or processors for minutes there, and the child process of internal/portable, which is amd64's.
+ARM64 := GOOS=linux GOARCH=arm64 RECSYS_PYTHON= go test -exec "qemu-aarch64-static -cpu max"
+arm64:
+	$(ARM64) ./graph/kernel ./graph
+	$(ARM64) -skip 'TestSessionAllocatesNothing|TestThreads|TestBudget' ./graph/exec
+	$(ARM64) -run 'TestStandardOps|TestFloat64Forms' ./graph/graphtest
+	RECSYS_PORTABLE_CHILD=1 $(ARM64) -run TestSameBits ./internal/portable
 
 lint:
 	$(GOLANGCI) run ./...

@@ -11,7 +11,7 @@ import (
 )
 
 func main() {
-	g := newGen("avx2", 32)
+	g := newGen("avx2", "amd64", 32)
 	for rows := 1; rows <= 6; rows++ {
 		g.tile(rows, 2)
 	}

@@ -8,7 +8,7 @@ package main
 import "fmt"
 
 func main() {
-	g := newGen("avx512", 4)
+	g := newGen("avx512", "amd64", 4)
 	for _, vectors := range []int{1, 2} {
 		for rows := 1; rows <= 14; rows++ {
 			g.tile512(rows, vectors)

@@ -1,11 +1,12 @@
 package kernel
 
 //go:generate go run gen.go gen_math.go gen_row.go gen_asm.go
+//go:generate go run gen_neon.go gen_neon_words.go gen_neon_vector.go gen_neon_math.go gen_neon_dots.go gen_asm.go
 //go:generate go run gen_avx512.go gen_avx512_vector.go gen_avx512_row.go gen_avx512_dots.go gen_asm.go
 
 // Set is one implementation of every kernel. Sets are immutable.
 type Set struct {
-	// Name tells which it is: "portable", "avx2", "avx512".
+	// Name tells which it is: "portable", "avx2", "avx512", "neon".
 	Name string
 	// Gemm computes a matrix product. Pack lays out the right-hand side of g, of which only B, LDB, TransB, N and K
 	// matter, for g.Packed of any number of products by this set; it copies what it needs.
