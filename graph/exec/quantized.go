@@ -51,7 +51,7 @@ func (p *program) narrowProducts() {
 func (p *program) narrowProduct(s *step, makers map[*graph.Value]*step) *step {
 	v, turned := throughTransposes(s.in[1], makers)
 	wide := makers[v]
-	if wide == nil || !widens(wide.node) || v.DType() != tensor.Float32 {
+	if wide == nil || !widens(wide.node) {
 		return nil
 	}
 	table := p.consts[wide.in[0]]

@@ -84,6 +84,9 @@ func narrowTests() map[string]struct {
 			zero := b.Const("zero", tensor.Of([]int8{0}, 1))
 			return b.MatMul(x, turn(b, b.DequantizeLinear(t.int8(v, d), t.scales(1), zero, 0)))
 		}, []string{"matmul: MatMul(A, Bᵀ) of int8"}, false},
+		"int8 turned there and back": {func(b *graph.Builder, t tableOf, x *graph.Value, v, d int) *graph.Value {
+			return b.MatMul(x, turn(b, turn(b, b.DequantizeLinear(t.int8(d, v), t.scales(v), nil, 1))))
+		}, []string{"matmul: MatMul(A, Bᵀ) of int8"}, false},
 		"int8 with two readers": {func(b *graph.Builder, t tableOf, x *graph.Value, v, d int) *graph.Value {
 			table := b.DequantizeLinear(t.int8(v, d), t.scales(v), nil, 0)
 			return b.Add(b.MatMul(x, turn(b, table)), b.ReduceSum(table, []int64{1}, false))
@@ -140,6 +143,22 @@ func TestNarrowProducts(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestWideIntegerProducts: int8 left-hand sides are moved to uint8 on the stack as far as there is room.
+func TestWideIntegerProducts(t *testing.T) {
+	for width, want := range map[int]string{1024: "MatMulInteger(A, Bᵀ)", 1025: "MatMulInteger"} {
+		g := build(t, func(b *graph.Builder) {
+			rng := rand.New(rand.NewPCG(1, 13))
+			x := b.QuantizeLinear(b.Input("x", tensor.Float32, batch(width)), b.Float32(0.01), b.Const("zero", tensor.Scalar(int8(3))), 0)
+			b.Output("y", b.MatMulInteger(x, tableOf{b, rng}.int8(width, 5), nil, nil))
+		})
+		plan := compile(t, g, exec.Options{})
+		if diff := cmp.Diff(plan.Steps(), []string{"quantizelinear: QuantizeLinear", "matmulinteger: " + want}); diff != "" {
+			t.Errorf("width %d: steps (-got +want):\n%s", width, diff)
+		}
+		compareNarrow(t, plan, compile(t, g, exec.Options{Unfused: true}), feed(g, 2, 1), true, width)
 	}
 }
 
