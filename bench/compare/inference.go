@@ -4,12 +4,11 @@ import (
 	"context"
 	"fmt"
 	"runtime"
-	"sync"
 	"time"
 
 	"recsys/graph"
 	"recsys/graph/exec"
-	"recsys/graph/kernel"
+	"recsys/internal/portable"
 	"recsys/tensor"
 )
 
@@ -116,43 +115,77 @@ const (
 	retrievalDim   = 64
 	topkItems      = 100_000
 	retrievalItems = 1_000_000
-	retrievalBytes = 4 * retrievalDim * retrievalItems
-	retrievalK     = 100
+	// The bytes that one query reads: the table, and the scales of one in int8.
+	retrievalBytes     = 4 * retrievalDim * retrievalItems
+	retrievalBytesHalf = 2 * retrievalDim * retrievalItems
+	retrievalBytesInt8 = (retrievalDim + 4) * retrievalItems
+	retrievalK         = 100
 )
 
-// topkGraph scores one query against all items, whose matrix stands as the retrieval stage has it, [D,V].
-func topkGraph(items int) (*graph.Graph, error) {
+// items makes the items' matrix, [D,V], of a graph.
+type items func(b *graph.Builder, n int) *graph.Value
+
+// floats stand as the retrieval stage has them.
+func floats(b *graph.Builder, n int) *graph.Value {
+	return constant(b, "items", 1, 1, retrievalDim, n)
+}
+
+// halves and int8s are narrow tables, [V,D], as docs/explanation/narrow-tables.md has them. The numbers are about normal.
+func halves(b *graph.Builder, n int) *graph.Value {
+	x := normal(1, n*retrievalDim)
+	data := make([]tensor.F16, len(x))
+	for i, v := range x {
+		data[i] = tensor.F16(portable.ToHalf(v))
+	}
+	return b.Transpose(b.Cast(b.Const("items", tensor.Of(data, n, retrievalDim)), tensor.Float32), []int64{1, 0})
+}
+
+func int8s(b *graph.Builder, n int) *graph.Value {
+	const scale = 0.03
+	x := normal(1, n*retrievalDim)
+	data, scales := make([]int8, len(x)), make([]float32, n)
+	for i, v := range x {
+		data[i] = int8(max(-127, min(127, v/scale)))
+	}
+	for i := range scales {
+		scales[i] = scale * (1 + float32(i%7)/8)
+	}
+	table := b.DequantizeLinear(b.Const("items", tensor.Of(data, n, retrievalDim)), b.Const("scales", tensor.Of(scales, n)), nil, 0)
+	return b.Transpose(table, []int64{1, 0})
+}
+
+// topkGraph scores one query against all items.
+func topkGraph(table items, n int) (*graph.Graph, error) {
 	b := graph.NewBuilder("topk")
 	query := b.Input("query", tensor.Float32, graph.Dims(1, retrievalDim))
-	scores, indices := b.TopK(b.MatMul(query, constant(b, "items", 1, 1, retrievalDim, items)), retrievalK, 1)
+	scores, indices := b.TopK(b.MatMul(query, table(b, n)), retrievalK, 1)
 	b.Output("scores", scores)
 	b.Output("indices", indices)
 	return b.Build()
 }
 
-func writeItems(dir string, items int) error {
-	g, err := topkGraph(items)
-	if err != nil {
-		return err
+func writeItems(table items, n int) func(dir string) error {
+	return func(dir string) error {
+		g, err := topkGraph(table, n)
+		if err != nil {
+			return err
+		}
+		if err := save(dir, "query", normal(2, retrievalDim)); err != nil {
+			return err
+		}
+		return export(dir, g)
 	}
-	if err := save(dir, "query", normal(2, retrievalDim)); err != nil {
-		return err
-	}
-	return export(dir, g)
 }
 
-func newItems(ctx context.Context, items int) (work, error) {
-	g, err := topkGraph(items)
-	if err != nil {
-		return nil, err
+func newItems(table items, n int) func(context.Context) (work, error) {
+	return func(ctx context.Context) (work, error) {
+		g, err := topkGraph(table, n)
+		if err != nil {
+			return nil, err
+		}
+		return infer(ctx, g, tensor.Map{"query": tensor.Of(normal(2, retrievalDim), 1, retrievalDim)})
 	}
-	return infer(ctx, g, tensor.Map{"query": tensor.Of(normal(2, retrievalDim), 1, retrievalDim)})
 }
-
-func writeTopK(dir string) error                     { return writeItems(dir, topkItems) }
-func newTopK(ctx context.Context) (work, error)      { return newItems(ctx, topkItems) }
-func writeRetrieval(dir string) error                { return writeItems(dir, retrievalItems) }
-func newRetrieval(ctx context.Context) (work, error) { return newItems(ctx, retrievalItems) }
 
 const gemmSize = 1024
 
@@ -175,35 +208,4 @@ func newGemm(ctx context.Context) (work, error) {
 		"a": tensor.Of(normal(1, gemmSize*gemmSize), gemmSize, gemmSize),
 		"b": tensor.Of(normal(2, gemmSize*gemmSize), gemmSize, gemmSize),
 	})
-}
-
-// bandwidth adds up a matrix of the size of the items', each goroutine a part of it.
-type bandwidth struct{ parts [][]float32 }
-
-func newBandwidth(context.Context) (work, error) {
-	x := make([]float32, retrievalBytes/4)
-	for i := range x {
-		x[i] = 1
-	}
-	w := bandwidth{}
-	for n := runtime.GOMAXPROCS(0); n > 0; n-- {
-		part := len(x) / n
-		w.parts = append(w.parts, x[:part])
-		x = x[part:]
-	}
-	return w, nil
-}
-
-func (w bandwidth) Run(n int) (answer, error) {
-	k := kernel.Best()
-	sums := make([]float32, len(w.parts))
-	started := time.Now()
-	for range n {
-		var wg sync.WaitGroup
-		for i, part := range w.parts {
-			wg.Go(func() { sums[i] = k.Sum(part) })
-		}
-		wg.Wait()
-	}
-	return answer{Seconds: time.Since(started).Seconds()}, nil
 }

@@ -35,17 +35,34 @@ func rows() []row {
 		},
 		{
 			name: "topk", title: "[1,64]·[64,100k] and TopK 100", work: 1, unit: "runs/s",
-			data: writeTopK, tolerance: scoreTolerance,
+			data: writeItems(floats, topkItems), tolerance: scoreTolerance,
 			others: []other{{name: "ONNX Runtime", python: "ort", work: "topk", target: 1}},
 		},
 		{
 			name: "retrieval", title: "retrieval over 1M x 64 float32, one query, TopK 100", work: retrievalBytes / 1e9, unit: "GB/s",
-			data: writeRetrieval, tolerance: scoreTolerance,
+			data: writeItems(floats, retrievalItems), tolerance: scoreTolerance,
 			others: []other{
-				// Both add up the matrix, which reads it once.
-				{name: "memory bandwidth (sum)", work: "bandwidth", target: 0.8, probe: true},
+				// Both read as many bytes once.
+				{name: "memory bandwidth", work: "bandwidth", target: 0.8, probe: true},
 				{name: "memory bandwidth (PyTorch's sum)", python: "torch", work: "bandwidth", target: 0.8, probe: true},
 				{name: "ONNX Runtime", python: "ort", work: "retrieval"},
+			},
+		},
+		{
+			name: "retrieval_half", title: "retrieval over 1M x 64 float16, one query, TopK 100", work: retrievalBytesHalf / 1e9, unit: "GB/s",
+			data: writeItems(halves, retrievalItems), tolerance: scoreTolerance,
+			others: []other{
+				{name: "memory bandwidth", work: "bandwidth_half", target: 0.8, probe: true},
+				{name: "ONNX Runtime", python: "ort", work: "retrieval_half"},
+			},
+		},
+		{
+			name: "retrieval_int8", title: "retrieval over 1M x 64 int8, one query, TopK 100", work: retrievalBytesInt8 / 1e9, unit: "GB/s",
+			data: writeItems(int8s, retrievalItems), tolerance: scoreTolerance,
+			others: []other{
+				{name: "memory bandwidth", work: "bandwidth_int8", target: 0.8, probe: true},
+				{name: "recsys on float32", work: "retrieval", probe: true},
+				{name: "ONNX Runtime", python: "ort", work: "retrieval_int8"},
 			},
 		},
 		{
@@ -71,6 +88,9 @@ const (
 func works() map[string]func(context.Context) (work, error) {
 	return map[string]func(context.Context) (work, error){
 		"dlrm": newDLRM, "two_tower": newTower, "sasrec_bce": newSASRecBCE, "sasrec_softmax": newSASRecSoftmax,
-		"ranker": newRanker, "topk": newTopK, "retrieval": newRetrieval, "gemm": newGemm, "bandwidth": newBandwidth,
+		"ranker": newRanker, "topk": newItems(floats, topkItems), "retrieval": newItems(floats, retrievalItems),
+		"retrieval_half": newItems(halves, retrievalItems), "retrieval_int8": newItems(int8s, retrievalItems), "gemm": newGemm,
+		"bandwidth": newBandwidth(retrievalBytes), "bandwidth_half": newBandwidth(retrievalBytesHalf),
+		"bandwidth_int8": newBandwidth(retrievalBytesInt8),
 	}
 }
