@@ -1,9 +1,6 @@
 package exec
 
-import (
-	"recsys/graph"
-	"recsys/tensor"
-)
+import "recsys/tensor"
 
 // columns is a range of columns that a selection copies: n columns from column from on, or zeros where from is negative.
 type columns struct{ from, n int }
@@ -29,8 +26,9 @@ func (p *program) selection(s *step) *step {
 	}
 	return &step{
 		node: s.node, in: s.in[:1], out: s.out, form: "Select",
-		run: func(_ *graph.Run, in, out []*tensor.Tensor) error {
-			x, y := tensor.MustData[float32](in[0]), tensor.MustData[float32](out[0])
+		units: func(_, out []*tensor.Tensor) (rows, work int) { return out[0].Len() / n, 1 + len(picks) + n/elements },
+		part: func(_ *lane, in, out []*tensor.Tensor, from, to int) error {
+			x, y := tensor.MustData[float32](in[0])[from*k:to*k], tensor.MustData[float32](out[0])[from*n:to*n]
 			for ; len(y) > 0; x, y = x[k:], y[n:] {
 				at := 0
 				for _, c := range picks {

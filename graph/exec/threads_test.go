@@ -11,6 +11,7 @@ import (
 	"recsys/graph/exec"
 	"recsys/graph/graphtest"
 	"recsys/graph/kernel"
+	"recsys/layer"
 	"recsys/tensor"
 )
 
@@ -22,6 +23,10 @@ func TestThreads(t *testing.T) {
 		rows  int
 	}{
 		{"ranker", models{testRows}.wideRanker, 75},
+		{"selection", func(b *graph.Builder) {
+			b.Output("y", layer.DotInteraction{}.Apply(b, b.Input("a", tensor.Float32, batch(8)), b.Input("b", tensor.Float32, batch(8)),
+				b.Input("c", tensor.Float32, batch(8))))
+		}, 20_000},
 		{"retrieval", models{30_000}.retrieval, 1},
 		{"retrieval for many", models{30_000}.retrieval, 17},
 		{"sequence", models{testRows}.sequence, 12},
