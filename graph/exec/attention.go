@@ -120,6 +120,9 @@ func (a *attention) units(in, out []*tensor.Tensor) (n, work int) {
 }
 
 func (a *attention) part(l *lane, in, out []*tensor.Tensor, from, to int) error {
+	if from == to {
+		return nil
+	}
 	queries, keys := in[0], in[1]
 	d, width := queries.Dim(-1), out[0].Dim(-1)
 	m := keys.Dim(-1)
@@ -135,6 +138,7 @@ func (a *attention) part(l *lane, in, out []*tensor.Tensor, from, to int) error 
 	// The rows that the region reads beside the scores stand behind the three inputs.
 	b := rowBlock{rows: a.rows, lane: l, lead: lead, width: m, x: l.scores[:most*m], y: l.scores[most*m : 2*most*m]}
 	b.in, b.out = l.shifted(in), out
+	b.prepare(most)
 	q, k, v, y := tensor.MustData[float32](queries), tensor.MustData[float32](keys), tensor.MustData[float32](in[2]), tensor.MustData[float32](out[0])
 	first := kernel.Gemm{TransB: a.scores.TransB, N: m, K: d, LDA: d, LDB: keys.Dim(-1), LDC: m, C: b.x}
 	second := kernel.Gemm{TransB: a.values.TransB, N: width, K: m, LDA: m, LDB: in[2].Dim(-1), LDC: width, A: b.y}

@@ -50,17 +50,17 @@ func (f *rows) part(l *lane, in, out []*tensor.Tensor, from, to int) error {
 		}
 	}
 	b := rowBlock{rows: f, lane: l, in: in, out: out, lead: f.registers[f.shape].tensor(in, out).Shape()[:f.rank-1], width: width}
-	b.run(from, to)
+	if from < to {
+		b.prepare(to - from)
+		b.run(from, to)
+	}
 	return nil
 }
 
-// run computes the rows [from,to).
-func (b *rowBlock) run(from, to int) {
+// prepare divides the lane's memory for runs of up to n rows, n > 0.
+func (b *rowBlock) prepare(n int) {
 	f, l, width := b.rows, b.lane, b.width
-	if from == to {
-		return
-	}
-	b.most = min(max(1, blockFloats/max(width, 1)), to-from)
+	b.most = min(max(1, blockFloats/max(width, 1)), n)
 	size := b.most * width
 	memory := l.space(width + (1+f.spreads+f.wholes)*size + f.columns*b.most)
 	cut := func(n int) []float32 {
@@ -87,11 +87,15 @@ func (b *rowBlock) run(from, to int) {
 			b.repeat(reg.spread, tensor.MustData[float32](b.in[reg.in]))
 		}
 	}
+}
+
+// run computes the rows [from,to).
+func (b *rowBlock) run(from, to int) {
 	for b.first = from; b.first < to; b.first += b.most {
 		b.n = min(b.most, to-b.first)
 		b.load()
-		for i := range f.members {
-			b.compute(&f.members[i])
+		for i := range b.members {
+			b.compute(&b.members[i])
 		}
 	}
 }
