@@ -27,8 +27,9 @@ const (
 	blocksTrailer   = 12
 )
 
-// DefaultBlockRows is the number of rows of a block where BlocksHeader does not say it.
-const DefaultBlockRows = 1 << 13
+// DefaultBlockRows is the number of rows of a block where BlocksHeader does not say it: training mixes blocks, the better the
+// more of them fit into its memory, and a read of some KB a column still costs less than what it brings.
+const DefaultBlockRows = 1 << 10
 
 // Errors of block files that callers can tell apart.
 var (

@@ -35,7 +35,7 @@ func OpenBlocks(path string) (*Blocks, error) {
 	}
 	b := &Blocks{file: f}
 	if err := b.open(); err != nil {
-		f.Close() //nolint:errcheck,gosec // Nothing was written.
+		f.Close() //nolint:errcheck // Nothing was written.
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return b, nil

@@ -229,7 +229,8 @@ func TestWriteBlocksErrors(t *testing.T) {
 		{"missing column", data.BlocksHeader{Columns: schema.Schema{list}}, cut(tensor.Map{"id": ids(1)}, 1, 1), `no column "list"`},
 		{"wrong length", data.BlocksHeader{Columns: schema.Schema{list}}, cut(tensor.Map{"list": tensor.Zeros(tensor.Float32, 1, 3)}, 1, 1), "float32[1,3]"},
 		{
-			"rows differ", data.BlocksHeader{Columns: schema.Schema{id, list}},
+			"rows differ",
+			data.BlocksHeader{Columns: schema.Schema{id, list}},
 			func(yield func(tensor.Map, error) bool) {
 				yield(tensor.Map{"id": ids(1, 2), "list": tensor.Zeros(tensor.Float32, 1, 2)}, nil)
 			}, `column "list" has 1 rows in a batch of 2`,
