@@ -28,6 +28,8 @@ type Examples struct {
 	// Context holds the context columns by name, [N] or [N,L], and Labels the labels by task, N each.
 	Context tensor.Map
 	Labels  map[string][]float32
+	// Blocks, if not nil, holds the context columns and the labels in place of Context and Labels, outside memory.
+	Blocks Blocks
 }
 
 // Sequences are lists of item indices, oldest first: user row u has Items[Offsets[u]:Offsets[u+1]].
@@ -80,6 +82,8 @@ func (e *Examples) Validate() error {
 	}
 	for _, c := range model.QueryColumns(e.Schema) {
 		switch {
+		case c.Has(schema.Context) && e.Blocks != nil:
+			errs = append(errs, e.validateBlocks(c))
 		case c.Has(schema.Context):
 			errs = append(errs, checkColumn("context", c, e.Context, e.Len()))
 		case c.Has(schema.Sequence):
@@ -93,7 +97,28 @@ func (e *Examples) Validate() error {
 			errs = append(errs, fmt.Errorf("task %q has %d labels for %d interactions", task, len(labels), e.Len()))
 		}
 	}
+	if e.Blocks != nil {
+		if e.Blocks.Rows() != e.Len() {
+			errs = append(errs, fmt.Errorf("blocks of %d rows for %d interactions", e.Blocks.Rows(), e.Len()))
+		}
+		if len(e.Context)+len(e.Labels) > 0 {
+			errs = append(errs, errors.New("context or labels beside blocks, which hold them"))
+		}
+	}
 	return errors.Join(errs...)
+}
+
+// validateBlocks checks a context column of the blocks.
+func (e *Examples) validateBlocks(c schema.Column) error {
+	have, ok := e.Blocks.Columns().Column(model.QueryInput(c.Name))
+	if !ok {
+		return fmt.Errorf("context column %q has no data", c.Name)
+	}
+	if have.DType.DType != model.InputType(c) || have.Length != c.Length {
+		return fmt.Errorf("context column %q is %s with length %d in the blocks; the schema says %s with length %d",
+			c.Name, have.DType, have.Length, model.InputType(c), c.Length)
+	}
+	return nil
 }
 
 func (e *Examples) validateSequence(c schema.Column) error {

@@ -9,16 +9,19 @@ import (
 
 // shard is a part of a batch with its inputs.
 type shard struct {
-	rows    []int32
+	rows    int
 	buffers map[int]*buffer // by number of rows
+	err     error           // of the source
 }
 
 // inputs returns the buffer that holds the rows' inputs.
-func (s *shard) inputs() *buffer { return s.buffers[len(s.rows)] }
+func (s *shard) inputs() *buffer { return s.buffers[s.rows] }
 
 // feed fills the shards of an epoch in their order, ahead of those who compute.
 type feed struct {
 	tr     *trainer
+	source source
+	steps  int      // before the epoch
 	spare  []*shard // of the epochs before
 	ready  chan *shard
 	free   chan *shard
@@ -26,17 +29,23 @@ type feed struct {
 	waited time.Duration // for shards, since Fit began
 }
 
-// begin starts to fill the shards of rows; the first batch makes the step behind steps. With a depth of 0 next fills them.
-func (f *feed) begin(rows []int32, steps int) {
+// begin starts to fill the shards of an epoch behind its first skip rows; steps is the number of steps before the epoch.
+// Without prefetch next fills them.
+func (f *feed) begin(epoch, skip, steps int) error {
+	f.steps = steps
+	if err := f.source.begin(epoch, skip); err != nil {
+		return err
+	}
 	depth := f.tr.o.Prefetch
 	if depth < 0 {
-		return
+		return nil
 	}
 	f.ready, f.free, f.stop = make(chan *shard, depth), make(chan *shard, depth+len(f.tr.workers)), make(chan struct{})
 	for range cap(f.free) {
 		f.free <- f.shard()
 	}
-	go f.run(rows, steps, f.ready, f.free, f.stop)
+	go f.run(skip, f.ready, f.free, f.stop)
+	return nil
 }
 
 // shard returns memory for a shard.
@@ -50,51 +59,56 @@ func (f *feed) shard() *shard {
 	return s
 }
 
-// run fills shards until the rows end or stop is closed, and then closes ready.
-func (f *feed) run(rows []int32, steps int, ready, free chan *shard, stop chan struct{}) {
+// run fills shards until the rows end, one fails or stop is closed, and then closes ready.
+func (f *feed) run(skip int, ready, free chan *shard, stop chan struct{}) {
 	defer close(ready)
-	for from := 0; from < len(rows); from += f.tr.o.BatchRows {
-		batch := rows[from:min(from+f.tr.o.BatchRows, len(rows))]
-		steps++
-		for at := 0; at < len(batch); at += f.tr.o.ShardRows {
-			var s *shard
-			select {
-			case s = <-free:
-			case <-stop:
-				return
-			}
-			f.fill(s, batch, at, steps)
-			select {
-			case ready <- s:
-			case <-stop:
-				return
-			}
+	for p := range f.tr.o.pieces(skip, len(f.tr.task.Rows)) {
+		var s *shard
+		select {
+		case s = <-free:
+		case <-stop:
+			return
+		}
+		f.fill(s, p)
+		select {
+		case ready <- s:
+		case <-stop:
+			return
+		}
+		if s.err != nil {
+			return
 		}
 	}
 }
 
-// fill writes the shard that begins at a place of a batch. Its random draws are its own.
-func (f *feed) fill(s *shard, batch []int32, at, step int) {
-	s.rows = batch[at:min(at+f.tr.o.ShardRows, len(batch))]
+// fill writes the next shard, whose place is p. Its random draws are its own.
+func (f *feed) fill(s *shard, p piece) {
 	t := f.tr.task
-	b := s.buffers[len(s.rows)]
-	if b == nil {
-		b = t.newBuffer(len(s.rows))
-		s.buffers[len(s.rows)] = b
+	var rows picked
+	if rows, s.err = f.source.take(p.rows); s.err != nil {
+		return
 	}
-	t.fill(b, s.rows, 1/float32(len(batch)), portable.New(f.tr.o.Seed, t.Name+"/shard/"+strconv.Itoa(step)+"/"+strconv.Itoa(at)))
+	s.rows = p.rows
+	b := s.buffers[s.rows]
+	if b == nil {
+		b = t.newBuffer(s.rows)
+		s.buffers[s.rows] = b
+	}
+	stream := t.Name + "/shard/" + strconv.Itoa(f.steps+p.step+1) + "/" + strconv.Itoa(p.at)
+	t.fill(b, rows, 1/float32(p.batch), portable.New(f.tr.o.Seed, stream))
 }
 
-// next returns the shard that begins at a place of a batch. Done hands it back.
-func (f *feed) next(batch []int32, at, step int) *shard {
+// next returns the next shard, whose place is p. Done hands it back.
+func (f *feed) next(p piece) (*shard, error) {
 	started := time.Now()
 	defer func() { f.waited += time.Since(started) }()
-	if f.ready == nil {
-		s := f.shard()
-		f.fill(s, batch, at, step)
-		return s
+	if f.ready != nil {
+		s := <-f.ready
+		return s, s.err
 	}
-	return <-f.ready
+	s := f.shard()
+	f.fill(s, p)
+	return s, s.err
 }
 
 func (f *feed) done(s *shard) {

@@ -25,7 +25,7 @@ const (
 
 // draw is one shard before it is written into tensors.
 type draw struct {
-	rows  []int32 // interactions, B
+	picked
 	items []int32 // item indices, B or B·K
 	rng   *portable.Rand
 	// weight is the weight of every row.
@@ -40,7 +40,9 @@ type filler struct {
 	items bool
 	width int
 	shape graph.Shape
-	fill  func(dst *tensor.Tensor, d *draw)
+	// wide tells that the values come from the wide column of the input's name.
+	wide bool
+	fill func(dst *tensor.Tensor, d *draw)
 }
 
 // newFiller finds where the input's values come from.
@@ -94,25 +96,25 @@ func newFiller(in *graph.Value, e *Examples, logQ []float32) (filler, error) {
 }
 
 func (f filler) label(task string, e *Examples) (filler, error) {
-	labels, ok := e.Labels[task]
-	if !ok {
+	if !e.hasLabels(task) {
 		return f, fmt.Errorf("the examples have no labels of task %q", task)
 	}
 	f.items = true
-	f.fill = func(dst *tensor.Tensor, d *draw) {
-		y := tensor.MustData[float32](dst)
-		for i, r := range d.rows {
-			y[i] = labels[r]
-		}
-	}
-	return f, nil
+	return f.copies(), nil
+}
+
+// copies makes the filler copy the rows of a wide column.
+func (f filler) copies() filler {
+	f.wide = true
+	f.fill = func(dst *tensor.Tensor, d *draw) { gatherRows(dst, d.wide[f.name], d.places, f.width) }
+	return f
 }
 
 func (f filler) query(c schema.Column, e *Examples) filler {
 	f.width = max(1, c.Length)
 	switch {
 	case c.Has(schema.Context):
-		f.fill = func(dst *tensor.Tensor, d *draw) { gatherRows(dst, e.Context[c.Name], d.rows, f.width) }
+		return f.copies()
 	case c.Has(schema.Sequence):
 		f.fill = func(dst *tensor.Tensor, d *draw) {
 			ids := tensor.MustData[int64](dst)
@@ -165,17 +167,18 @@ func gather[T any](dst, src []T, ids, through []int32, width int) {
 }
 
 // Inputs returns the inputs of g for interactions rows: query columns [B], [B,L] of their users and places in time, item
-// columns of their own items, [B], [B,1] or with a list axis, and labels. The tensors are new.
+// columns of their own items, [B], [B,1] or with a list axis, and labels. The tensors are new. Rows that stand close to one
+// another read few blocks.
 func (e *Examples) Inputs(g *graph.Graph, rows []int32) (tensor.Map, error) {
-	t := &Task{Name: g.Name, Graph: g, candidates: 1, items: e.Item}
-	for _, in := range g.Inputs {
-		f, err := newFiller(in, e, nil)
-		if err != nil {
-			return nil, fmt.Errorf("graph %q: %w", g.Name, err)
-		}
-		t.fillers = append(t.fillers, f)
+	t := &Task{Name: g.Name, Graph: g, examples: e, candidates: 1}
+	if err := t.bind(nil); err != nil {
+		return nil, fmt.Errorf("graph %q: %w", g.Name, err)
+	}
+	p, err := t.pick(rows)
+	if err != nil {
+		return nil, fmt.Errorf("graph %q: %w", g.Name, err)
 	}
 	b := t.newBuffer(len(rows))
-	t.fill(b, rows, 1, nil)
+	t.fill(b, p, 1, nil)
 	return b.in, nil
 }

@@ -4,14 +4,12 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"strconv"
+	"slices"
 	"time"
 
 	"recsys/graph/exec"
 	"recsys/graph/grad"
 	"recsys/internal/parallel"
-	"recsys/internal/portable"
-	"recsys/tensor"
 )
 
 // trainer is one Fit.
@@ -24,14 +22,17 @@ type trainer struct {
 	sum     []gradient // of the batch
 	update  *updater
 	feed    *feed
+	pieces  []piece // of the batch
 	start   time.Time
+	course  course
 	seen    int // rows
+	before  int // rows of them before a checkpoint
 	steps   int
 }
 
 // Fit trains the task's parameters: those without data are initialised from the seed, those with data go on from there.
 // It stops with ctx's error when ctx ends, and with an error that names the step when the loss is not finite. The same
-// options, but for Workers, give the same bytes.
+// options, but for Workers, give the same bytes, with checkpoints and without.
 func Fit(ctx context.Context, t *Task, o Options) (*Result, error) {
 	tr, err := newTrainer(t, o)
 	if err != nil {
@@ -81,87 +82,87 @@ func newTrainer(t *Task, o Options) (*trainer, error) {
 			session: plan.NewSession(), grads: newGradients(tr.slots),
 		})
 	}
-	tr.feed = &feed{tr: tr}
+	tr.feed = &feed{tr: tr, source: newSource(t, o)}
 	return tr, nil
 }
 
 func (tr *trainer) run(ctx context.Context) (*Result, error) {
 	r := &Result{State: tr.task.Graph.State()}
-	best, bad := math.Inf(-1), 0
-	var kept tensor.Map
-	rows := append([]int32{}, tr.task.Rows...)
-	for epoch := range tr.o.Epochs {
-		shuffle(rows, tr.o.Seed, tr.task.Name, epoch)
-		loss, err := tr.epoch(ctx, epoch, rows)
-		if err != nil {
+	tr.course.result = r
+	skip, err := tr.resume(tr.o.Resume)
+	if err != nil {
+		return nil, err
+	}
+	for c := &tr.course; c.epoch < tr.o.Epochs; c.epoch++ {
+		if err := tr.epoch(ctx, skip); err != nil {
 			return nil, err
 		}
-		record := Epoch{Loss: loss}
-		if tr.o.Validate == nil {
-			r.Best = epoch
-		} else if record.Score, err = tr.o.Validate(ctx, r.State); err != nil {
-			return nil, fmt.Errorf("validate epoch %d: %w", epoch+1, err)
+		skip = 0
+		e := Epoch{Loss: c.total / float64(len(tr.task.Rows))}
+		if tr.o.Validate != nil {
+			if e.Score, err = tr.o.Validate(ctx, r.State); err != nil {
+				return nil, fmt.Errorf("validate epoch %d: %w", c.epoch+1, err)
+			}
 		}
-		r.Epochs = append(r.Epochs, record)
-		tr.report(epoch, loss, record.Score)
-		if tr.o.Validate == nil {
-			continue
-		}
-		if record.Score > best {
-			best, bad, r.Best, kept = record.Score, 0, epoch, clone(r.State)
-			continue
-		}
-		if bad++; bad >= tr.o.Patience && tr.o.Patience > 0 {
+		tr.report(e.Loss, e.Score)
+		if tr.record(e) {
 			break
 		}
+		c.total = 0
 	}
-	if kept != nil {
-		restore(r.State, kept)
+	if tr.course.kept != nil {
+		restore(r.State, tr.course.kept)
 	}
 	r.Steps, r.Waited = tr.steps, tr.feed.waited
 	return r, nil
 }
 
-// shuffle permutes rows by a stream of its own for every epoch.
-func shuffle(rows []int32, seed uint64, name string, epoch int) {
-	rng := portable.New(seed, name+"/rows/"+strconv.Itoa(epoch))
-	rng.Shuffle(len(rows), func(i, j int) { rows[i], rows[j] = rows[j], rows[i] })
-}
-
-// epoch trains on rows in their order and returns the mean loss.
-func (tr *trainer) epoch(ctx context.Context, epoch int, rows []int32) (float64, error) {
-	total := 0.0
-	tr.feed.begin(rows, tr.steps)
-	defer tr.feed.end()
-	for from := 0; from < len(rows); from += tr.o.BatchRows {
-		batch := rows[from:min(from+tr.o.BatchRows, len(rows))]
-		loss, err := tr.batch(ctx, batch)
-		if err != nil {
-			return 0, err
-		}
-		total += float64(loss * float64(len(batch)))
-		tr.seen += len(batch)
-		tr.report(epoch, total/float64(from+len(batch)), math.NaN())
+// epoch trains on the rows of the epoch behind the first skip ones.
+func (tr *trainer) epoch(ctx context.Context, skip int) error {
+	rows, c := len(tr.task.Rows), &tr.course
+	if skip == rows {
+		return nil
 	}
-	return total / float64(len(rows)), nil
+	if err := tr.feed.begin(c.epoch, skip, tr.steps-skip/tr.o.BatchRows); err != nil {
+		return err
+	}
+	defer tr.feed.end()
+	for from := skip; from < rows; {
+		n := min(tr.o.BatchRows, rows-from)
+		loss, err := tr.batch(ctx, from, from+n)
+		if err != nil {
+			return err
+		}
+		c.total += float64(loss * float64(n))
+		from += n
+		tr.seen += n
+		tr.report(c.total/float64(from), math.NaN())
+		if err := tr.checkpoint(from == rows); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// batch makes one optimiser step and returns the mean loss before it.
-func (tr *trainer) batch(ctx context.Context, batch []int32) (float64, error) {
+// batch makes one optimiser step with the rows [from,to) of the epoch and returns the mean loss before it.
+func (tr *trainer) batch(ctx context.Context, from, to int) (float64, error) {
 	tr.steps++
 	for i := range tr.sum {
 		tr.sum[i].reset()
 	}
 	loss := 0.0
-	for from := 0; from < len(batch); {
+	tr.pieces = slices.AppendSeq(tr.pieces[:0], tr.o.pieces(from, to))
+	for pieces := range slices.Chunk(tr.pieces, len(tr.workers)) {
 		// A wave: one shard for each worker.
-		n := 0
-		for ; n < len(tr.workers) && from < len(batch); n++ {
-			tr.workers[n].shard = tr.feed.next(batch, from, tr.steps)
-			from += tr.o.ShardRows
+		wave := tr.workers[:len(pieces)]
+		for i, p := range pieces {
+			var err error
+			if wave[i].shard, err = tr.feed.next(p); err != nil {
+				return 0, err
+			}
 		}
-		wave := tr.workers[:n]
-		if err := parallel.Do(n, n, func(i int) error { return wave[i].run(ctx, tr.o.Kernels, tr.slots) }); err != nil {
+		err := parallel.Do(len(wave), len(wave), func(i int) error { return wave[i].run(ctx, tr.o.Kernels, tr.slots) })
+		if err != nil {
 			return 0, err
 		}
 		for _, w := range wave {
@@ -171,7 +172,7 @@ func (tr *trainer) batch(ctx context.Context, batch []int32) (float64, error) {
 		if math.IsNaN(loss) || math.IsInf(loss, 0) {
 			return 0, &LossError{Step: tr.steps, Loss: loss}
 		}
-		err := parallel.Do(len(tr.workers), len(tr.sum), func(i int) error {
+		err = parallel.Do(len(tr.workers), len(tr.sum), func(i int) error {
 			for _, w := range wave {
 				tr.sum[i].merge(tr.o.Kernels, &w.grads[i])
 			}
@@ -184,12 +185,12 @@ func (tr *trainer) batch(ctx context.Context, batch []int32) (float64, error) {
 	return loss, tr.update.step(len(tr.workers), tr.sum)
 }
 
-func (tr *trainer) report(epoch int, loss, score float64) {
+func (tr *trainer) report(loss, score float64) {
 	if tr.o.Progress == nil {
 		return
 	}
 	tr.o.Progress(Progress{
-		Epoch: epoch + 1, Epochs: tr.o.Epochs, Rows: tr.seen, Total: tr.o.Epochs * len(tr.task.Rows),
+		Epoch: tr.course.epoch + 1, Epochs: tr.o.Epochs, Rows: tr.seen, Total: tr.o.Epochs * len(tr.task.Rows), before: tr.before,
 		Loss: loss, Elapsed: time.Since(tr.start), Waited: tr.feed.waited, Score: score,
 	})
 }

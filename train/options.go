@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"runtime"
 	"time"
 
@@ -25,6 +26,10 @@ type Options struct {
 	// Prefetch is the number of shards whose inputs are filled ahead of the workers, with their negatives; 0 means twice
 	// Workers, negative means none: then a shard is filled when it is needed. It does not change the result.
 	Prefetch int
+	// Buffer is the number of rows that the next ones are drawn from where the examples are in blocks and the task reads
+	// their columns; 0 means 262144, and a shard is the least. It is part of the result: with all rows, the order is
+	// that of a uniform permutation, with fewer, rows of a block stay near one another.
+	Buffer int
 	// Seed drives initial parameters, the order of rows and negatives.
 	Seed uint64
 	// Optimizer updates the parameters. A nil Rule means optim.Adam, a nil Rate a constant 0.001; Workers is that of
@@ -40,6 +45,12 @@ type Options struct {
 	Patience int
 	// Progress is called after every optimiser step and every epoch, from the goroutine of Fit; nil means not at all.
 	Progress func(Progress)
+	// Checkpoint is called every CheckpointSteps steps, 0 means with the last of every epoch, from the goroutine of Fit.
+	// What it is given is valid until it returns. An error stops training.
+	Checkpoint      func(c *Checkpoint) error
+	CheckpointSteps int
+	// Resume goes on from a checkpoint of a Fit of the same task with the same options; nil means from the beginning.
+	Resume *Checkpoint
 	// Kernels is the set to compute with; nil means kernel.Best(). A result has the same bytes on every machine with
 	// kernel.Portable() alone.
 	Kernels *kernel.Set
@@ -54,17 +65,19 @@ type Progress struct {
 	Waited        time.Duration // for inputs, in Elapsed: what the workers stood idle
 	// Score is the validation score at the end of an epoch, NaN before.
 	Score float64
+
+	before int // rows before a checkpoint that training goes on from
 }
 
 // Rate returns the rows per second, validation included.
-func (p Progress) Rate() float64 { return float64(p.Rows) / max(p.Elapsed.Seconds(), 1e-9) }
+func (p Progress) Rate() float64 { return float64(p.Rows-p.before) / max(p.Elapsed.Seconds(), 1e-9) }
 
 // Left estimates the time that the planned rows still take.
 func (p Progress) Left() time.Duration {
-	if p.Rows == 0 {
+	if p.Rows == p.before {
 		return 0
 	}
-	return time.Duration(float64(p.Elapsed) / float64(p.Rows) * float64(p.Total-p.Rows))
+	return time.Duration(float64(p.Elapsed) / float64(p.Rows-p.before) * float64(p.Total-p.Rows))
 }
 
 // WaitShare returns the share of the time so far, in [0,1], in which the workers waited for inputs.
@@ -101,6 +114,7 @@ func (o Options) withDefaults() (Options, error) {
 	def(&o.Workers, runtime.GOMAXPROCS(0))
 	def(&o.Prefetch, 2*o.Workers)
 	def(&o.Patience, 2)
+	def(&o.Buffer, 1<<18)
 	if o.Kernels == nil {
 		o.Kernels = kernel.Best()
 	}
@@ -108,10 +122,28 @@ func (o Options) withDefaults() (Options, error) {
 	for _, f := range []struct {
 		name  string
 		value int
-	}{{"epochs", o.Epochs}, {"batch rows", o.BatchRows}, {"shard rows", o.ShardRows}, {"workers", o.Workers}} {
+	}{{"epochs", o.Epochs}, {"batch rows", o.BatchRows}, {"shard rows", o.ShardRows}, {"workers", o.Workers}, {"buffer rows", o.Buffer}, {"checkpoint steps", o.CheckpointSteps}} {
 		if f.value < 0 {
 			errs = append(errs, fmt.Errorf("%s are %d; they have to be positive", f.name, f.value))
 		}
 	}
 	return o, errors.Join(errs...)
+}
+
+// piece is a shard by its place: rows from at on of a batch, which makes a step of an epoch, from 0.
+type piece struct{ step, batch, at, rows int }
+
+// pieces cuts the rows [from,to) of an epoch; from begins a batch.
+func (o Options) pieces(from, to int) iter.Seq[piece] {
+	return func(yield func(piece) bool) {
+		for step := from / o.BatchRows; from < to; step++ {
+			batch := min(o.BatchRows, to-from)
+			for at := 0; at < batch; at += o.ShardRows {
+				if !yield(piece{step: step, batch: batch, at: at, rows: min(o.ShardRows, batch-at)}) {
+					return
+				}
+			}
+			from += batch
+		}
+	}
 }

@@ -19,10 +19,10 @@ type Task struct {
 	// Rows are the interactions to train on.
 	Rows []int32
 
+	examples   *Examples
 	candidates int // items per row: 1 positive and the negatives
 	fillers    []filler
 	negatives  func(d *draw)
-	items      []int32
 }
 
 // NewTask makes a task of a loss of one's own. The output LossOutput of g is the sum over rows of WeightInput times the
@@ -49,15 +49,23 @@ func newTask(name string, g *graph.Graph, e *Examples, rows []int32, k int, logQ
 			return nil, fmt.Errorf("train %q: row %d of %d interactions", name, r, e.Len())
 		}
 	}
-	t := &Task{Name: name, Graph: g, Rows: rows, candidates: k, items: e.Item}
-	for _, in := range g.Inputs {
-		f, err := newFiller(in, e, logQ)
+	t := &Task{Name: name, Graph: g, Rows: rows, examples: e, candidates: k}
+	if err := t.bind(logQ); err != nil {
+		return nil, fmt.Errorf("train %q: %w", name, err)
+	}
+	return t, nil
+}
+
+// bind finds where every input of the graph comes from.
+func (t *Task) bind(logQ []float32) error {
+	for _, in := range t.Graph.Inputs {
+		f, err := newFiller(in, t.examples, logQ)
 		if err != nil {
-			return nil, fmt.Errorf("train %q: %w", name, err)
+			return err
 		}
 		t.fillers = append(t.fillers, f)
 	}
-	return t, nil
+	return nil
 }
 
 // buffer holds the tensors of a shard of a fixed number of rows.
@@ -83,11 +91,11 @@ func (t *Task) newBuffer(n int) *buffer {
 	return b
 }
 
-// fill writes the shard of rows into b, which was made for as many rows.
-func (t *Task) fill(b *buffer, rows []int32, weight float32, rng *portable.Rand) {
-	d := &draw{rows: rows, items: b.items, rng: rng, weight: weight}
-	for i, r := range rows {
-		b.items[i*t.candidates] = t.items[r]
+// fill writes the shard of p into b, which was made for as many rows.
+func (t *Task) fill(b *buffer, p picked, weight float32, rng *portable.Rand) {
+	d := &draw{picked: p, items: b.items, rng: rng, weight: weight}
+	for i, r := range p.rows {
+		b.items[i*t.candidates] = t.examples.Item[r]
 	}
 	if t.candidates > 1 {
 		t.negatives(d)
@@ -99,8 +107,12 @@ func (t *Task) fill(b *buffer, rows []int32, weight float32, rng *portable.Rand)
 
 // Inputs returns the inputs of the task's graph for one shard of rows, with weights of 1/len(rows) and negatives drawn
 // from seed. The tensors are new. Fit feeds the graph the same way.
-func (t *Task) Inputs(rows []int32, seed uint64) tensor.Map {
+func (t *Task) Inputs(rows []int32, seed uint64) (tensor.Map, error) {
+	p, err := t.pick(rows)
+	if err != nil {
+		return nil, fmt.Errorf("train %q: %w", t.Name, err)
+	}
 	b := t.newBuffer(len(rows))
-	t.fill(b, rows, 1/float32(len(rows)), portable.New(seed, t.Name+"/inputs"))
-	return b.in
+	t.fill(b, p, 1/float32(len(rows)), portable.New(seed, t.Name+"/inputs"))
+	return b.in, nil
 }

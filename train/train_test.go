@@ -131,6 +131,12 @@ func TestFitStopsWhatFillsAhead(t *testing.T) {
 	if _, ran := errors.AsType[*train.LossError](err); !ran {
 		t.Errorf("error %v, want a loss that is not finite", err)
 	}
+	goroutinesEnd(t, before)
+}
+
+// goroutinesEnd fails when there are more goroutines than before.
+func goroutinesEnd(t *testing.T, before int) {
+	t.Helper()
 	// A goroutine that has done its last work may still be counted for a moment.
 	after := runtime.NumGoroutine()
 	for range 1000 {
@@ -225,6 +231,15 @@ func TestNewTaskTrainsAnyLoss(t *testing.T) {
 	}
 }
 
+func inputs(t *testing.T, task *train.Task, rows []int32) tensor.Map {
+	t.Helper()
+	in, err := task.Inputs(rows, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return in
+}
+
 // descend is gradient descent on all rows at once. It returns the parameters and the loss before every step.
 func descend(t *testing.T, task *train.Task, rows []int32, steps int, rate float32) (tensor.Map, []float64) {
 	t.Helper()
@@ -242,7 +257,7 @@ func descend(t *testing.T, task *train.Task, rows []int32, steps int, rate float
 	var losses []float64
 	state := task.Graph.State()
 	for range steps {
-		out, err := plan.Run(t.Context(), task.Inputs(rows, 1))
+		out, err := plan.Run(t.Context(), inputs(t, task, rows))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -420,7 +435,7 @@ func TestInputsOfTasks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	in := task.Inputs([]int32{12, 14, 23}, 1) // the second user's interactions 0, 2 and 11
+	in := inputs(t, task, []int32{12, 14, 23}) // the second user's interactions 0, 2 and 11
 	h := tensor.MustData[int64](in["encoded_history"])
 	want := []int64{0, 0, 0, 0, 0, int64(e.Item[12]), int64(e.Item[13]), 0, 0, 0}
 	for _, item := range e.Item[18:23] {
@@ -454,7 +469,7 @@ func TestNegativesAreNotTheUsers(t *testing.T) {
 		t.Fatal(err)
 	}
 	seen := train.NewUserItems(e, rows(e))
-	ids := tensor.MustData[int64](task.Inputs(rows(e), 1)["item_item_id"])
+	ids := tensor.MustData[int64](inputs(t, task, rows(e))["item_item_id"])
 	drawn := map[int64]bool{}
 	for i, r := range rows(e) {
 		if ids[i*5] != int64(e.Item[r]) {

@@ -139,7 +139,11 @@ func symbolic(g *graph.Graph, output string, axes ...string) error {
 }
 
 // gradients checks that every parameter of the inference graphs has a gradient in the task that is not all zero.
-func gradients(ctx context.Context, t *train.Task, in tensor.Map, inference ...*graph.Graph) error {
+func gradients(ctx context.Context, t *train.Task, rows []int32, inference ...*graph.Graph) error {
+	in, err := t.Inputs(rows, 1)
+	if err != nil {
+		return err
+	}
 	if err := t.Graph.InitParams(1); err != nil {
 		return err
 	}

@@ -85,7 +85,7 @@ func rankerChecks(build BuildRanker, world func() *train.Examples) []Check {
 			if err != nil {
 				return err
 			}
-			return gradients(ctx, t, t.Inputs(all(r.e)[:200], 1), r.g)
+			return gradients(ctx, t, all(r.e)[:200], r.g)
 		}),
 		check("learns", func(ctx context.Context, r *ranker) error {
 			t, err := task(r)

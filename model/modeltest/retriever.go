@@ -89,7 +89,7 @@ func RetrieverChecks(build BuildRetriever) []Check {
 			if err != nil {
 				return err
 			}
-			return gradients(ctx, t, t.Inputs(all(r.e)[:200], 1), r.query, r.items)
+			return gradients(ctx, t, all(r.e)[:200], r.query, r.items)
 		}),
 		check("learns by softmax", func(ctx context.Context, r *retriever) error {
 			t, err := r.softmax()

@@ -1,0 +1,162 @@
+package train
+
+import (
+	"cmp"
+	"slices"
+
+	"recsys/model"
+	"recsys/schema"
+	"recsys/tensor"
+)
+
+// Blocks holds the context columns and the labels of interactions outside memory, in blocks of consecutive rows. It has
+// to be safe for concurrent use. [recsys/data.Blocks] is one.
+type Blocks interface {
+	// Rows is the number of interactions, BlockRows that of a block; the last block may have fewer.
+	Rows() int
+	BlockRows() int
+	// Columns are the context columns, int64 where they are categorical and float32 otherwise, under the names that
+	// model.QueryInput gives them, and labels, float32, under those that model.LabelInput gives their tasks.
+	Columns() schema.Schema
+	// ReadBlock reads the columns that into names, and only those, of block i, whose first row is i·BlockRows, into the
+	// first rows of tensors [n] or [n,L], n at least BlockRows.
+	ReadBlock(i int, into tensor.Map) error
+}
+
+// picked is some interactions with what fillers copy from.
+type picked struct {
+	rows []int32
+	// places are where the wide columns hold the rows: columns of context and labels by the names of graph inputs.
+	places []int32
+	wide   tensor.Map
+}
+
+// hasLabels reports whether there are labels of a task.
+func (e *Examples) hasLabels(task string) bool {
+	if e.Blocks != nil {
+		_, ok := e.Blocks.Columns().Column(model.LabelInput(task))
+		return ok
+	}
+	_, ok := e.Labels[task]
+	return ok
+}
+
+// wide returns the columns that the task copies from, in memory.
+func (t *Task) wide() tensor.Map {
+	m, e := tensor.Map{}, t.examples
+	for name, c := range e.Context {
+		m[model.QueryInput(name)] = c
+	}
+	for task, labels := range e.Labels {
+		m[model.LabelInput(task)] = tensor.Of(labels, len(labels))
+	}
+	return m
+}
+
+// readsWide reports whether the task copies from any column of context or labels.
+func (t *Task) readsWide() bool {
+	return slices.ContainsFunc(t.fillers, func(f filler) bool { return f.wide })
+}
+
+// newWide allocates the columns that the task copies from, for n rows.
+func (t *Task) newWide(n int) tensor.Map {
+	m := tensor.Map{}
+	for _, c := range t.examples.Blocks.Columns() {
+		if !slices.ContainsFunc(t.fillers, func(f filler) bool { return f.wide && f.name == c.Name }) {
+			continue
+		}
+		shape := []int{n}
+		if c.Length > 0 {
+			shape = append(shape, c.Length)
+		}
+		m[c.Name] = tensor.Zeros(c.DType.DType, shape...)
+	}
+	return m
+}
+
+// pick finds the wide columns of some interactions.
+func (t *Task) pick(rows []int32) (picked, error) {
+	e := t.examples
+	if e.Blocks == nil {
+		return picked{rows: rows, places: rows, wide: t.wide()}, nil
+	}
+	p := picked{rows: rows, places: make([]int32, len(rows)), wide: t.newWide(len(rows))}
+	for i := range p.places {
+		p.places[i] = int32(i)
+	}
+	r := t.newBlockReader()
+	return p, r.gather(p)
+}
+
+// blockReader has one block in memory.
+type blockReader struct {
+	blocks Blocks
+	wide   tensor.Map
+	block  int // -1 for none
+}
+
+func (t *Task) newBlockReader() *blockReader {
+	return &blockReader{blocks: t.examples.Blocks, wide: t.newWide(t.examples.Blocks.BlockRows()), block: -1}
+}
+
+// gather reads the rows of p into their places, each block once.
+func (r *blockReader) gather(p picked) error {
+	order := make([]int, len(p.rows))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(p.rows[a], p.rows[b]) })
+	rows, places := make([]int32, len(order)), make([]int32, len(order))
+	for i, at := range order {
+		rows[i], places[i] = p.rows[at], p.places[at]
+	}
+	size := int32(r.blocks.BlockRows())
+	for from, to := 0, 0; from < len(rows); from = to {
+		for to < len(rows) && rows[to]/size == rows[from]/size {
+			to++
+		}
+		if err := r.copy(p.wide, places[from:to], rows[from:to]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// copy copies rows of one block to their places in wide.
+func (r *blockReader) copy(wide tensor.Map, places, rows []int32) error {
+	if len(wide) == 0 || len(rows) == 0 {
+		return nil
+	}
+	size := r.blocks.BlockRows()
+	if block := int(rows[0]) / size; block != r.block {
+		r.block = -1
+		if err := r.blocks.ReadBlock(block, r.wide); err != nil {
+			return err
+		}
+		r.block = block
+	}
+	for name, to := range wide {
+		width := to.Len() / to.Dim(0)
+		switch x := r.wide[name].Any().(type) {
+		case []int64:
+			scatter(tensor.MustData[int64](to), x, places, rows, r.block*size, width)
+		case []float32:
+			scatter(tensor.MustData[float32](to), x, places, rows, r.block*size, width)
+		}
+	}
+	return nil
+}
+
+// scatter copies row rows[i]-first of src to row places[i] of dst.
+func scatter[T any](dst, src []T, places, rows []int32, first, width int) {
+	if width == 1 {
+		for i, r := range rows {
+			dst[places[i]] = src[int(r)-first]
+		}
+		return
+	}
+	for i, r := range rows {
+		at := int(r) - first
+		copy(dst[int(places[i])*width:(int(places[i])+1)*width], src[at*width:])
+	}
+}
