@@ -44,6 +44,14 @@ type Config struct {
 	MetricTags map[string]string
 	// Decoupled is for models that answer a request several times; none of ours does.
 	Decoupled bool
+	// Agents work on the model's folder before it is loaded, in order: one that is named checksum compares files with sums.
+	Agents []Agent
+}
+
+// Agent is a repository agent with its parameters, written in ascending order of key.
+type Agent struct {
+	Name       string
+	Parameters map[string]string
 }
 
 // IsEnsemble reports whether the model is a composition of others.
@@ -101,22 +109,37 @@ type Mapping struct{ Model, Ensemble string }
 
 // DynamicBatching joins requests into batches. The zero value joins those that wait, without a delay.
 type DynamicBatching struct {
-	PreferredBatchSizes        []int64
-	MaxQueueDelayMicroseconds  int64
-	PreserveOrdering           bool
-	PriorityLevels             int64
-	DefaultPriorityLevel       int64
-	DefaultTimeoutMicroseconds int64 // of the default queue policy
-	AllowTimeoutOverride       bool
-	MaxQueueSize               int64
+	PreferredBatchSizes       []int64 `json:"preferred_batch_size"`
+	MaxQueueDelayMicroseconds int64   `json:"max_queue_delay_microseconds"`
+	// PreserveOrdering gives answers in the order of requests.
+	PreserveOrdering bool `json:"preserve_ordering"`
+	// PriorityLevels is the number of queues, 1 being served first; 0 is one queue.
+	PriorityLevels       int64 `json:"priority_levels"`
+	DefaultPriorityLevel int64 `json:"default_priority_level"`
+	// QueuePolicy is the default one; PriorityQueuePolicy replaces it for single levels, written in ascending order.
+	QueuePolicy         `json:"default_queue_policy"`
+	PriorityQueuePolicy map[int64]QueuePolicy `json:"priority_queue_policy"`
+}
+
+// QueuePolicy bounds how many requests wait, and how long. The zero value does not.
+type QueuePolicy struct {
+	// TimeoutAction says what becomes of a request that has waited too long: REJECT, as if empty, or DELAY, which puts it behind
+	// all others.
+	TimeoutAction string `json:"timeout_action"`
+	// DefaultTimeoutMicroseconds is the longest wait; 0 is any.
+	DefaultTimeoutMicroseconds int64 `json:"default_timeout_microseconds"`
+	// AllowTimeoutOverride lets requests ask for a shorter one.
+	AllowTimeoutOverride bool `json:"allow_timeout_override"`
+	// MaxQueueSize is the most requests that wait; more are refused as unavailable. 0 is any number.
+	MaxQueueSize int64 `json:"max_queue_size"`
 }
 
 // InstanceGroup says how many copies of a model run, and where.
 type InstanceGroup struct {
-	Name  string
-	Kind  string // KIND_AUTO, KIND_CPU, KIND_GPU or KIND_MODEL
-	Count int
-	GPUs  []int64
+	Name  string  `json:"name"`
+	Kind  string  `json:"kind"` // KIND_AUTO, KIND_CPU, KIND_GPU or KIND_MODEL
+	Count int     `json:"count"`
+	GPUs  []int64 `json:"gpus"`
 }
 
 // Optimization are settings for the backend's optimiser.
@@ -129,8 +152,8 @@ type Optimization struct {
 
 // Accelerator is an execution provider with its parameters, written in ascending order of key.
 type Accelerator struct {
-	Name       string
-	Parameters map[string]string
+	Name       string            `json:"name"`
+	Parameters map[string]string `json:"parameters"`
 }
 
 // Warmup is a request that a model answers before it is ready.

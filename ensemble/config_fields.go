@@ -35,6 +35,9 @@ func (c *Config) fields() fields {
 		"model_transaction_policy": one(block("ModelTransactionPolicy", func() fields {
 			return fields{"decoupled": flag(&c.Decoupled)}
 		})),
+		"model_repository_agents": one(block("ModelRepositoryAgents", func() fields {
+			return fields{"agents": list("Agent", &c.Agents, (*Agent).fields)}
+		})),
 	}
 }
 
@@ -84,15 +87,39 @@ func (d *DynamicBatching) fields() fields {
 		"preserve_ordering":            flag(&d.PreserveOrdering),
 		"priority_levels":              long(&d.PriorityLevels),
 		"default_priority_level":       long(&d.DefaultPriorityLevel),
-		"default_queue_policy": one(block("ModelQueuePolicy", func() fields {
-			return fields{
-				"default_timeout_microseconds": long(&d.DefaultTimeoutMicroseconds),
-				"allow_timeout_override":       flag(&d.AllowTimeoutOverride),
-				"max_queue_size":               long(&d.MaxQueueSize),
-			}
-		})),
+		"default_queue_policy":         one(block("ModelQueuePolicy", d.QueuePolicy.fields)),
+		"priority_queue_policy":        many(d.priorityPolicy),
 	}
 }
+
+// priorityPolicy reads an entry of the map from levels to policies.
+func (d *DynamicBatching) priorityPolicy(f pbtxt.Field) error {
+	var level int64
+	var p QueuePolicy
+	entry := fields{"key": long(&level), "value": one(block("ModelQueuePolicy", p.fields))}
+	if err := block("PriorityQueuePolicyEntry", func() fields { return entry })(f); err != nil {
+		return err
+	}
+	if _, ok := d.PriorityQueuePolicy[level]; ok {
+		return f.Errorf("key %d of priority_queue_policy is given twice", level)
+	}
+	if d.PriorityQueuePolicy == nil {
+		d.PriorityQueuePolicy = map[int64]QueuePolicy{}
+	}
+	d.PriorityQueuePolicy[level] = p
+	return nil
+}
+
+func (p *QueuePolicy) fields() fields {
+	return fields{
+		"timeout_action":               ident(&p.TimeoutAction),
+		"default_timeout_microseconds": long(&p.DefaultTimeoutMicroseconds),
+		"allow_timeout_override":       flag(&p.AllowTimeoutOverride),
+		"max_queue_size":               long(&p.MaxQueueSize),
+	}
+}
+
+func (a *Agent) fields() fields { return namedFields(&a.Name, &a.Parameters) }
 
 func (g *InstanceGroup) fields() fields {
 	return fields{
@@ -118,8 +145,10 @@ func (o *Optimization) fields() fields {
 	}
 }
 
-func (a *Accelerator) fields() fields {
-	return fields{"name": text(&a.Name), "parameters": stringMap("ParametersEntry", &a.Parameters, text)}
+func (a *Accelerator) fields() fields { return namedFields(&a.Name, &a.Parameters) }
+
+func namedFields(name *string, parameters *map[string]string) fields {
+	return fields{"name": text(name), "parameters": stringMap("ParametersEntry", parameters, text)}
 }
 
 func (w *Warmup) fields() fields {

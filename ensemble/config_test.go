@@ -67,7 +67,9 @@ func fullConfig() *ensemble.Config {
 		},
 		DynamicBatching: &ensemble.DynamicBatching{
 			PreferredBatchSizes: []int64{4, 8}, MaxQueueDelayMicroseconds: 100, PreserveOrdering: true, PriorityLevels: 2,
-			DefaultPriorityLevel: 1, DefaultTimeoutMicroseconds: 5000, AllowTimeoutOverride: true, MaxQueueSize: 16,
+			DefaultPriorityLevel: 1,
+			QueuePolicy:          ensemble.QueuePolicy{DefaultTimeoutMicroseconds: 5000, AllowTimeoutOverride: true, MaxQueueSize: 16},
+			PriorityQueuePolicy:  map[int64]ensemble.QueuePolicy{2: {TimeoutAction: "DELAY", MaxQueueSize: 4}, 1: {}},
 		},
 		InstanceGroups: []ensemble.InstanceGroup{{Name: "gpu", Count: 2, Kind: "KIND_GPU", GPUs: []int64{0, 1}}},
 		Optimization: &ensemble.Optimization{
@@ -81,6 +83,7 @@ func fullConfig() *ensemble.Config {
 			{Name: "x", DType: tensor.BFloat16, Dims: []int64{3, 4}, Random: true},
 		}}},
 		ResponseCache: true, MetricTags: map[string]string{"stage": "score", "pipeline": "rec"}, Decoupled: true,
+		Agents: []ensemble.Agent{{Name: "checksum", Parameters: map[string]string{"MD5:1/score.onnx": "900150983cd24fb0d6963f7d28e17f72"}}},
 	}
 }
 
@@ -151,6 +154,7 @@ func TestParseConfigErrors(t *testing.T) {
 		{"kind of value", "max_batch_size: \"4\"", `c.pbtxt:1:1: field "max_batch_size" wants a whole number, got a string`},
 		{"twice", "name: \"a\"\nname: \"b\"", `c.pbtxt:2:1: field "name" of ModelConfig is given twice`},
 		{"key twice", `metric_tags { key: "a" } metric_tags { key: "a" }`, `c.pbtxt:1:26: key "a" of MetricTags is given twice`},
+		{"level twice", "dynamic_batching { priority_queue_policy { key: 1 }\npriority_queue_policy { key: 1 } }", `c.pbtxt:2:1: key 1 of priority_queue_policy is given twice`},
 		{"not a block", "input: 3", `c.pbtxt:1:1: field "input" wants a block { … }, got a whole number`},
 	}
 	for _, tt := range tests {

@@ -53,6 +53,12 @@ func (c *Config) Marshal() []byte {
 	if c.Decoupled {
 		m.AppendBlock("model_transaction_policy").AppendBool("decoupled", true)
 	}
+	if len(c.Agents) > 0 {
+		agents := m.AppendBlock("model_repository_agents")
+		for _, a := range c.Agents {
+			putNamed(agents.AppendBlock("agents"), a.Name, a.Parameters)
+		}
+	}
 	return m.Marshal()
 }
 
@@ -132,12 +138,23 @@ func (d *DynamicBatching) put(m *pbtxt.Message) {
 	putBool(m, "preserve_ordering", d.PreserveOrdering)
 	putInt(m, "priority_levels", d.PriorityLevels)
 	putInt(m, "default_priority_level", d.DefaultPriorityLevel)
-	if d.DefaultTimeoutMicroseconds != 0 || d.AllowTimeoutOverride || d.MaxQueueSize != 0 {
-		q := m.AppendBlock("default_queue_policy")
-		putInt(q, "default_timeout_microseconds", d.DefaultTimeoutMicroseconds)
-		putBool(q, "allow_timeout_override", d.AllowTimeoutOverride)
-		putInt(q, "max_queue_size", d.MaxQueueSize)
+	if d.QueuePolicy != (QueuePolicy{}) {
+		d.QueuePolicy.put(m.AppendBlock("default_queue_policy"))
 	}
+	for _, level := range slices.Sorted(maps.Keys(d.PriorityQueuePolicy)) {
+		entry := m.AppendBlock("priority_queue_policy")
+		entry.AppendInt("key", level)
+		d.PriorityQueuePolicy[level].put(entry.AppendBlock("value"))
+	}
+}
+
+func (p QueuePolicy) put(m *pbtxt.Message) {
+	if p.TimeoutAction != "" {
+		m.AppendIdent("timeout_action", p.TimeoutAction)
+	}
+	putInt(m, "default_timeout_microseconds", p.DefaultTimeoutMicroseconds)
+	putBool(m, "allow_timeout_override", p.AllowTimeoutOverride)
+	putInt(m, "max_queue_size", p.MaxQueueSize)
 }
 
 func (g InstanceGroup) put(m *pbtxt.Message) {
@@ -160,16 +177,16 @@ func (o *Optimization) put(m *pbtxt.Message) {
 	}
 	all := m.AppendBlock("execution_accelerators")
 	for _, a := range o.GPUAccelerators {
-		a.put(all.AppendBlock("gpu_execution_accelerator"))
+		putNamed(all.AppendBlock("gpu_execution_accelerator"), a.Name, a.Parameters)
 	}
 	for _, a := range o.CPUAccelerators {
-		a.put(all.AppendBlock("cpu_execution_accelerator"))
+		putNamed(all.AppendBlock("cpu_execution_accelerator"), a.Name, a.Parameters)
 	}
 }
 
-func (a Accelerator) put(m *pbtxt.Message) {
-	m.AppendString("name", a.Name)
-	putMap(m, "parameters", a.Parameters)
+func putNamed(m *pbtxt.Message, name string, parameters map[string]string) {
+	m.AppendString("name", name)
+	putMap(m, "parameters", parameters)
 }
 
 func (w Warmup) put(m *pbtxt.Message) {
