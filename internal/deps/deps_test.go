@@ -47,7 +47,7 @@ var policy = map[string]string{
 	"featurestore":            "internal/atomicfile schema tensor",
 	"featurestore/redis":      "featurestore",
 	"featurestore/storetest":  "featurestore schema tensor",
-	"ensemble":                "internal/atomicfile internal/lock graph graph/exec graph/kernel onnx schema tensor internal/pbtxt",
+	"ensemble":                "internal/atomicfile internal/lock internal/nearest graph graph/exec graph/kernel onnx schema tensor internal/pbtxt",
 	"ensemble/stage":          "ensemble graph onnx schema tensor",
 	"ensemble/ensembletest":   "ensemble ensemble/stage internal/portable graph graph/exec graph/kernel onnx schema tensor test/ort",
 	"engine":                  "ensemble graph graph/exec graph/kernel onnx schema tensor",
@@ -59,6 +59,7 @@ var policy = map[string]string{
 	"client/tritontest":       "client client/tritonpb client/wire tensor",
 	"gateway":                 "ensemble featurestore schema tensor",
 	"internal/lock":           "",
+	"internal/nearest":        "",
 	"ensemble/generation":     "ensemble internal/atomicfile internal/lock onnx tensor",
 	"pipeline": "data data/synthetic ensemble ensemble/stage eval feature feature/op featurestore graph graph/exec " +
 		"graph/grad graph/kernel internal/atomicfile layer loss metric model onnx optim sampler schema tensor train internal/portable",
