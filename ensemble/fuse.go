@@ -41,10 +41,12 @@ func (e Ensemble) Fuse(how Fuse) ([]Stage, error) {
 func (e Ensemble) partition(how Fuse) ([]Group, error) {
 	switch how {
 	case FuseNone:
-		stages := e.stages()
-		parts := make([]Group, len(stages))
-		for i, s := range stages {
-			parts[i] = Group{Name: s.Name, Stages: []Stage{s}}
+		var parts []Group
+		for _, g := range e.Groups {
+			group := append(slices.Clone(g.within), g.Name)[:1] // what cutDense made of a group is still part of it
+			for _, s := range g.Stages {
+				parts = append(parts, Group{Name: s.Name, Stages: []Stage{s}, within: slices.Concat(group, s.within)})
+			}
 		}
 		return parts, nil
 	case FuseGroups, "":
@@ -66,16 +68,13 @@ func (e Ensemble) keeps(name string, later []Stage) bool {
 func compose(part Group, known map[string]*graph.Value, keep, explain func(string) bool) (Stage, error) {
 	b := graph.NewBuilder(part.Name)
 	values := map[string]*graph.Value{}
-	out := Stage{Name: part.Name}
+	out := Stage{Name: part.Name, within: part.within, dense: len(part.Stages) == 1 && part.Stages[0].dense}
 	type named struct {
 		name  string
 		value *graph.Value
 	}
 	var outputs []named
 	for _, s := range part.Stages {
-		if out.Settings.zero() {
-			out.Settings = s.Settings
-		}
 		given := map[string]*graph.Value{}
 		for _, in := range s.Graph.Inputs {
 			name := in.Name()

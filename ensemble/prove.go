@@ -9,13 +9,14 @@ import (
 	"recsys/tensor"
 )
 
-// prove runs every warm-up in our own engine: one that fails in Triton can end the server with all its models.
+// prove runs the warm-ups in our own engine, also those of a model that is configured without: one that fails in Triton can end the
+// server with all its models.
 func prove(ctx context.Context, g *graph.Graph, c *Config) error {
 	p, err := exec.Compile(g, exec.Options{})
 	if err != nil {
 		return err
 	}
-	for _, w := range c.Warmup {
+	for _, w := range warmups(c.Inputs, c.MaxBatchSize) {
 		in := tensor.Map{}
 		for _, t := range c.Inputs {
 			shape := []int{w.BatchSize}

@@ -14,32 +14,18 @@ import (
 // fixed once earlier stages' shapes are known.
 type Stage struct {
 	// Name says what the stage does: "features", "query", "retrieve", …; it becomes part of the model's name.
-	Name     string
-	Graph    *graph.Graph
-	Settings Settings
-}
-
-// Settings say how a stage is served. The zero value means the defaults. A fused stage takes those of the first of its parts
-// that has any.
-type Settings struct {
-	// Instances is the number of copies that run at once; 0 is 1.
-	Instances int
-	// Batching replaces dynamic batching without a queue delay.
-	Batching *DynamicBatching
-	// Accelerators are execution providers on GPUs, in order of preference.
-	Accelerators []Accelerator
-	// Parameters are added to the backend's parameters and replace those of the same key.
-	Parameters map[string]string
-}
-
-func (s Settings) zero() bool {
-	return s.Instances == 0 && s.Batching == nil && s.Accelerators == nil && s.Parameters == nil
+	Name  string
+	Graph *graph.Graph
+	dense bool // what TensorRT is for, and nothing else
+	// within are the groups and stages that it is a part of by another name, the largest first.
+	within []string
 }
 
 // Group is a run of stages that Groups fuses.
 type Group struct {
 	Name   string
 	Stages []Stage
+	within []string // as a stage's
 }
 
 // Ensemble is the way from raw columns to recommendations.

@@ -15,13 +15,18 @@ import (
 // UnfinishedPrefix begins the names of version folders that are being made or removed.
 const UnfinishedPrefix = ".tmp-"
 
-// RemoveUnfinished removes version folders that somebody who was killed was making or removing. It is for whoever has locked
-// [LockFile].
+// RemoveUnfinished removes version folders that somebody who was killed was making or removing, and the models of an export that
+// was. It is for whoever has locked [LockFile].
 func RemoveUnfinished(dir string) error {
 	paths, err := filepath.Glob(filepath.Join(dir, "*", UnfinishedPrefix+"*"))
 	if err != nil {
 		return err
 	}
+	exports, err := filepath.Glob(filepath.Join(dir, UnfinishedPrefix+"*"))
+	if err != nil {
+		return err
+	}
+	paths = append(paths, exports...)
 	errs := make([]error, len(paths))
 	for i, path := range paths {
 		errs[i] = os.RemoveAll(path)

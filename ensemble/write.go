@@ -1,7 +1,6 @@
 package ensemble
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -22,12 +21,18 @@ const DefaultMaxBatch = 64
 type Options struct {
 	// Generation is the version to write; 0 is one above the highest that the ensemble or its stages have.
 	Generation int
-	// MaxBatch bounds the users of one call; 0 is DefaultMaxBatch.
+	// MaxBatch bounds the users of one call; 0 is the greatest power of two up to DefaultMaxBatch that fits into Memory.
 	MaxBatch int
+	// Memory bounds what the intermediate values of all models take together at full batches, in bytes, where MaxBatch is 0; 0 is
+	// DefaultMemory. See [Memory] for the estimate.
+	Memory int64
 	// Fuse says how stages become models; empty is FuseGroups.
 	Fuse Fuse
 	// Profile says for which machines; empty is ProfileAuto.
 	Profile Profile
+	// Configure, if not nil, changes what the profile gives a model. Names say which model it is: the names of the groups and stages
+	// that it is a part of, and last its own; [EnsembleName] alone is the ensemble, which has a response cache and metric tags.
+	Configure func(names []string, s *Settings) error
 	// Files, if not nil, writes further files into the ensemble's version folder before it gets its name: the feature rows.
 	// Triton passes them over.
 	Files func(dir string) error
@@ -36,9 +41,16 @@ type Options struct {
 	Meta onnx.Meta
 }
 
+// EnsembleName stands for the ensemble itself where stages are named.
+const EnsembleName = "ensemble"
+
 // Export says what an export wrote.
 type Export struct {
 	Generation int
+	// MaxBatch is the most users of one call.
+	MaxBatch int
+	// Memory has an estimate for each model.
+	Memory []Memory
 	// Steps are the stages with their pinned versions; a stage that an earlier generation has byte by byte keeps that version.
 	Steps []Step
 	// Served is true when NAME/config.pbtxt was written because there was none. Otherwise the generation lies beside the one that is
@@ -55,11 +67,11 @@ type Export struct {
 //
 // One export or publish at a time works in a repository; others fail at once. What a killed export left unfinished is removed.
 func Write(ctx context.Context, dir string, e Ensemble, m Manifest, o Options) (_ *Export, err error) {
-	if o.MaxBatch == 0 {
-		o.MaxBatch = DefaultMaxBatch
+	if o.MaxBatch < 0 || o.Memory < 0 {
+		return nil, fmt.Errorf("export ensemble %q: max batch %d and memory %d: want 0 or more", e.Name, o.MaxBatch, o.Memory)
 	}
-	if o.MaxBatch < 1 {
-		return nil, fmt.Errorf("export ensemble %q: max batch %d: want 1 or more", e.Name, o.MaxBatch)
+	if o.Memory == 0 {
+		o.Memory = DefaultMemory
 	}
 	if o.Fuse == "" {
 		o.Fuse = FuseGroups
@@ -69,14 +81,18 @@ func Write(ctx context.Context, dir string, e Ensemble, m Manifest, o Options) (
 		return nil, fmt.Errorf("export ensemble %q: %w", e.Name, err)
 	}
 	defer func() { err = errors.Join(err, release()) }()
-	x, err := plan(ctx, dir, e, m, o)
+	staging := filepath.Join(dir, UnfinishedPrefix+"export")
+	defer func() { err = errors.Join(err, os.RemoveAll(staging)) }()
+	x, err := plan(ctx, dir, staging, e, m, o)
 	if err != nil {
 		return nil, fmt.Errorf("export ensemble %q: %w", e.Name, err)
 	}
 	if err := x.write(ctx); err != nil {
 		return nil, fmt.Errorf("export ensemble %q generation %d: %w", e.Name, x.generation, errors.Join(err, x.tx.undo()))
 	}
-	return &Export{Generation: x.generation, Steps: x.config.Steps, Served: x.served}, nil
+	return &Export{
+		Generation: x.generation, MaxBatch: x.config.MaxBatchSize, Memory: x.memory, Steps: x.config.Steps, Served: x.served,
+	}, nil
 }
 
 // lockRepository makes the folder if need be, locks it and removes what somebody who was killed left unfinished.
@@ -94,14 +110,16 @@ func lockRepository(dir string) (release func() error, err error) {
 	return l.Release, nil
 }
 
-// exporter is an export that was planned: nothing of it is on disk yet.
+// exporter is an export that was planned: its models lie in a folder of their own yet.
 type exporter struct {
 	dir        string
+	staging    string
 	generation int
 	stages     []stageExport
 	config     *Config // the ensemble's
 	manifest   Manifest
 	files      func(string) error
+	memory     []Memory
 	served     bool
 	tx         transaction
 }
@@ -109,17 +127,22 @@ type exporter struct {
 // stageExport is one model of the export.
 type stageExport struct {
 	config  *Config
-	data    []byte // model.onnx
+	dir     string // the version's files until they are written
 	version int64
 	exists  bool // the version is there already
 }
 
-func plan(ctx context.Context, dir string, e Ensemble, m Manifest, o Options) (*exporter, error) {
-	fused, err := e.Fuse(o.Fuse)
+func plan(ctx context.Context, dir, staging string, e Ensemble, m Manifest, o Options) (*exporter, error) {
+	models, err := e.models(o)
 	if err != nil {
 		return nil, err
 	}
-	x := &exporter{dir: dir, files: o.Files}
+	if o.MaxBatch == 0 {
+		if o.MaxBatch, err = fittingBatch(models, o.Memory); err != nil {
+			return nil, err
+		}
+	}
+	x := &exporter{dir: dir, staging: staging, files: o.Files}
 	repo, err := Open(dir)
 	if err != nil {
 		return nil, err
@@ -130,15 +153,13 @@ func plan(ctx context.Context, dir string, e Ensemble, m Manifest, o Options) (*
 	if x.generation, err = nextGeneration(repo, e.Name, o.Generation); err != nil {
 		return nil, err
 	}
-	for _, s := range fused {
+	for _, m := range models {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		se, err := x.planStage(ctx, repo, e.Name, s, o)
-		if err != nil {
-			return nil, fmt.Errorf("stage %q: %w", s.Name, err)
+		if err := x.planStage(ctx, repo, e.Name, m, o); err != nil {
+			return nil, fmt.Errorf("stage %q: %w", m.stage.Name, err)
 		}
-		x.stages = append(x.stages, se)
 	}
 	x.served = repo.Models[e.Name] == nil
 	return x, x.planEnsemble(e, m, o)
@@ -173,35 +194,50 @@ func hasPrefix(model, ensemble string) bool {
 	return len(model) > len(ensemble)+1 && model[:len(ensemble)+1] == ensemble+"_"
 }
 
-func (x *exporter) planStage(ctx context.Context, r *Repository, name string, s Stage, o Options) (stageExport, error) {
-	se := stageExport{version: int64(x.generation)}
+// planStage writes a model beside its place and settles its name, version and configuration.
+func (x *exporter) planStage(ctx context.Context, r *Repository, name string, m model, o Options) error {
+	se := stageExport{version: int64(x.generation), dir: filepath.Join(x.staging, m.stage.Name)}
 	var err error
-	if se.config, err = stageConfig(name+"_"+s.Name, s, o.MaxBatch, o.Profile); err != nil {
-		return se, err
+	if se.config, err = m.config(name+"_"+m.stage.Name, o.MaxBatch); err != nil {
+		return err
 	}
-	if err := prove(ctx, s.Graph, se.config); err != nil {
-		return se, err
+	if err := prove(ctx, m.stage.Graph, se.config); err != nil {
+		return err
 	}
-	if se.data, err = onnx.Marshal(s.Graph, o.Meta); err != nil {
-		return se, err
+	if err := os.MkdirAll(se.dir, 0o755); err != nil {
+		return err
+	}
+	if err := onnx.Write(filepath.Join(se.dir, DefaultModelFile), m.stage.Graph, o.Meta); err != nil {
+		return err
 	}
 	live := r.settle(se.config)
-	if live == nil {
-		se.config.VersionPolicy.Specific = []int64{se.version}
-		return se, nil
-	}
-	for _, v := range slices.Backward(live.Versions) {
-		same, err := sameFile(live.ModelPath(v), se.data)
-		if err != nil {
-			return se, err
+	versions := []int64{se.version}
+	if live != nil {
+		if se.version, se.exists, err = live.same(se.dir, se.version); err != nil {
+			return err
 		}
-		if same {
-			se.version, se.exists = v, true
-			break
+		versions = r.pins(live.Name, se.version)
+	}
+	se.config.Serve(versions)
+	if m.settings.Checksums {
+		if err := se.checksums(live); err != nil {
+			return err
 		}
 	}
-	se.config.VersionPolicy.Specific = r.pins(live.Name, se.version)
-	return se, nil
+	memory, err := m.memory(se.config.Name, o.MaxBatch)
+	x.stages, x.memory = append(x.stages, se), append(x.memory, memory)
+	return err
+}
+
+// same returns the newest version that has the files of dir and no others, and whether there is one; otherwise the other version.
+func (m *Model) same(dir string, other int64) (version int64, found bool, err error) {
+	for _, v := range slices.Backward(m.Versions) {
+		same, err := sameFolder(m.VersionDir(v), dir)
+		if err != nil || same {
+			return v, same, err
+		}
+	}
+	return other, false, nil
 }
 
 // settle gives a stage a name whose model in the repository, if there is one, has the same interface: all versions of a model share
@@ -231,18 +267,6 @@ func (r *Repository) pins(stage string, more int64) []int64 {
 	return slices.Compact(list)
 }
 
-func sameFile(path string, data []byte) (bool, error) {
-	info, err := os.Stat(path)
-	if errors.Is(err, os.ErrNotExist) {
-		return false, nil
-	}
-	if err != nil || info.Size() != int64(len(data)) {
-		return false, err
-	}
-	old, err := os.ReadFile(path)
-	return bytes.Equal(old, data), err
-}
-
 func (x *exporter) write(ctx context.Context) error {
 	for _, s := range x.stages {
 		if err := ctx.Err(); err != nil {
@@ -251,9 +275,7 @@ func (x *exporter) write(ctx context.Context) error {
 		if s.exists {
 			continue
 		}
-		err := x.tx.version(filepath.Join(x.dir, s.config.Name), s.version, func(dir string) error {
-			return atomicfile.WriteBytes(filepath.Join(dir, DefaultModelFile), s.data)
-		})
+		err := x.tx.version(filepath.Join(x.dir, s.config.Name), s.version, func(dir string) error { return moveFiles(dir, s.dir) })
 		if err != nil {
 			return fmt.Errorf("stage %q: %w", s.config.Name, err)
 		}

@@ -15,6 +15,16 @@ func (x *exporter) planEnsemble(e Ensemble, m Manifest, o Options) error {
 		Name: e.Name, Platform: PlatformEnsemble, MaxBatchSize: o.MaxBatch,
 		VersionPolicy: VersionPolicy{Specific: []int64{int64(x.generation)}},
 	}
+	own := Settings{MetricTags: map[string]string{"ensemble": e.Name, "stage": EnsembleName}}
+	if o.Configure != nil {
+		if err := o.Configure([]string{EnsembleName}, &own); err != nil {
+			return err
+		}
+	}
+	if err := own.ensembleOnly(); err != nil {
+		return err
+	}
+	x.config.ResponseCache, x.config.MetricTags = own.ResponseCache, own.MetricTags
 	made := map[string]TensorConfig{}
 	raw := map[string]TensorConfig{}
 	var order []string // of raw inputs that the manifest may not know

@@ -315,7 +315,7 @@ func TestWriteErrors(t *testing.T) {
 		}, `input "user_id" is TYPE_STRING[1], the stages read TYPE_INT64[1]`},
 		{"manifest", func(_ *ensemble.Ensemble, m *ensemble.Manifest, _ *ensemble.Options) { m.Limits.Candidates = 0 }, `limits`},
 		{"fuse", func(_ *ensemble.Ensemble, _ *ensemble.Manifest, o *ensemble.Options) { o.Fuse = "some" }, `fuse "some": want none, groups or all`},
-		{"profile", func(_ *ensemble.Ensemble, _ *ensemble.Manifest, o *ensemble.Options) { o.Profile = "tpu" }, `profile "tpu": want auto, cpu or gpu`},
+		{"profile", func(_ *ensemble.Ensemble, _ *ensemble.Manifest, o *ensemble.Options) { o.Profile = "tpu" }, `profile "tpu": want auto, cpu, gpu or gpu-tensorrt`},
 		{"batch", func(_ *ensemble.Ensemble, _ *ensemble.Manifest, o *ensemble.Options) { o.MaxBatch = -1 }, `max batch -1`},
 		{"free axis", func(e *ensemble.Ensemble, _ *ensemble.Manifest, _ *ensemble.Options) {
 			b := graph.NewBuilder("free")

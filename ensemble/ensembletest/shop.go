@@ -55,6 +55,21 @@ func Shop(seed uint64) (ensemble.Ensemble, ensemble.Manifest, error) {
 	}, shopManifest(), s.err
 }
 
+// DenseShop is [Shop] with a ranker that multiplies with matrices: what TensorRT is for.
+func DenseShop(seed uint64) (ensemble.Ensemble, ensemble.Manifest, error) {
+	e, m, err := Shop(seed)
+	if err != nil {
+		return e, m, err
+	}
+	s := &shop{}
+	for i, st := range e.Groups[2].Stages {
+		if st.Name == stage.RankName {
+			e.Groups[2].Stages[i] = s.denseRank(seed)
+		}
+	}
+	return e, m, s.err
+}
+
 // shop collects the first error of its stages.
 type shop struct{ err error }
 
@@ -99,6 +114,19 @@ func (s *shop) rank(seed uint64) ensemble.Stage {
 	user := b.Input(stage.Encoded("user_id"), tensor.Int64, graph.Shape{batch})
 	taste := b.Gather(b.Const("taste", floats(seed, "taste", 5, 1)), user, 0)
 	b.Output("like", b.Sigmoid(b.Mul(prices, taste)))
+	return s.build(stage.RankName, b)
+}
+
+func (s *shop) denseRank(seed uint64) ensemble.Stage {
+	const hidden = 8
+	b := graph.NewBuilder(stage.RankName)
+	batch := graph.Sym(ensemble.BatchDim)
+	prices := b.Unsqueeze(b.Input(stage.Item("price"), tensor.Float32, graph.Shape{batch, graph.Sym("K")}), []int64{2})
+	user := b.Input(stage.Encoded("user_id"), tensor.Int64, graph.Shape{batch})
+	taste := b.Unsqueeze(b.Gather(b.Const("taste", floats(seed, "taste", 5, shopWidth)), user, 0), []int64{1})
+	x := b.Add(b.MatMul(prices, b.Const("price", floats(seed, "price", 1, hidden))),
+		b.MatMul(taste, b.Const("user", floats(seed, "user", shopWidth, hidden))))
+	b.Output("like", b.Sigmoid(b.Squeeze(b.MatMul(b.Relu(x), b.Const("out", floats(seed, "out", hidden, 1))), []int64{2})))
 	return s.build(stage.RankName, b)
 }
 

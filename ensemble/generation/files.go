@@ -140,7 +140,7 @@ func setPolicies(dir string, stages []string, keep map[string][]int64) error {
 		if slices.Equal(policy.Specific, versions) {
 			continue
 		}
-		m.Config.VersionPolicy = ensemble.VersionPolicy{Specific: versions}
+		m.Config.Serve(versions)
 		if err := writeConfig(configPath(dir, stage), m.Config.Marshal()); err != nil {
 			return err
 		}

@@ -1,0 +1,149 @@
+package ensemble
+
+import (
+	"fmt"
+	"slices"
+
+	"recsys/graph"
+	"recsys/tensor"
+)
+
+// Memory estimates what a model takes in a server, in bytes, from the shapes in its graph. What a runtime adds, such as copies that
+// it lays out for its kernels, is not part of it.
+type Memory struct {
+	Model string
+	// Weights are the constants of one instance.
+	Weights int64
+	// One and Full are the intermediate values that are alive at once in a run of one user and of MaxBatch users.
+	One, Full int64
+	MaxBatch  int
+	Instances int
+}
+
+// Total is what all instances take while each answers a full batch.
+func (m Memory) Total() int64 { return int64(m.Instances) * (m.Weights + m.Full) }
+
+// DefaultMemory is the default of [Options.Memory].
+const DefaultMemory = 1 << 30
+
+// stringBytes stands for a string, header and text.
+const stringBytes = 32
+
+func elementBytes(d tensor.DType) int64 {
+	if d == tensor.String {
+		return stringBytes
+	}
+	return int64(d.Size())
+}
+
+// weights adds up the bytes of a graph's constants.
+func weights(g *graph.Graph) int64 {
+	seen, total := map[*graph.Value]bool{}, int64(0)
+	for _, n := range g.Nodes {
+		for _, v := range n.Inputs {
+			if v != nil && v.Data() != nil && !seen[v] {
+				seen[v] = true
+				total += int64(v.Data().Len()) * elementBytes(v.DType())
+			}
+		}
+	}
+	return total
+}
+
+// intermediate returns the most bytes of values that are alive at once when the graph runs for a batch of users, node by node: inputs
+// from the start, outputs to the end.
+func intermediate(g *graph.Graph, batch int) (int64, error) {
+	shapes := map[*graph.Value]graph.Shape{}
+	shapeOf := func(v *graph.Value) graph.Shape {
+		if s, ok := shapes[v]; ok {
+			return s
+		}
+		return v.Shape()
+	}
+	size := func(v *graph.Value) (int64, error) {
+		sizes, fixed := shapeOf(v).Fixed()
+		if !fixed {
+			return 0, fmt.Errorf("value %q has the shape %s, which the batch does not bind", v.Name(), shapeOf(v))
+		}
+		n, err := tensor.Count(sizes)
+		return int64(n) * elementBytes(v.DType()), err
+	}
+	last := map[*graph.Value]int{}
+	for i, n := range g.Nodes {
+		for _, v := range slices.Concat(n.Outputs, n.Inputs) {
+			last[v] = i
+		}
+	}
+	for _, o := range g.Outputs {
+		last[o.Value] = len(g.Nodes)
+	}
+	alive, most := int64(0), int64(0)
+	for _, v := range g.Inputs {
+		shape := append(graph.Shape{graph.Fixed(batch)}, v.Shape()[1:]...)
+		shapes[v] = shape
+		n, err := size(v)
+		if err != nil {
+			return 0, err
+		}
+		alive += n
+	}
+	for i, n := range g.Nodes {
+		types, err := graph.InferNode(n, shapeOf)
+		if err != nil {
+			return 0, err
+		}
+		for j, v := range n.Outputs {
+			shapes[v] = types[j].Shape
+			bytes, err := size(v)
+			if err != nil {
+				return 0, err
+			}
+			alive += bytes
+		}
+		most = max(most, alive)
+		done := map[*graph.Value]bool{}
+		for _, v := range slices.Concat(n.Outputs, n.Inputs) {
+			if v == nil || done[v] || last[v] != i || v.Kind() == graph.FromConst || v.Kind() == graph.FromParam {
+				continue
+			}
+			done[v] = true
+			bytes, err := size(v)
+			if err != nil {
+				return 0, err
+			}
+			alive -= bytes
+		}
+	}
+	return max(most, alive), nil
+}
+
+// memory estimates one model for batches of up to batch users.
+func (m model) memory(name string, batch int) (Memory, error) {
+	out := Memory{Model: name, Weights: weights(m.stage.Graph), MaxBatch: m.batch(batch), Instances: m.settings.InstanceGroup.Count}
+	var err error
+	if out.One, err = intermediate(m.stage.Graph, 1); err != nil {
+		return out, err
+	}
+	out.Full, err = intermediate(m.stage.Graph, out.MaxBatch)
+	return out, err
+}
+
+// fittingBatch returns the greatest power of two up to DefaultMaxBatch with which the intermediate values of all models' instances take
+// at most limit bytes.
+func fittingBatch(models []model, limit int64) (int, error) {
+	need := int64(0)
+	for batch := DefaultMaxBatch; batch > 0; batch /= 2 {
+		need = 0
+		for _, m := range models {
+			bytes, err := intermediate(m.stage.Graph, m.batch(batch))
+			if err != nil {
+				return 0, fmt.Errorf("stage %q: %w", m.stage.Name, err)
+			}
+			need += bytes * int64(m.settings.InstanceGroup.Count)
+		}
+		if need <= limit {
+			return batch, nil
+		}
+	}
+	return 0, fmt.Errorf("intermediate values for one user take %d bytes, memory is %d: allow more, or retrieve less", need, limit)
+}
