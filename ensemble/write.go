@@ -47,7 +47,8 @@ const EnsembleName = "ensemble"
 // Export says what an export wrote.
 type Export struct {
 	Generation int
-	// MaxBatch is the most users of one call.
+	// Fuse and MaxBatch are those of the options, or what they came to be.
+	Fuse     Fuse
 	MaxBatch int
 	// Memory has an estimate for each model.
 	Memory []Memory
@@ -91,7 +92,7 @@ func Write(ctx context.Context, dir string, e Ensemble, m Manifest, o Options) (
 		return nil, fmt.Errorf("export ensemble %q generation %d: %w", e.Name, x.generation, errors.Join(err, x.tx.undo()))
 	}
 	return &Export{
-		Generation: x.generation, MaxBatch: x.config.MaxBatchSize, Memory: x.memory, Steps: x.config.Steps, Served: x.served,
+		Generation: x.generation, Fuse: o.Fuse, MaxBatch: x.config.MaxBatchSize, Memory: x.memory, Steps: x.config.Steps, Served: x.served,
 	}, nil
 }
 

@@ -11,6 +11,8 @@ import (
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
+
+	"recsys/internal/nearest"
 )
 
 // Block is one thing a pipeline uses by name, an operator or a model, with its settings:
@@ -65,7 +67,7 @@ func (b Block) Decode(into any) error {
 	d := json.NewDecoder(bytes.NewReader(b.settings))
 	d.DisallowUnknownFields()
 	if err := d.Decode(into); err != nil {
-		return b.at(wordJSON(err))
+		return b.at(wordJSON(err, reflect.TypeOf(into)))
 	}
 	return nil
 }
@@ -74,7 +76,7 @@ func (b Block) Decode(into any) error {
 func (b Block) cut(names ...string) (others, named Block, err error) {
 	all := map[string]json.RawMessage{}
 	if err := json.Unmarshal(b.settings, &all); err != nil {
-		return b, b, b.at(wordJSON(err))
+		return b, b, b.at(wordJSON(err, reflect.TypeFor[struct{}]()))
 	}
 	picked := map[string]json.RawMessage{}
 	for _, name := range names {
@@ -101,8 +103,8 @@ func (b Block) at(err error) error {
 	return fmt.Errorf("%s: %w", b.Name, err)
 }
 
-// wordJSON words what encoding/json says about Go for people who write YAML.
-func wordJSON(err error) error {
+// wordJSON words what encoding/json says about Go for people who write YAML, who were to write settings of a type.
+func wordJSON(err error, settings reflect.Type) error {
 	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		got := map[string]string{"array": "a list", "object": "settings in braces", "string": "text"}[wrong.Value]
 		if got == "" {
@@ -115,9 +117,28 @@ func wordJSON(err error) error {
 		return fault
 	}
 	if field, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
-		return fmt.Errorf("unknown setting %s", field)
+		return fmt.Errorf("unknown setting %s%s", field, nearest.Hint(strings.Trim(field, `"`), settingNames(settings)))
 	}
 	return err
+}
+
+// settingNames lists the names of a type's settings, and of those within them.
+func settingNames(t reflect.Type) []string {
+	switch t.Kind() {
+	case reflect.Pointer, reflect.Slice, reflect.Map:
+		return settingNames(t.Elem())
+	case reflect.Struct:
+	default:
+		return nil
+	}
+	var names []string
+	for f := range t.Fields() {
+		if name, _, _ := strings.Cut(f.Tag.Get("json"), ","); name != "" {
+			names = append(names, name)
+		}
+		names = append(names, settingNames(f.Type)...)
+	}
+	return names
 }
 
 // yamlType is what YAML calls values of a Go type.
@@ -143,5 +164,5 @@ func yamlType(t reflect.Type) string {
 // unknown is the error for a block whose name nothing answers to.
 func (b Block) unknown(what string, known []string) error {
 	slices.Sort(known)
-	return fmt.Errorf("line %d: unknown %s %q; there are: %s", b.Line, what, b.Name, strings.Join(known, ", "))
+	return fmt.Errorf("line %d: unknown %s %q; there are: %s%s", b.Line, what, b.Name, strings.Join(known, ", "), nearest.Hint(b.Name, known))
 }

@@ -37,6 +37,8 @@ type Config struct {
 	Fallback int `yaml:"fallback"`
 	// Seed drives every random choice. Default 1.
 	Seed uint64 `yaml:"seed"`
+	// Export says how the stages are served.
+	Export ExportSettings `yaml:"export"`
 }
 
 // Data names the tables. Paths are relative to the data folder.
@@ -120,7 +122,7 @@ func ParseConfig(text []byte) (*Config, error) {
 
 // wholeNumbers refuses fractions, which the YAML library would cut.
 func wholeNumbers(text []byte) error {
-	for _, key := range []string{"candidates", "fallback", "ordering.return", "seed"} {
+	for _, key := range []string{"candidates", "export.max_batch", "fallback", "ordering.return", "seed"} {
 		path, err := yaml.PathString("$." + key)
 		if err != nil {
 			return err
@@ -189,6 +191,7 @@ func (c *Config) Validate() error {
 			fail("%s: %d has to be 1 or more", field, v)
 		}
 	}
+	errs = append(errs, c.Export.Validate())
 	return joinSorted(errs)
 }
 

@@ -4,7 +4,7 @@
 //
 //	p, err := pipeline.New(text, "data", "runs/shop", 0, pipeline.Options{}) // text is that of recsys.yaml
 //	metrics, err := p.Run(ctx)                                               // fit, train, eval
-//	export, err := pipeline.Export(ctx, "runs/shop", "model_repository", ensemble.Options{})
+//	export, err := pipeline.Export(ctx, "runs/shop", "model_repository", pipeline.ExportOptions{})
 //
 // A run folder holds recsys.yaml, workflow.json, the stages of the served ensemble as ONNX files, the packed rows of
 // users and items, metrics.json and manifest.json. docs/reference/formats.md describes each.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"recsys/ensemble"
 	"recsys/graph/kernel"
@@ -59,14 +60,52 @@ func OpenChain(run string, kernels *kernel.Set) (*Serving, *Chain, error) {
 	return s, c, err
 }
 
-// Export writes a run as the next generation of its ensemble into the repository at dir, which is made if need be.
-func Export(ctx context.Context, run, dir string, o ensemble.Options) (*ensemble.Export, error) {
+// ExportOptions are the settings and collaborators of an export. Those of ensemble.Options that are not zero stand in for the run's.
+type ExportOptions struct {
+	ensemble.Options
+	// Settings replace the export block of the run's recsys.yaml; nil does not.
+	Settings *ExportSettings
+	// Reporter may be nil.
+	Reporter Reporter
+}
+
+// Export writes a run as the next generation of its ensemble into the repository at dir, which is made if need be, by the export block
+// of its recsys.yaml.
+func Export(ctx context.Context, run, dir string, eo ExportOptions) (*ensemble.Export, error) {
 	s, e, err := OpenServing(run)
 	if err != nil {
 		return nil, fmt.Errorf("export: %w", err)
 	}
 	if err := checkWritable("repository", dir); err != nil {
 		return nil, fmt.Errorf("export: %w", err)
+	}
+	o := eo.Options
+	if eo.Settings == nil {
+		c, err := ReadConfig(filepath.Join(run, configFile))
+		if err != nil {
+			return nil, fmt.Errorf("export: %w", err)
+		}
+		eo.Settings = &c.Export
+	}
+	def(&o.Profile, ensemble.Profile(eo.Settings.Profile))
+	def(&o.Fuse, ensemble.Fuse(eo.Settings.Fuse))
+	def(&o.Memory, int64(eo.Settings.Memory))
+	def(&o.MaxBatch, eo.Settings.MaxBatch)
+	def(&o.Profile, ensemble.ProfileAuto)
+	configurer := eo.Settings.configurer(o.Profile)
+	o.Configure = func(names []string, s *ensemble.Settings) error {
+		if err := configurer.configure(names, s); err != nil {
+			return err
+		}
+		if names[0] == ensemble.EnsembleName { // the last one
+			if err := configurer.finish(e); err != nil {
+				return err
+			}
+		}
+		if eo.Configure == nil {
+			return nil
+		}
+		return eo.Configure(names, s)
 	}
 	o.Files = func(version string) error {
 		to := filepath.Join(version, featuresDir)
@@ -80,7 +119,12 @@ func Export(ctx context.Context, run, dir string, o ensemble.Options) (*ensemble
 		}
 		return nil
 	}
-	return ensemble.Write(ctx, dir, e, s.Manifest, o)
+	x, err := ensemble.Write(ctx, dir, e, s.Manifest, o)
+	if err == nil && len(configurer.idle) > 0 && eo.Reporter != nil {
+		eo.Reporter.Note(fmt.Sprintf("export: no model is called %s with fuse %s: settings of %s have no effect",
+			strings.Join(configurer.idle, ", "), x.Fuse, strings.Join(configurer.idle, ", ")))
+	}
+	return x, err
 }
 
 // UserRows returns the path of the packed rows of users below a run or an ensemble's version folder.

@@ -109,7 +109,7 @@ func TestRankers(t *testing.T) {
 				}
 			}
 			repo := t.TempDir()
-			if _, err := pipeline.Export(t.Context(), run, repo, ensemble.Options{Profile: ensemble.ProfileCPU}); err != nil {
+			if _, err := pipeline.Export(t.Context(), run, repo, pipeline.ExportOptions{Options: ensemble.Options{Profile: ensemble.ProfileCPU}}); err != nil {
 				t.Fatal(err)
 			}
 			if findings, err := ensemble.Validate(repo); err != nil || len(findings) > 0 {
@@ -127,7 +127,7 @@ func TestRunAndExport(t *testing.T) {
 	for _, fuse := range []ensemble.Fuse{ensemble.FuseNone, ensemble.FuseGroups, ensemble.FuseAll} {
 		t.Run(string(fuse), func(t *testing.T) {
 			repo := t.TempDir()
-			x, err := pipeline.Export(t.Context(), run, repo, ensemble.Options{Fuse: fuse, Profile: ensemble.ProfileCPU})
+			x, err := pipeline.Export(t.Context(), run, repo, pipeline.ExportOptions{Options: ensemble.Options{Fuse: fuse, Profile: ensemble.ProfileCPU}})
 			if err != nil {
 				t.Fatal(err)
 			}

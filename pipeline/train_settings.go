@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"recsys/internal/nearest"
 	"recsys/optim"
 	"recsys/tensor"
 	"recsys/train"
@@ -53,8 +54,8 @@ func (s TrainSettings) validate() error {
 		return errors.New("train: only patience can be negative")
 	}
 	errs := []error{
-		oneOf("optimizer", s.Optimizer, "adagrad", "adam", "adamw", "ftrl", "row_adagrad", "sgd"),
-		oneOf("schedule", s.Schedule, "constant", "cosine", "exponential", "linear", "step"),
+		oneOf("train.optimizer", s.Optimizer, "adagrad", "adam", "adamw", "ftrl", "row_adagrad", "sgd"),
+		oneOf("train.schedule", s.Schedule, "constant", "cosine", "exponential", "linear", "step"),
 		belongs("momentum", s.Momentum != 0, "optimizer", s.Optimizer, "sgd"),
 		belongs("nesterov", s.Nesterov, "optimizer", s.Optimizer, "sgd"),
 		belongs("l1", s.L1 != 0, "optimizer", s.Optimizer, "ftrl"),
@@ -79,7 +80,7 @@ func oneOf(name, value string, known ...string) error {
 	if value == "" || slices.Contains(known, value) {
 		return nil
 	}
-	return fmt.Errorf("train.%s: unknown %q; there are: %s", name, value, strings.Join(known, ", "))
+	return fmt.Errorf("%s: unknown %q; there are: %s%s", name, value, strings.Join(known, ", "), nearest.Hint(value, known))
 }
 
 // belongs checks that a setting is given only beside the values of another that read it.

@@ -104,7 +104,7 @@ func (c demoCmd) build(ctx context.Context, o output) (string, error) {
 	if err := os.RemoveAll(repository); err != nil {
 		return "", err
 	}
-	_, err = pipeline.Export(ctx, run, repository, ensemble.Options{Profile: ensemble.ProfileCPU})
+	_, err = pipeline.Export(ctx, run, repository, pipeline.ExportOptions{Options: ensemble.Options{Profile: ensemble.ProfileCPU}})
 	r.Phase("done")
 	return repository, err
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"text/tabwriter"
 
 	"recsys/ensemble"
 	"recsys/onnx"
@@ -10,30 +11,93 @@ import (
 )
 
 type exportCmd struct {
-	Run_    string `name:"run" required:"" type:"existingdir" placeholder:"RUN" help:"Run folder."`
-	To      string `required:"" placeholder:"REPO" help:"Model repository; it is made if need be."`
-	Profile string `default:"auto" enum:"auto,cpu" help:"Machines to write for: auto takes GPUs where there are any, cpu never."`
-	Fuse    string `default:"groups" enum:"none,groups,all" help:"Stages to join into one model: none, groups or all."`
-	Batch   int    `default:"64" help:"Most users in one call."`
+	Run_     string        `name:"run" required:"" type:"existingdir" placeholder:"RUN" help:"Run folder."`
+	To       string        `required:"" placeholder:"REPO" help:"Model repository; it is made if need be."`
+	Profile  *string       `enum:"auto,cpu,gpu,gpu-tensorrt" placeholder:"PROFILE" help:"Machines to write for: auto takes GPUs where there are any, cpu never; gpu puts what only CPUs do on the CPU and the rest on GPUs; gpu-tensorrt runs dense parts with TensorRT. Default: export.profile, else auto."`
+	Fuse     *string       `enum:"none,groups,all" placeholder:"FUSE" help:"Stages to join into one model: none, groups or all. Default: export.fuse, else groups."`
+	Batch    int           `placeholder:"N" help:"Most users in one call. Default: export.max_batch, else what fits into the memory, at most 64."`
+	Memory   pipeline.Size `placeholder:"SIZE" help:"Bound of the intermediate values of all models at full batches, such as 512MiB. Default: export.memory, else 1GiB."`
+	Settings string        `type:"existingfile" placeholder:"FILE" help:"YAML file whose export block replaces that of the run's recsys.yaml."`
+	JSON     bool          `help:"Print what was written as one JSON object."`
 }
 
 // Help has examples.
 func (exportCmd) Help() string {
-	return "Examples:\n  recsys export --run runs/movielens --to model_repository\n  recsys export --run runs/movielens --to repo --profile cpu --fuse all"
+	return "Examples:\n  recsys export --run runs/movielens --to model_repository\n  recsys export --run runs/movielens --to repo --profile cpu --fuse all\n" +
+		"  recsys export --run runs/movielens --to repo --profile gpu --memory 8GiB --settings gpu.yaml"
 }
 
 // Run exports a generation.
 func (c exportCmd) Run(ctx context.Context, o output) error {
-	x, err := pipeline.Export(ctx, c.Run_, c.To, ensemble.Options{
-		MaxBatch: c.Batch, Fuse: ensemble.Fuse(c.Fuse), Profile: ensemble.Profile(c.Profile),
-		Meta: onnx.Meta{ProducerVersion: version},
-	})
+	options := pipeline.ExportOptions{Reporter: newReporter(o.err), Options: ensemble.Options{
+		MaxBatch: c.Batch, Memory: int64(c.Memory), Meta: onnx.Meta{ProducerVersion: version},
+	}}
+	if c.Profile != nil {
+		options.Profile = ensemble.Profile(*c.Profile)
+	}
+	if c.Fuse != nil {
+		options.Fuse = ensemble.Fuse(*c.Fuse)
+	}
+	if c.Settings != "" {
+		var err error
+		if options.Settings, err = pipeline.ReadExportSettings(c.Settings); err != nil {
+			return err
+		}
+	}
+	x, err := pipeline.Export(ctx, c.Run_, c.To, options)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(o.out, "generation %d in %s\n", x.Generation, c.To)
-	for _, s := range x.Steps {
-		fmt.Fprintf(o.out, "  %s version %d\n", s.Model, s.Version)
+	written := newExported(x)
+	if c.JSON {
+		return printJSON(o.out, written)
+	}
+	return written.print(o, c.To)
+}
+
+// exported is what an export wrote; sizes are estimates in bytes.
+type exported struct {
+	Generation int             `json:"generation"`
+	Served     bool            `json:"served"`
+	Fuse       ensemble.Fuse   `json:"fuse"`
+	MaxBatch   int             `json:"max_batch"`
+	Models     []exportedModel `json:"models"`
+	Total      pipeline.Size   `json:"total"`
+}
+
+type exportedModel struct {
+	Name      string        `json:"name"`
+	Version   int64         `json:"version"`
+	Instances int           `json:"instances"`
+	Weights   pipeline.Size `json:"weights"`
+	One       pipeline.Size `json:"values_of_one_user"`
+	Full      pipeline.Size `json:"values_of_full_batch"`
+	Total     pipeline.Size `json:"total"`
+}
+
+func newExported(x *ensemble.Export) exported {
+	out := exported{Generation: x.Generation, Served: x.Served, Fuse: x.Fuse, MaxBatch: x.MaxBatch}
+	for i, s := range x.Steps {
+		m := x.Memory[i]
+		model := exportedModel{
+			s.Model, s.Version, m.Instances, pipeline.Size(m.Weights), pipeline.Size(m.One), pipeline.Size(m.Full), pipeline.Size(m.Total()),
+		}
+		out.Models, out.Total = append(out.Models, model), out.Total+model.Total
+	}
+	return out
+}
+
+// print lists the models with their versions and memory.
+func (x exported) print(o output, to string) error {
+	fmt.Fprintf(o.out, "generation %d in %s, up to %d users in one call\n", x.Generation, to, x.MaxBatch)
+	w := tabwriter.NewWriter(o.out, 0, 0, 2, ' ', 0)
+	fmt.Fprint(w, "  model\tversion\tinstances\tweights\tvalues, 1 user\tfull batch\ttotal\n")
+	for _, m := range x.Models {
+		fmt.Fprintf(w, "  %s\t%d\t%d\t%s\t%s\t%s\t%s\n", m.Name, m.Version, m.Instances, m.Weights, m.One, m.Full, m.Total)
+	}
+	fmt.Fprintf(w, "  all\t\t\t\t\t\t%s\n", x.Total)
+	if err := w.Flush(); err != nil {
+		return err
 	}
 	if !x.Served {
 		fmt.Fprintln(o.out, "The generation lies beside the one that is served, whose configuration was left alone.")

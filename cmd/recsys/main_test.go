@@ -16,7 +16,6 @@ import (
 
 	"recsys/data"
 	"recsys/data/synthetic"
-	"recsys/ensemble"
 	"recsys/featurestore/redis"
 	"recsys/pipeline"
 )
@@ -97,7 +96,7 @@ func makeShared(t *testing.T) string {
 	if _, err := p.Run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := pipeline.Export(t.Context(), filepath.Join(dir, "run"), filepath.Join(dir, "repo"), ensemble.Options{}); err != nil {
+	if _, err := pipeline.Export(t.Context(), filepath.Join(dir, "run"), filepath.Join(dir, "repo"), pipeline.ExportOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	return dir

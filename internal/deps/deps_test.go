@@ -61,7 +61,7 @@ var policy = map[string]string{
 	"internal/lock":           "",
 	"internal/nearest":        "",
 	"ensemble/generation":     "ensemble internal/atomicfile internal/lock onnx tensor",
-	"pipeline": "data data/synthetic ensemble ensemble/stage eval feature feature/op featurestore graph graph/exec " +
+	"pipeline": "internal/nearest data data/synthetic ensemble ensemble/stage eval feature feature/op featurestore graph graph/exec " +
 		"graph/grad graph/kernel internal/atomicfile layer loss metric model onnx optim sampler schema tensor train internal/portable",
 	"internal/verify": "ensemble featurestore tensor",
 	"internal/golden": "data/synthetic ensemble examples/shop graph/kernel pipeline",

@@ -113,6 +113,36 @@ func TestPipelineKeys(t *testing.T) {
 	}
 }
 
+// TestExportSettings looks for every setting of a model, and for the parameters that TensorRT gets by default.
+func TestExportSettings(t *testing.T) {
+	page := read(t, "export-settings.md")
+	var walk func(typ reflect.Type, path string)
+	walk = func(typ reflect.Type, path string) {
+		for name, field := range keys(typ, "json") {
+			for field.Kind() == reflect.Pointer || field.Kind() == reflect.Slice {
+				field = field.Elem()
+			}
+			if row(page, path+name) == nil {
+				t.Errorf("export-settings.md has no row of `%s`", path+name)
+			}
+			if field.Kind() == reflect.Struct {
+				walk(field, path+name+".")
+			}
+		}
+	}
+	walk(reflect.TypeFor[ensemble.Settings](), "")
+	for name := range keys(reflect.TypeFor[pipeline.ExportSettings](), "yaml") {
+		if row(page, "export."+name) == nil {
+			t.Errorf("export-settings.md has no row of `export.%s`", name)
+		}
+	}
+	for _, p := range ensemble.Profiles() {
+		if row(page, string(p)) == nil {
+			t.Errorf("export-settings.md has no row of the profile `%s`", p)
+		}
+	}
+}
+
 // TestPipelineDefaults compares the defaults that the page states with those of a pipeline that leaves all out.
 func TestPipelineDefaults(t *testing.T) {
 	c, err := pipeline.ParseConfig([]byte(`

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 
 	"recsys/data/synthetic"
-	"recsys/ensemble"
 	"recsys/examples/shop"
 	"recsys/graph/kernel"
 	"recsys/pipeline"
@@ -41,6 +40,6 @@ func Build(ctx context.Context, work, repository string) error {
 	if err := p.Train(ctx); err != nil {
 		return err
 	}
-	_, err = pipeline.Export(ctx, run, repository, ensemble.Options{})
+	_, err = pipeline.Export(ctx, run, repository, pipeline.ExportOptions{})
 	return err
 }
