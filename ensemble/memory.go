@@ -51,22 +51,12 @@ func weights(g *graph.Graph) int64 {
 }
 
 // intermediate returns the most bytes of values that are alive at once when the graph runs for a batch of users, node by node: inputs
-// from the start, outputs to the end.
+// from the start, outputs to the end. What follows from constants alone is computed once, when a model is loaded; a runtime keeps
+// DequantizeLinear for each run, lest a small table becomes a large one.
 func intermediate(g *graph.Graph, batch int) (int64, error) {
-	shapes := map[*graph.Value]graph.Shape{}
-	shapeOf := func(v *graph.Value) graph.Shape {
-		if s, ok := shapes[v]; ok {
-			return s
-		}
-		return v.Shape()
-	}
-	size := func(v *graph.Value) (int64, error) {
-		sizes, fixed := shapeOf(v).Fixed()
-		if !fixed {
-			return 0, fmt.Errorf("value %q has the shape %s, which the batch does not bind", v.Name(), shapeOf(v))
-		}
-		n, err := tensor.Count(sizes)
-		return int64(n) * elementBytes(v.DType()), err
+	sizes, err := valueSizes(g, batch)
+	if err != nil {
+		return 0, err
 	}
 	last := map[*graph.Value]int{}
 	for i, n := range g.Nodes {
@@ -77,44 +67,68 @@ func intermediate(g *graph.Graph, batch int) (int64, error) {
 	for _, o := range g.Outputs {
 		last[o.Value] = len(g.Nodes)
 	}
-	alive, most := int64(0), int64(0)
+	alive := int64(0)
 	for _, v := range g.Inputs {
-		shape := append(graph.Shape{graph.Fixed(batch)}, v.Shape()[1:]...)
-		shapes[v] = shape
-		n, err := size(v)
-		if err != nil {
-			return 0, err
-		}
-		alive += n
+		alive += sizes[v]
 	}
+	most := alive
 	for i, n := range g.Nodes {
-		types, err := graph.InferNode(n, shapeOf)
-		if err != nil {
-			return 0, err
-		}
-		for j, v := range n.Outputs {
-			shapes[v] = types[j].Shape
-			bytes, err := size(v)
-			if err != nil {
-				return 0, err
-			}
-			alive += bytes
+		for _, v := range n.Outputs {
+			alive += sizes[v]
 		}
 		most = max(most, alive)
-		done := map[*graph.Value]bool{}
 		for _, v := range slices.Concat(n.Outputs, n.Inputs) {
-			if v == nil || done[v] || last[v] != i || v.Kind() == graph.FromConst || v.Kind() == graph.FromParam {
-				continue
+			if last[v] == i {
+				alive -= sizes[v]
+				delete(sizes, v) // a node may read it twice
 			}
-			done[v] = true
-			bytes, err := size(v)
-			if err != nil {
-				return 0, err
-			}
-			alive -= bytes
 		}
 	}
-	return max(most, alive), nil
+	return most, nil
+}
+
+// valueSizes returns the bytes of every value that a run for a batch of users makes or is given.
+func valueSizes(g *graph.Graph, batch int) (map[*graph.Value]int64, error) {
+	shapes, sizes, once := map[*graph.Value]graph.Shape{}, map[*graph.Value]int64{}, map[*graph.Value]bool{}
+	shapeOf := func(v *graph.Value) graph.Shape {
+		if s, ok := shapes[v]; ok {
+			return s
+		}
+		return v.Shape()
+	}
+	put := func(v *graph.Value, s graph.Shape) error {
+		shapes[v] = s
+		axes, fixed := s.Fixed()
+		if !fixed {
+			return fmt.Errorf("value %q has the shape %s, which the batch does not bind", v.Name(), s)
+		}
+		n, err := tensor.Count(axes)
+		sizes[v] = int64(n) * elementBytes(v.DType())
+		return err
+	}
+	for _, v := range g.Inputs {
+		if err := put(v, append(graph.Shape{graph.Fixed(batch)}, v.Shape()[1:]...)); err != nil {
+			return nil, err
+		}
+	}
+	for _, n := range g.Nodes {
+		types, err := graph.InferNode(n, shapeOf)
+		if err != nil {
+			return nil, err
+		}
+		folded := n.Op.Type != "DequantizeLinear" && !slices.ContainsFunc(n.Inputs, func(v *graph.Value) bool {
+			return v != nil && v.Kind() != graph.FromConst && v.Kind() != graph.FromParam && !once[v]
+		})
+		for i, v := range n.Outputs {
+			if err := put(v, types[i].Shape); err != nil {
+				return nil, err
+			}
+			if once[v] = folded; folded {
+				sizes[v] = 0
+			}
+		}
+	}
+	return sizes, nil
 }
 
 // memory estimates one model for batches of up to batch users.

@@ -48,7 +48,7 @@ var policy = map[string]string{
 	"featurestore/redis":      "featurestore",
 	"featurestore/storetest":  "featurestore schema tensor",
 	"ensemble":                "internal/atomicfile internal/lock internal/nearest graph graph/exec graph/kernel onnx schema tensor internal/pbtxt",
-	"ensemble/stage":          "ensemble graph onnx schema tensor",
+	"ensemble/stage":          "ensemble graph internal/portable onnx schema tensor",
 	"ensemble/ensembletest":   "ensemble ensemble/stage internal/portable graph graph/exec graph/kernel onnx schema tensor test/ort",
 	"engine":                  "ensemble graph graph/exec graph/kernel onnx schema tensor",
 	"engine/server":           "engine client/tritonpb client/wire ensemble tensor",

@@ -1,0 +1,191 @@
+package stage
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+
+	"recsys/graph"
+	"recsys/internal/portable"
+	"recsys/tensor"
+)
+
+// Precision says how numbers of a model, which are float32 by themselves, are stored and computed with.
+type Precision string
+
+// The precisions.
+const (
+	// Float16 stores 2 bytes a number and computes in float32.
+	Float16 Precision = "fp16"
+	// Int8 stores a byte a number and a float32 scale for each row, and computes in whole numbers: fast on CPUs. A query has 14 bits,
+	// so that what is lost is the matrix's rounding alone, and every engine computes the same.
+	Int8 Precision = "int8"
+	// Int8Dequantized stores as Int8 does and computes in float32, for GPUs, which have no whole-number products here.
+	Int8Dequantized Precision = "int8_dequantized"
+)
+
+// The query is a pair of whole numbers of 7 bits, high·128 + low. More bits could overflow the 16 in which processors without VNNI
+// add two products of a byte and a signed byte: 2·127·128 is below 2^15.
+const (
+	queryHigh = 63
+	queryBase = 128
+	queryZero = 64 // what is added to make bytes of them
+)
+
+// NarrowItems stores the item matrix of a retrieval graph, as [Retrieve] makes it, in another precision: the constant by which its query is
+// multiplied.
+func NarrowItems(g *graph.Graph, p Precision) (*graph.Graph, error) {
+	at := slices.IndexFunc(g.Nodes, multipliesItems)
+	if at < 0 {
+		return nil, fmt.Errorf("graph %q multiplies its input %q by no constant float32 matrix", g.Name, Query)
+	}
+	product := g.Nodes[at]
+	b := graph.NewBuilder(g.Name)
+	query := b.Input(Query, product.Inputs[0].DType(), product.Inputs[0].Shape())
+	scores, err := itemScores(b, query, transposed(product.Inputs[1].Data()), p)
+	if err != nil {
+		return nil, err
+	}
+	return rebuild(b, g, []*graph.Node{product}, map[string]*graph.Value{Query: query, product.Outputs[0].Name(): scores})
+}
+
+func multipliesItems(n *graph.Node) bool {
+	if n.Op.Type != "MatMul" || n.Inputs[0].Kind() != graph.FromInput || n.Inputs[0].Name() != Query {
+		return false
+	}
+	items := n.Inputs[1]
+	return items.Data() != nil && items.Rank() == 2 && items.DType() == tensor.Float32
+}
+
+// rebuild makes a graph again in which given values, by name, stand in for the outputs of the nodes.
+func rebuild(b *graph.Builder, g *graph.Graph, without []*graph.Node, given map[string]*graph.Value) (*graph.Graph, error) {
+	rest := &graph.Graph{Name: g.Name, Inputs: slices.Clone(g.Inputs), Params: g.Params, Outputs: g.Outputs}
+	for _, n := range g.Nodes {
+		if slices.Contains(without, n) {
+			rest.Inputs = append(rest.Inputs, n.Outputs...)
+		} else {
+			rest.Nodes = append(rest.Nodes, n)
+		}
+	}
+	results := b.Inline(rest, given)
+	for _, o := range g.Outputs {
+		b.Output(o.Name, results[o.Name])
+	}
+	return b.Build()
+}
+
+// itemScores returns query [B,D] times the rows of items [V,D]: [B,V] float32.
+func itemScores(b *graph.Builder, query *graph.Value, items *tensor.Tensor, p Precision) (*graph.Value, error) {
+	turned := func(v *graph.Value) *graph.Value { return b.Transpose(v, []int64{1, 0}) }
+	switch p {
+	case Float16:
+		half, err := toHalf(items)
+		if err != nil {
+			return nil, fmt.Errorf("item matrix: %w", err)
+		}
+		return b.MatMul(query, turned(b.Cast(b.Const("items", half), tensor.Float32))), nil
+	case Int8, Int8Dequantized:
+		rows, scales, err := quantizeRows(items)
+		if err != nil {
+			return nil, fmt.Errorf("item matrix: %w", err)
+		}
+		table, scale := b.Const("items", rows), b.Const("scales", scales)
+		if p == Int8Dequantized {
+			return b.MatMul(query, turned(b.DequantizeLinear(table, scale, nil, 0))), nil
+		}
+		return b.Mul(integerScores(b, query, turned(table)), scale), nil
+	}
+	return nil, fmt.Errorf("precision %q: want %s, %s or %s", p, Float16, Int8, Int8Dequantized)
+}
+
+// integerScores multiplies query [B,D] with int8 table [D,V], the query rounded to 14 bits with one scale for each user: a scale for all
+// users of a batch, as DynamicQuantizeLinear has it, would make answers depend on who else asks.
+func integerScores(b *graph.Builder, query, table *graph.Value) *graph.Value {
+	step := b.Mul(b.ReduceMax(b.Abs(query), []int64{1}, true), b.Float32(1.0/(queryHigh*queryBase))) // [B,1]
+	step = b.Max(step, b.Float32(1e-30))                                                             // of a query of zeros
+	whole := b.Round(b.Div(query, step))
+	high := b.Round(b.Mul(whole, b.Float32(1.0/queryBase)))
+	low := b.Sub(whole, b.Mul(high, b.Float32(queryBase)))
+	pair := b.Concat(1, b.Unsqueeze(high, []int64{1}), b.Unsqueeze(low, []int64{1})) // [B,2,D]
+	bytes := b.Cast(b.Add(pair, b.Float32(queryZero)), tensor.Uint8)
+	products := b.MatMulInteger(bytes, table, b.Const("query_zero", tensor.Scalar(uint8(queryZero))), nil) // [B,2,V]
+	weights := b.Unsqueeze(b.Concat(1, b.Mul(step, b.Float32(queryBase)), step), []int64{1})               // [B,1,2]
+	return b.Squeeze(b.MatMul(weights, b.Cast(products, tensor.Float32)), []int64{1})
+}
+
+// quantizeRows rounds each row of x [V,D] to 127 steps of its greatest absolute value (symmetric quantisation, Jacob et al. 2018, section
+// 2.1, with zero point 0), and returns the steps, [V].
+func quantizeRows(x *tensor.Tensor) (rows, scales *tensor.Tensor, err error) {
+	v, d := x.Dim(0), x.Dim(1)
+	rows, scales = tensor.Zeros(tensor.Int8, v, d), tensor.Zeros(tensor.Float32, v)
+	in, out, steps := tensor.MustData[float32](x), tensor.MustData[int8](rows), tensor.MustData[float32](scales)
+	for i := range v {
+		row, most := in[i*d:][:d], float32(0)
+		for _, y := range row {
+			most = max(most, float32(math.Abs(float64(y))))
+		}
+		if math.IsInf(float64(most), 0) || math.IsNaN(float64(most)) {
+			return nil, nil, fmt.Errorf("row %d has a number that is not finite", i)
+		}
+		if steps[i] = most / 127; steps[i] == 0 {
+			steps[i] = 1
+		}
+		for j, y := range row {
+			out[i*d+j] = int8(math.RoundToEven(float64(y) / float64(steps[i])))
+		}
+	}
+	return rows, scales, nil
+}
+
+// toHalf rounds to half precision and refuses numbers beyond its range.
+func toHalf(x *tensor.Tensor) (*tensor.Tensor, error) {
+	in := tensor.MustData[float32](x)
+	out := make([]tensor.F16, len(in))
+	for i, y := range in {
+		out[i] = tensor.F16(portable.ToHalf(y))
+		if math.Abs(float64(y)) >= 65520 || y != y {
+			return nil, fmt.Errorf("%g is beyond the range of float16", y)
+		}
+	}
+	return tensor.Of(out, x.Shape()...), nil
+}
+
+// NarrowTables stores the embedding tables of a graph as float16: those of 1,024 numbers or more whose rows a Gather picks. What is picked
+// becomes float32 again, and all else stays. It returns the number of tables.
+func NarrowTables(g *graph.Graph) (*graph.Graph, int, error) {
+	gathers := slices.DeleteFunc(slices.Clone(g.Nodes), func(n *graph.Node) bool { return !picksRows(n) })
+	if len(gathers) == 0 {
+		return g, 0, nil
+	}
+	b := graph.NewBuilder(g.Name)
+	ids := &graph.Graph{Name: g.Name, Inputs: g.Inputs, Params: g.Params, Nodes: g.Nodes}
+	for i, n := range gathers {
+		ids.Outputs = append(ids.Outputs, graph.Output{Name: strconv.Itoa(i), Value: n.Inputs[1]})
+	}
+	picked := b.Inline(ids, nil)
+	rows, halves := map[string]*graph.Value{}, map[*graph.Value]*graph.Value{}
+	for i, n := range gathers {
+		table := n.Inputs[0]
+		if halves[table] == nil {
+			half, err := toHalf(table.Data())
+			if err != nil {
+				return nil, 0, fmt.Errorf("table %q: %w", table.Name(), err)
+			}
+			halves[table] = b.Const(table.Name(), half)
+		}
+		rows[n.Outputs[0].Name()] = b.Cast(b.Gather(halves[table], picked[strconv.Itoa(i)], 0), tensor.Float32)
+	}
+	out, err := rebuild(b, g, gathers, rows)
+	return out, len(halves), err
+}
+
+// picksRows says whether a node picks rows of a large constant table.
+func picksRows(n *graph.Node) bool {
+	const least = 1024
+	if n.Op.Type != "Gather" || n.Attrs.Int("axis", 0) != 0 {
+		return false
+	}
+	table := n.Inputs[0]
+	return table.DType() == tensor.Float32 && table.Rank() == 2 && table.Data() != nil && table.Data().Len() >= least
+}
