@@ -64,6 +64,7 @@ var policy = map[string]string{
 	"pipeline": "internal/nearest data data/synthetic ensemble ensemble/stage eval feature feature/op featurestore graph graph/exec " +
 		"graph/grad graph/kernel internal/atomicfile layer loss metric model onnx optim sampler schema tensor train internal/portable",
 	"internal/verify": "ensemble featurestore tensor",
+	"internal/load":   "internal/portable",
 	"internal/golden": "data/synthetic ensemble examples/shop graph/kernel pipeline",
 	"internal/docs":   "",
 	"cmd/recsys":      "/",
@@ -84,7 +85,7 @@ var modules = map[string]string{
 	"github.com/goccy/go-yaml":                "pipeline",
 	"golang.org/x/sys":                        "graph/kernel",
 	"golang.org/x/term":                       "cmd/recsys",
-	"github.com/HdrHistogram/hdrhistogram-go": "bench",
+	"github.com/HdrHistogram/hdrhistogram-go": "internal/load",
 }
 
 type listed struct {
