@@ -13,6 +13,7 @@ import (
 	"golang.org/x/term"
 
 	"recsys/eval"
+	"recsys/internal/load"
 	"recsys/pipeline"
 	"recsys/train"
 )
@@ -24,6 +25,7 @@ type reporter struct {
 	bar      *progressbar.ProgressBar
 	started  time.Time
 	epoch    int
+	shown    time.Duration // of a load, when it was told last
 }
 
 func newReporter(w io.Writer) *reporter {
@@ -62,6 +64,30 @@ func (r *reporter) Training(p train.Progress) {
 			fmt.Fprintf(r.w, "         epoch %d/%d loss %.4f score %.4f, %.0f rows/s, %.0f %% waiting for data, %s left\n",
 				p.Epoch, p.Epochs, p.Loss, p.Score, p.Rate(), 100*p.WaitShare(), p.Left().Round(time.Second))
 		}
+	}
+}
+
+// loadLine is how often a line tells of a load where there is no terminal.
+const loadLine = 5 * time.Second
+
+// Load moves the bar, or prints a line now and then.
+func (r *reporter) Load(p load.Progress) {
+	text := fmt.Sprintf("%d answered, %d failed, %.0f/s", p.Answered, p.Failed, float64(p.Answered)/p.Elapsed.Seconds())
+	if r.terminal {
+		if r.bar == nil {
+			r.bar = progressbar.NewOptions(int(p.Total.Milliseconds()), progressbar.OptionSetWriter(r.w),
+				progressbar.OptionClearOnFinish(), progressbar.OptionSetPredictTime(true))
+		}
+		r.bar.Describe(text)
+		_ = r.bar.Set(int(min(p.Elapsed, p.Total).Milliseconds())) // See Training.
+		return
+	}
+	if p.Elapsed < r.shown {
+		r.shown = 0 // another one
+	}
+	if p.Elapsed-r.shown >= loadLine {
+		r.shown = p.Elapsed
+		fmt.Fprintf(r.w, "         %s, %s left\n", text, max(p.Total-p.Elapsed, 0).Round(time.Second))
 	}
 }
 

@@ -19,6 +19,7 @@ import (
 	"recsys/ensemble"
 	"recsys/feature/op"
 	"recsys/graph"
+	"recsys/internal/load"
 	"recsys/pipeline"
 )
 
@@ -357,6 +358,7 @@ func TestFormats(t *testing.T) {
 		"### serving.json":  reflect.TypeFor[pipeline.Serving](),
 		"### manifest.json": reflect.TypeFor[pipeline.Origin](),
 		"### metrics.json":  reflect.TypeFor[pipeline.Metrics](),
+		"## Bench report":   reflect.TypeFor[load.Report](),
 	} {
 		below := section(t, page, heading)
 		for key, field := range keys(typ, "json") {

@@ -66,7 +66,7 @@ func TestStall(t *testing.T) {
 		}
 	}
 	synctest.Test(t, func(t *testing.T) {
-		open := run(t, load.Config{Rate: 100, Clients: 1, Duration: 10 * time.Second, Seed: 1}, server())
+		open := run(t, load.Config{Sleep: take, Rate: 100, Clients: 1, Duration: 10 * time.Second, Seed: 1}, server())
 		// Half of those that came within the second waited for more than half of it: 5 % of all, within three standard
 		// deviations of a Poisson count of 50.
 		if q := open.Quantile(1 - 0.029); q < 500*time.Millisecond {
@@ -91,7 +91,7 @@ func TestPoisson(t *testing.T) {
 		var mu sync.Mutex
 		var at []float64
 		started := time.Now()
-		r := run(t, load.Config{Rate: 50, Clients: 4, Duration: 100 * time.Second, Seed: seed}, func(context.Context, int) error {
+		r := run(t, load.Config{Sleep: take, Rate: 50, Clients: 4, Duration: 100 * time.Second, Seed: seed}, func(context.Context, int) error {
 			mu.Lock()
 			defer mu.Unlock()
 			at = append(at, time.Since(started).Seconds())
@@ -132,7 +132,7 @@ func TestPoisson(t *testing.T) {
 
 func TestTooMuch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := run(t, load.Config{Rate: 100, Clients: 2, Duration: 5 * time.Second, Seed: 3}, func(ctx context.Context, _ int) error {
+		r := run(t, load.Config{Sleep: take, Rate: 100, Clients: 2, Duration: 5 * time.Second, Seed: 3}, func(ctx context.Context, _ int) error {
 			return take(ctx, time.Second)
 		})
 		// Two clients that answer one request a second each, and those that are under way at the end.
@@ -172,7 +172,7 @@ func TestCancel(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 		defer cancel()
 		var under sync.WaitGroup
-		_, err := load.Run(ctx, load.Config{Rate: 10, Clients: 3, Duration: time.Hour, Seed: 1}, func(ctx context.Context, _ int) error {
+		_, err := load.Run(ctx, load.Config{Sleep: take, Rate: 10, Clients: 3, Duration: time.Hour, Seed: 1}, func(ctx context.Context, _ int) error {
 			under.Add(1)
 			defer under.Done()
 			return take(ctx, 100*time.Millisecond)
@@ -193,6 +193,20 @@ func TestProgress(t *testing.T) {
 			t.Errorf("progress is %+v, want three of a second each", seen)
 		}
 	})
+}
+
+// TestSleep waits on the clock of the machine, of which it knows only that it does not go back.
+func TestSleep(t *testing.T) {
+	started := time.Now()
+	r := run(t, load.Config{Rate: 1000, Clients: 4, Duration: 20 * time.Millisecond, Seed: 1}, func(context.Context, int) error { return nil })
+	if r.Wait < 0 || r.Answered+r.Failed == 0 || time.Since(started) < r.Elapsed {
+		t.Errorf("%d requests, %s before they were due, in %s", r.Answered+r.Failed, -r.Wait, r.Elapsed)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := load.Run(ctx, load.Config{Rate: 1e-9, Clients: 1, Duration: time.Hour}, nil); !errors.Is(err, context.Canceled) {
+		t.Errorf("a canceled run gives %v", err)
+	}
 }
 
 func TestConfig(t *testing.T) {

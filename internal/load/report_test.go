@@ -59,7 +59,7 @@ func TestBudget(t *testing.T) {
 	_, r := measured(t)
 	ms := time.Millisecond
 	// Counted by a server that was asked twice as often: means count.
-	served := load.StageTime{Model: "shop", Requests: 200, Total: 8000 * ms}
+	served := load.StageTime{Model: "shop", Requests: 200, Total: 8000 * ms, Queue: 600 * ms, Compute: 4400 * ms}
 	stages := []load.StageTime{
 		{Model: "shop_prep", Requests: 200, Total: 3000 * ms, Queue: 200 * ms, Input: 100 * ms, Compute: 2400 * ms, Output: 100 * ms},
 		{Model: "shop_score", Requests: 200, Total: 3000 * ms, Queue: 1000 * ms, Compute: 2000 * ms},
@@ -67,6 +67,7 @@ func TestBudget(t *testing.T) {
 	want := []load.Part{
 		{Name: "before it was sent"},
 		{Name: "network and client", Time: 10.5},
+		{Name: "shop queue", Time: 3},
 		{Name: "shop_prep queue", Time: 1},
 		{Name: "shop_prep inputs", Time: 0.5},
 		{Name: "shop_prep compute", Time: 12},
@@ -75,7 +76,7 @@ func TestBudget(t *testing.T) {
 		{Name: "shop_score inputs"},
 		{Name: "shop_score compute", Time: 10},
 		{Name: "shop_score outputs"},
-		{Name: "between the stages", Time: 11},
+		{Name: "between the stages", Time: 8},
 	}
 	check := func(t *testing.T, got, want []load.Part) {
 		t.Helper()
@@ -192,7 +193,7 @@ func TestReadReport(t *testing.T) {
 // TestNotSent wants a warning beside figures that leave out what was never sent, and an empty report to be a report.
 func TestNotSent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := load.Config{Rate: 10, Clients: 1, Duration: time.Second, Seed: 1}
+		c := load.Config{Sleep: take, Rate: 10, Clients: 1, Duration: time.Second, Seed: 1}
 		r := load.NewReport(c, run(t, c, func(ctx context.Context, _ int) error { return take(ctx, time.Hour) }))
 		if len(r.Notes) != 1 || !strings.Contains(r.Notes[0], "never sent") {
 			t.Errorf("the notes are %v, want one of requests never sent", r.Notes)
