@@ -57,7 +57,7 @@ func TestScripts(t *testing.T) {
 			return os.CopyFS(filepath.Join(e.WorkDir, "data"), os.DirFS(filepath.Join(shared, "data")))
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"fails": failsCmd, "start": startCmd, "stop": stopCmd, "http": httpCmd, "occupy": occupyCmd, "redis": redisCmd,
+			"fails": failsCmd, "start": startCmd, "end": endCmd, "http": httpCmd, "occupy": occupyCmd, "redis": redisCmd,
 			"edit": editCmd, "files": filesCmd, "onejson": oneJSONCmd,
 		},
 	})

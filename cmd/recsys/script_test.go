@@ -115,10 +115,10 @@ func startCmd(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// stopCmd is "stop NAME": it ends a service as a signal does and requires status 0.
-func stopCmd(ts *testscript.TestScript, neg bool, args []string) {
+// endCmd is "end NAME" ("stop" is testscript's own, which ends the script as passed): it ends a service as a signal does and requires status 0.
+func endCmd(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
-		ts.Fatalf("usage: stop NAME")
+		ts.Fatalf("usage: end NAME")
 	}
 	s := stateOf(ts).services[args[0]]
 	s.cancel()
