@@ -28,6 +28,7 @@ type cli struct {
 	Export      exportCmd      `cmd:"" help:"Write a run as a Triton model repository."`
 	Check       checkCmd       `cmd:"" help:"Check a model repository as Triton would."`
 	Verify      verifyCmd      `cmd:"" help:"Prove that offline, embedded, Triton and REST answers agree."`
+	Diff        diffCmd        `cmd:"" help:"Tell what is different between two generations or repositories."`
 	Bench       benchCmd       `cmd:"" help:"Measure how a gateway, a Triton or the embedded engine answers under load."`
 	Models      modelsCmd      `cmd:"" help:"List, publish, roll back, canary and prune generations on running Tritons."`
 	Features    featuresCmd    `cmd:"" help:"Load user rows, histories and seen items."`

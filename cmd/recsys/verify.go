@@ -42,8 +42,9 @@ const verifyTimeout = 30 * time.Second
 
 // subject is something that answers recommendation requests over HTTP.
 type subject struct {
-	name string
-	url  string
+	name   string
+	url    string
+	served *served // what it serves
 }
 
 // Run compares and fails when an engine differs.
@@ -84,10 +85,10 @@ func (c verifyCmd) Run(ctx context.Context, o output) (err error) {
 		}
 		server := httptest.NewServer(g.Handler())
 		defer server.Close()
-		subjects = append(subjects, subject{b.name, server.URL})
+		subjects = append(subjects, subject{b.name, server.URL, s})
 	}
 	if c.Gateway != "" {
-		subjects = append(subjects, subject{"rest", c.Gateway})
+		subjects = append(subjects, subject{"rest", c.Gateway, s})
 	}
 	reports, err := c.compare(ctx, s, subjects)
 	if err != nil {
@@ -113,7 +114,7 @@ func (c verifyCmd) compare(ctx context.Context, s *served, subjects []subject) (
 		}
 		var reference verify.List
 		for i, sub := range subjects {
-			list, err := ask(ctx, sub, s, record.UserID, c.Results, now)
+			list, err := ask(ctx, sub, record.UserID, c.Results, now)
 			if err != nil {
 				return nil, fmt.Errorf("%s: user %s: %w", sub.name, record.UserID, err)
 			}
@@ -128,10 +129,11 @@ func (c verifyCmd) compare(ctx context.Context, s *served, subjects []subject) (
 }
 
 // ask sends one request, at the request time now (Unix seconds), for a list of results items.
-func ask(ctx context.Context, sub subject, s *served, user string, results int, now int64) (verify.List, error) {
-	request := map[string]any{"user_id": user, "num_results": min(results, s.manifest.Limits.MaxResults)}
-	if s.manifest.Time != "" {
-		request["context"] = map[string]any{s.manifest.Time: now}
+func ask(ctx context.Context, sub subject, user string, results int, now int64) (verify.List, error) {
+	m := sub.served.manifest
+	request := map[string]any{"user_id": user, "num_results": min(results, m.Limits.MaxResults)}
+	if m.Time != "" {
+		request["context"] = map[string]any{m.Time: now}
 	}
 	body, err := json.Marshal(request)
 	if err != nil {
@@ -162,8 +164,8 @@ func ask(ctx context.Context, sub subject, s *served, user string, results int, 
 	if answer.Degraded {
 		return verify.List{}, fmt.Errorf("the answer is degraded: %v", answer.DegradedReasons)
 	}
-	if answer.Model.Generation != s.manifest.Generation {
-		return verify.List{}, fmt.Errorf("generation %d answers, the repository serves %d", answer.Model.Generation, s.manifest.Generation)
+	if answer.Model.Generation != m.Generation {
+		return verify.List{}, fmt.Errorf("generation %d answers, the repository serves %d", answer.Model.Generation, m.Generation)
 	}
 	var list verify.List
 	for _, item := range answer.Items {
