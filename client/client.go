@@ -38,6 +38,7 @@ type core struct {
 	turn       atomic.Uint64
 	inFlight   atomic.Int64
 	budget     *budget
+	hedges     *hedges // nil where they are off
 	checks     checks
 	stop       context.CancelFunc // ends discovery
 	background sync.WaitGroup
@@ -63,6 +64,7 @@ func New(ctx context.Context, target string, opts ...Option) (*Client, error) {
 		opt(&s)
 	}
 	err := s.validate()
+	s.breaker = s.breaker.withDefaults()
 	list, find, authority, parseErr := addresses(target)
 	if s.find != nil {
 		list, find, authority, parseErr = nil, s.find, target, nil
@@ -73,7 +75,7 @@ func New(ctx context.Context, target string, opts ...Option) (*Client, error) {
 	if err := errors.Join(parseErr, err); err != nil {
 		return nil, fmt.Errorf("new client: %w", err)
 	}
-	c := &core{settings: s, options: dialOptions(authority, s), log: s.logger, budget: newBudget(s.retry), known: make(chan struct{})}
+	c := &core{settings: s, options: dialOptions(authority, s), log: s.logger, budget: newBudget(s.retry.withDefaults().Budget), hedges: newHedges(s.hedge), known: make(chan struct{})}
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	c.stop = stop
 	client := &Client{core: c}

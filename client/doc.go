@@ -33,10 +33,11 @@
 // # Replicas
 //
 // With several servers a call goes to the least busy one that is connected, knows the model and has not failed five
-// times in a row. Inferences and questions that fail as unavailable are tried again, on another replica first, within
-// their deadline and a budget for all calls: see [Retry]. [Client.Load] and [Client.Unload] change every replica,
-// [Client.WaitServing] waits for every one, [Client.ForEach] does anything with each, and [Client.Replicas] shows their
-// state. [WithMaxInFlight] refuses what is too much, [WithObserver] tells each try.
+// times in a row; after a pause one call probes such a replica, see [Breaker]. Inferences and questions that fail as
+// unavailable are tried again, on another replica first, within their deadline and a budget for all calls: see [Retry].
+// With [WithHedge] one that takes long is asked of a second replica too. [Client.Load] and [Client.Unload] change every
+// replica, [Client.WaitServing] waits for every one, [Client.ForEach] does anything with each, and [Client.Replicas]
+// shows their state. [WithMaxInFlight] refuses what is too much, [WithObserver] tells each try.
 //
 // A Client is safe for concurrent use, and one is enough for a process. The stubs of every call, also of those that
 // have no method here, are in recsys/client/tritonpb; recsys/client/tritontest is a server for tests.

@@ -37,7 +37,8 @@ type Request struct {
 	// and an ensemble may have many that only explain an answer.
 	Outputs []string
 	// Into are tensors, by name, that outputs of the same type and shape are decoded into, so that calls one after
-	// another need no new memory: fill it with the outputs of the last. Strings and bools always get their own.
+	// another need no new memory: fill it with the outputs of the last. Strings and bools always get their own, and so
+	// does the answer of a [Hedge].
 	Into tensor.Map
 	// Priority is 1 for the most urgent class of a model with priority levels; 0 takes the model's default.
 	Priority uint64
@@ -96,18 +97,24 @@ func (c *Client) Do(ctx context.Context, request Request) (Result, error) {
 	}
 	defer c.inFlight.Add(-1)
 	_, sequence := request.Parameters["sequence_id"]
-	s := spec{name: call, model: request.Model, repeatable: !sequence}
-	result, err := run(inner, c, s, func(ctx context.Context, k *conn) (Result, error) {
-		if deadline, ok := ctx.Deadline(); ok {
-			outgoing.Timeout = max((time.Until(deadline) - timeoutMargin).Microseconds(), 1)
+	s := spec{name: call, model: request.Model, repeatable: !sequence, hedgeable: !sequence, infers: true}
+	var hedge *message.Request // the same for the second of two tries at once
+	result, err := run(inner, c, s, func(ctx context.Context, k *conn, hedging bool) (Result, error) {
+		m, into := outgoing, request.Into
+		if hedging {
+			hedge, into = outgoing.Again(), nil
+			m = hedge
 		}
-		answer := &message.Response{Into: request.Into, ExpectModel: request.Model, Expect: request.Outputs}
-		if err := k.cc.Invoke(ctx, tritonpb.GRPCInferenceService_ModelInfer_FullMethodName, outgoing, answer); err != nil {
+		if deadline, ok := ctx.Deadline(); ok {
+			m.Timeout = max((time.Until(deadline) - timeoutMargin).Microseconds(), 1)
+		}
+		answer := &message.Response{Into: into, ExpectModel: request.Model, Expect: request.Outputs}
+		if err := k.cc.Invoke(ctx, tritonpb.GRPCInferenceService_ModelInfer_FullMethodName, m, answer); err != nil {
 			return Result{}, err
 		}
 		return request.result(answer)
 	})
-	if !outgoing.Released(releaseGrace) {
+	if !outgoing.Released(releaseGrace) || hedge != nil && !hedge.Released(releaseGrace) {
 		result.InputsHeld = true
 		if e := (*Error)(nil); errors.As(err, &e) {
 			e.InputsHeld = true

@@ -28,7 +28,9 @@ type settings struct {
 	timeout     time.Duration
 	connections int
 	retry       Retry
-	maxInFlight int // 0 for no limit
+	breaker     Breaker
+	hedge       *Hedge // nil for none
+	maxInFlight int    // 0 for no limit
 	leastBusy   bool
 	find        func(context.Context) ([]string, error)
 	refresh     time.Duration
@@ -109,6 +111,17 @@ func WithRetry(retry Retry) Option {
 	return func(s *settings) { s.retry = retry }
 }
 
+// WithBreaker changes when a replica that fails is left out; the zero [Breaker] is the default.
+func WithBreaker(breaker Breaker) Option {
+	return func(s *settings) { s.breaker = breaker }
+}
+
+// WithHedge sends inferences that take long to a second replica. The default is not to: a model that is slow because it
+// has too much to do would get more.
+func WithHedge(hedge Hedge) Option {
+	return func(s *settings) { s.hedge = &hedge }
+}
+
 // WithMaxInFlight bounds the inferences that are in flight at once: further ones fail at once with [ErrOverloaded]
 // instead of waiting where nobody sees them. The default is no limit.
 func WithMaxInFlight(n int) Option {
@@ -157,7 +170,10 @@ func (s settings) validate() error {
 	if s.refresh <= 0 {
 		errs = append(errs, fmt.Errorf("discovery each %v: must be positive", s.refresh))
 	}
-	errs = append(errs, s.retry.validate())
+	errs = append(errs, s.retry.validate(), s.breaker.validate())
+	if s.hedge != nil {
+		errs = append(errs, s.hedge.validate())
+	}
 	if s.files != nil {
 		_, err := s.files.load()
 		errs = append(errs, err)

@@ -13,15 +13,8 @@ import (
 	"recsys/client/tritonpb"
 )
 
-const (
-	// ejectAfter is how many tries in a row a replica fails before it is left out.
-	ejectAfter = 5
-	// A replica is left out for firstEjection, then twice as long each time, up to lastEjection.
-	firstEjection = time.Second
-	lastEjection  = 30 * time.Second
-	// missingFor is how long a replica that does not know a model is not asked for it again while others may know it.
-	missingFor = time.Second
-)
+// missingFor is how long a replica that does not know a model is not asked for it again while others may know it.
+const missingFor = time.Second
 
 // replica is one server and the connections to it.
 type replica struct {
@@ -30,11 +23,9 @@ type replica struct {
 	calls   atomic.Int64   // in flight
 	users   sync.WaitGroup // the same, to be waited for
 
-	mu        sync.Mutex // guards the rest
-	failures  int        // tries in a row that have failed
-	ejections int        // in a row
-	until     time.Time  // left out until then
-	missing   map[string]time.Time
+	mu      sync.Mutex // guards the rest
+	circuit circuit
+	missing map[string]time.Time
 }
 
 type conn struct {
@@ -47,7 +38,8 @@ type conn struct {
 type ReplicaState struct {
 	Address   string
 	Connected bool
-	// Ejected is true while the server is left out because its last calls have failed.
+	// Ejected is true while the server is left out because its last calls have failed: its circuit is open, or half open
+	// with the probe in flight. See [Breaker].
 	Ejected bool
 	Calls   int // in flight
 }
@@ -59,16 +51,10 @@ func (c *Client) Replicas() []ReplicaState {
 	states := make([]ReplicaState, len(replicas))
 	for i, r := range replicas {
 		connected := slices.ContainsFunc(r.conns, func(k *conn) bool { return k.cc.GetState() == connectivity.Ready })
-		states[i] = ReplicaState{Address: r.address, Connected: connected, Ejected: r.ejected(now), Calls: int(r.calls.Load())}
+		states[i] = ReplicaState{Address: r.address, Connected: connected, Ejected: r.shut(now), Calls: int(r.calls.Load())}
 	}
 	slices.SortFunc(states, func(a, b ReplicaState) int { return strings.Compare(a.Address, b.Address) })
 	return states
-}
-
-func (r *replica) ejected(now time.Time) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return now.Before(r.until)
 }
 
 // lacks reports whether the replica has said a moment ago that it does not know the model.
@@ -90,27 +76,6 @@ func (r *replica) setMissing(model string, now time.Time) {
 		r.missing = make(map[string]time.Time)
 	}
 	r.missing[model] = now.Add(missingFor)
-}
-
-// succeeded and failed keep count of a replica's tries.
-func (r *replica) succeeded() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.failures, r.ejections, r.until = 0, 0, time.Time{}
-}
-
-// failed reports whether the replica is left out from now on.
-func (r *replica) failed(now time.Time) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.failures++
-	if r.failures < ejectAfter || now.Before(r.until) {
-		return false
-	}
-	r.until = now.Add(min(firstEjection<<min(r.ejections, 10), lastEjection))
-	r.ejections++
-	r.failures = ejectAfter - 1 // one more failure after that time is enough
-	return true
 }
 
 // conn returns the replica's best connection: one that is established before others, then the least busy.

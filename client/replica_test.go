@@ -257,6 +257,22 @@ func TestAllReplicasFailing(t *testing.T) {
 	})
 }
 
+// TestHalfOfTheReplicas sees that of two that fail one is left out.
+func TestHalfOfTheReplicas(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		servers, c := three(t, once())
+		servers["a"].Inject("m", tritontest.Fault{Err: errUnavailable})
+		servers["b"].Inject("m", tritontest.Fault{Err: errUnavailable})
+		for range 60 {
+			_ = infer(t, c) // fails or not
+		}
+		counts := arrived(servers)
+		if least, most := min(counts["a"], counts["b"]), max(counts["a"], counts["b"]); least > 10 || most < 20 {
+			t.Errorf("of 60 calls the replicas got %v, want that one of a and b gets 5 or so, and the other goes on", counts)
+		}
+	})
+}
+
 // TestReplicaWithoutTheModel asks the others.
 func TestReplicaWithoutTheModel(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -51,11 +51,12 @@ func (s *Sequence) Infer(ctx context.Context, inputs tensor.Map, outputs []strin
 
 // pin chooses the replica.
 func (s *Sequence) pin(ctx context.Context) error {
-	r, k, err := s.client.acquire(ctx, s.model, nil)
+	p, err := s.client.acquire(ctx, s.model, nil)
 	if err != nil {
 		return err
 	}
-	release(r, k)
-	s.client, s.pinned = &Client{core: s.client.core, pin: r}, true
+	p.release()
+	p.replica.settled() // a probe that asks nothing
+	s.client, s.pinned = &Client{core: s.client.core, pin: p.replica}, true
 	return nil
 }

@@ -41,35 +41,38 @@ func (c *Client) stream(ctx context.Context, request Request, yield func(Result,
 		return err
 	}
 	defer c.calls.Done()
-	r, k, err := c.acquire(ctx, request.Model, nil)
+	s := spec{name: "stream", model: request.Model, infers: true}
+	p, err := c.acquire(ctx, request.Model, nil)
 	if err != nil {
-		return err
+		return c.pickError(ctx, s, err)
 	}
-	defer release(r, k)
+	defer p.release()
+	defer p.replica.settled() // where it is broken off
 	if ctx, err = c.outgoing(ctx); err != nil {
 		return err
 	}
-	s, err := k.stub.ModelStreamInfer(ctx)
+	stream, err := p.conn.stub.ModelStreamInfer(ctx)
 	if err == nil {
-		err = s.Send(m)
+		err = stream.Send(m)
 	}
 	if err == nil || errors.Is(err, io.EOF) { // EOF of Send: Recv tells the error
-		err = s.CloseSend()
+		err = stream.CloseSend()
 	}
 	if err != nil {
-		return c.judge(ctx, spec{name: "stream", model: request.Model}, r, err)
+		return c.judge(ctx, s, p.replica, err)
 	}
 	for {
-		answer, err := s.Recv()
+		answer, err := stream.Recv()
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
-			return c.judge(ctx, spec{name: "stream", model: request.Model}, r, err)
+			return c.judge(ctx, s, p.replica, err)
 		}
 		if text := answer.GetErrorMessage(); text != "" {
 			return &Error{Call: "stream", Model: request.Model, Kinds: kindsOfText(text), Cause: errors.New(text)}
 		}
+		p.replica.succeeded(s)
 		got := answer.GetInferResponse()
 		last := got.GetParameters()[finalResponse].GetBoolParam()
 		if !last || len(got.GetOutputs()) > 0 {
@@ -82,7 +85,6 @@ func (c *Client) stream(ctx context.Context, request Request, yield func(Result,
 			}
 		}
 		if last {
-			r.succeeded()
 			return nil
 		}
 	}

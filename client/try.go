@@ -54,7 +54,7 @@ type budget struct {
 	each   float64
 }
 
-func newBudget(r Retry) *budget { return &budget{tokens: budgetBurst, each: r.withDefaults().Budget} }
+func newBudget(each float64) *budget { return &budget{tokens: budgetBurst, each: each} }
 
 func (b *budget) earn() {
 	b.mu.Lock()
@@ -80,7 +80,9 @@ type Attempt struct {
 	// Number is 1 for a call's first try.
 	Number   int
 	Duration time.Duration
-	// Err is nil, or an [*Error].
+	// Hedge is true of the second try of an inference whose first took long; see [Hedge].
+	Hedge bool
+	// Err is nil, or an [*Error]; of the slower of two tries it matches context.Canceled.
 	Err error
 }
 
@@ -88,36 +90,41 @@ type Attempt struct {
 type spec struct {
 	name, model string
 	repeatable  bool // may be tried again
+	hedgeable   bool // may be tried twice at once
+	infers      bool // is an inference, not a question
 }
 
+// trial is one try. The second of two at once is a hedge.
+type trial[A any] func(ctx context.Context, k *conn, hedge bool) (A, error)
+
 // run makes a call on the replicas until it succeeds, may not be tried again, or no time is left.
-func run[A any](ctx context.Context, c *Client, s spec, try func(context.Context, *conn) (A, error)) (A, error) {
+func run[A any](ctx context.Context, c *Client, s spec, try trial[A]) (A, error) {
 	var none A
 	retry := c.retry.withDefaults()
 	if s.repeatable {
 		c.budget.earn()
 	}
+	hedging := s.hedgeable && c.hedges != nil
+	if hedging {
+		c.hedges.budget.earn()
+	}
 	var tried []*replica
 	for number := 1; ; number++ {
-		r, k, err := c.acquire(ctx, s.model, tried)
+		p, err := c.acquire(ctx, s.model, tried)
 		if err != nil {
 			return none, c.pickError(ctx, s, err)
 		}
-		start := time.Now()
 		var answer A
-		with, err := c.outgoing(ctx)
-		if err == nil {
-			answer, err = try(with, k)
+		if delay, ok := c.hedgeAfter(hedging && number == 1, s.model); ok {
+			answer, tried, err = hedged(ctx, c, s, p, delay, try)
+			number = len(tried)
+		} else {
+			answer, err = perform(ctx, c, s, p, Attempt{Number: number}, try)
+			tried = append(tried, p.replica)
 		}
-		release(r, k)
-		err = c.judge(ctx, s, r, err)
-		if c.observer != nil {
-			c.observer(ctx, Attempt{Call: s.name, Model: s.model, Address: r.address, Number: number, Duration: time.Since(start), Err: err})
-		}
-		if err == nil || !s.repeatable || number == retry.Attempts || ctx.Err() != nil {
+		if err == nil || !s.repeatable || number >= retry.Attempts || ctx.Err() != nil {
 			return answer, err
 		}
-		tried = append(tried, r)
 		others := c.untried(s.model, tried)
 		if !again(err, others) || !c.budget.spend() {
 			return answer, err
@@ -128,9 +135,38 @@ func run[A any](ctx context.Context, c *Client, s spec, try func(context.Context
 	}
 }
 
+// hedgeAfter returns the delay of a hedge, if there may be one.
+func (c *Client) hedgeAfter(hedging bool, model string) (time.Duration, bool) {
+	if !hedging {
+		return 0, false
+	}
+	return c.hedges.delay(model)
+}
+
+// perform makes one try on a replica that was acquired for it.
+func perform[A any](ctx context.Context, c *Client, s spec, p picked, a Attempt, try trial[A]) (A, error) {
+	start := time.Now()
+	var answer A
+	with, err := c.outgoing(ctx)
+	if err == nil {
+		answer, err = try(with, p.conn, a.Hedge)
+	}
+	p.release()
+	err = c.judge(ctx, s, p.replica, err)
+	took := time.Since(start)
+	if s.hedgeable && c.hedges != nil && (err == nil || errors.Is(err, context.Canceled)) {
+		c.hedges.observe(s.model, took)
+	}
+	if c.observer != nil {
+		a.Call, a.Model, a.Address, a.Duration, a.Err = s.name, s.model, p.replica.address, took, err
+		c.observer(ctx, a)
+	}
+	return answer, err
+}
+
 // pickError says why no replica could be asked.
 func (c *Client) pickError(ctx context.Context, s spec, err error) error {
-	if errors.Is(err, errNoReplicas) {
+	if errors.Is(err, errNoReplicas) || errors.Is(err, errOpen) {
 		return &Error{Call: s.name, Model: s.model, Kinds: []error{ErrUnavailable}, Cause: err}
 	}
 	return callError(ctx, s.name, s.model, err)
@@ -139,22 +175,23 @@ func (c *Client) pickError(ctx context.Context, s spec, err error) error {
 // judge makes the error of a try, and keeps count of the replica's failures.
 func (c *Client) judge(ctx context.Context, s spec, r *replica, err error) error {
 	if err == nil {
-		r.succeeded()
+		r.succeeded(s)
 		return nil
 	}
 	err = callError(ctx, s.name, s.model, err)
 	now := time.Now()
 	switch {
-	case errors.Is(err, context.Canceled):
+	case errors.Is(err, context.Canceled), errors.Is(err, ErrOverloaded), errors.Is(err, ErrDenied):
+		r.settled()
 	case errors.Is(err, ErrNotFound):
 		r.setMissing(s.model, now)
-	case errors.Is(err, ErrOverloaded):
+		r.settled()
 	case errors.Is(err, ErrUnavailable), errors.Is(err, context.DeadlineExceeded):
-		if r.failed(now) {
+		if r.failed(s, now, c.breaker) {
 			c.log.DebugContext(ctx, "replica is left out for a while", "address", r.address, "error", err)
 		}
 	default:
-		r.succeeded() // it has answered
+		r.succeeded(s) // it has answered
 	}
 	return err
 }

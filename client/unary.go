@@ -36,5 +36,5 @@ func simple[Q, A any](
 		return none, callError(ctx, s.name, s.model, err)
 	}
 	defer end()
-	return run(inner, c, s, func(ctx context.Context, k *conn) (A, error) { return call(k.stub, ctx, request) })
+	return run(inner, c, s, func(ctx context.Context, k *conn, _ bool) (A, error) { return call(k.stub, ctx, request) })
 }

@@ -22,6 +22,11 @@ type Request struct {
 	hold hold
 }
 
+// Again returns the request to be sent beside itself.
+func (r *Request) Again() *Request {
+	return &Request{Model: r.Model, Version: r.Version, ID: r.ID, Parameters: r.Parameters, Inputs: r.Inputs, Outputs: r.Outputs}
+}
+
 // Parameter is a named bool, int64, uint64, float64 or string.
 type Parameter struct {
 	Name  string
