@@ -113,9 +113,13 @@ func TestBatcherLeavers(t *testing.T) {
 					defer cancel()
 					_, errs[i] = b.Infer(ctx, rows(1))
 				})
+				synctest.Wait() // so that the first is the first of the batch
 			}
 			wg.Wait()
 			return errs
+		}
+		if errs := pair(time.Minute, 100*time.Millisecond); errs[0] != nil || !errors.Is(errs[1], client.ErrDeadline) {
+			t.Errorf("got errors %v, want that the second gave up and the first has its answer", errs)
 		}
 		if errs := pair(100*time.Millisecond, time.Minute); !errors.Is(errs[0], client.ErrDeadline) || errs[1] != nil {
 			t.Errorf("got errors %v, want that the first gave up and the second has its answer", errs)
@@ -133,17 +137,104 @@ func TestBatcherLeavers(t *testing.T) {
 	})
 }
 
+// TestBatcherCancelled has callers without a deadline who leave before their request is sent, and while it is answered.
+func TestBatcherCancelled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := tritontest.Start(t, tritontest.Model{Name: "m"})
+		ended := make(chan struct{})
+		hangs := tritontest.Start(t, tritontest.Model{Name: "m", Infer: func(ctx context.Context, _ tritontest.Call) (tensor.Map, error) {
+			<-ctx.Done()
+			close(ended)
+			return nil, ctx.Err()
+		}})
+		ask := func(b *client.Batcher, cancelled ...bool) {
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			var wg sync.WaitGroup
+			for i, leaves := range cancelled {
+				wg.Go(func() {
+					mine := ctx
+					if !leaves {
+						mine = t.Context()
+					}
+					got, err := b.Infer(mine, rows(int64(i)))
+					if leaves && !errors.Is(err, context.Canceled) || !leaves && (err != nil || !got["x"].Equal(rows(int64(i))["x"])) {
+						t.Errorf("caller %d: got %v and error %v", i, got, err)
+					}
+				})
+				synctest.Wait()
+			}
+			cancel()
+			wg.Wait()
+		}
+		b, err := server.Client(t).NewBatcher("m", []string{"x"}, 8, time.Second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ask(b, true, false, true)
+		ask(b, true, true)
+		<-time.After(2 * time.Second)
+		if r := server.Requests(); len(r) != 1 || r[0].GetInputs()[0].GetShape()[0] != 1 {
+			t.Errorf("got requests %v, want one of one row: that of the caller who stayed", r)
+		}
+		b2, err := hangs.Client(t).NewBatcher("m", []string{"x"}, 2, time.Second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		start := time.Now()
+		ask(b2, true, true) // which fills the request
+		<-ended
+		if got := time.Since(start); got != 0 {
+			t.Errorf("the model was told %v after the callers had left, want at once", got)
+		}
+		if err := errors.Join(b.Close(), b2.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestBatcherClose sends what is gathered and waits for the answer.
+func TestBatcherClose(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := tritontest.Start(t, tritontest.Model{Name: "m"})
+		server.Inject("m", tritontest.Fault{Latency: time.Second})
+		b, err := server.Client(t).NewBatcher("m", []string{"x"}, 8, time.Hour)
+		if err != nil {
+			t.Fatal(err)
+		}
+		failed := make(chan error, 1)
+		go func() {
+			_, err := b.Infer(t.Context(), rows(1))
+			failed <- err
+		}()
+		synctest.Wait()
+		start := time.Now()
+		if err := b.Close(); err != nil {
+			t.Error(err)
+		}
+		if got := time.Since(start); got != time.Second {
+			t.Errorf("closed after %v, want the second that the answer took", got)
+		}
+		if err := <-failed; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 func TestBatcherErrors(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		var answer *tensor.Tensor // whatever the batch
 		server := tritontest.Start(t, tritontest.Model{Name: "m", Infer: func(context.Context, tritontest.Call) (tensor.Map, error) {
-			return tensor.Map{"x": tensor.Scalar[int64](1)}, nil // whatever the batch
+			return tensor.Map{"x": answer}, nil
 		}})
 		b, err := server.Client(t).NewBatcher("m", []string{"x"}, 4, time.Millisecond)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := b.Infer(t.Context(), rows(1)); !errors.Is(err, client.ErrProtocol) {
-			t.Errorf("got error %v, want one that is ErrProtocol", err)
+		for _, answer = range []*tensor.Tensor{tensor.Scalar[int64](1), tensor.Zeros(tensor.Int64, 2, 1)} {
+			if _, err := b.Infer(t.Context(), rows(1)); !errors.Is(err, client.ErrProtocol) {
+				t.Errorf("%v: got error %v, want one that is ErrProtocol", answer, err)
+			}
 		}
 		if err := b.Close(); err != nil {
 			t.Error(err)

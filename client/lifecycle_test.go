@@ -57,7 +57,7 @@ func TestServerLoss(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := tritontest.Start(t, tritontest.Model{Name: "m"})
 		server.Inject("m", tritontest.Fault{Hang: true})
-		c := server.Client(t, once())
+		c := server.Client(t, once(), client.WithConnections(1))
 		var wg sync.WaitGroup
 		for range 200 {
 			wg.Go(func() {
@@ -75,7 +75,12 @@ func TestServerLoss(t *testing.T) {
 		}
 
 		server.Heal("m")
-		<-time.After(time.Minute) // of the test's own clock: longer than any pause between attempts to connect
+		for range 60 { // of the test's own clock: longer than any pause between attempts to connect
+			<-time.After(time.Second)
+			if err := infer(t, c); !errors.Is(err, client.ErrUnavailable) {
+				t.Errorf("a call to a stopped server: got error %v, want one that is ErrUnavailable", err)
+			}
+		}
 		server.Restart()
 		start = time.Now()
 		if err := c.WaitReady(t.Context(), "m"); err != nil {

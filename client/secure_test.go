@@ -94,14 +94,14 @@ func TestTLSFiles(t *testing.T) {
 	}}
 	server := tritontest.StartWith(t, []grpc.ServerOption{grpc.Creds(credentials.NewTLS(config))}, tritontest.Model{Name: "m"})
 	c := server.Client(t, client.WithTLSFiles(files))
-	if err := c.WaitReady(t.Context(), "m"); err != nil {
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if err := c.WaitReady(ctx, "m"); err != nil {
 		t.Fatal(err)
 	}
 	server.Stop()
 	renew()
 	server.Restart()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-	defer cancel()
 	if err := c.WaitReady(ctx, "m"); err != nil {
 		t.Errorf("after all certificates were renewed: %v", err)
 	}

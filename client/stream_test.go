@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"recsys/client"
+	"recsys/client/tritonpb"
 	"recsys/client/tritontest"
 	"recsys/tensor"
 )
@@ -108,6 +109,72 @@ type headless struct{ grpc.ServerStream }
 
 func (h headless) Context() context.Context {
 	return metadata.NewIncomingContext(h.ServerStream.Context(), nil)
+}
+
+// endless hides that the caller wants to be told the last answer, as from a server that does not know how to.
+type endless struct{ grpc.ServerStream }
+
+func (e endless) RecvMsg(m any) error {
+	err := e.ServerStream.RecvMsg(m)
+	if r, ok := m.(*tritonpb.ModelInferRequest); ok {
+		delete(r.GetParameters(), "triton_enable_empty_final_response")
+	}
+	return err
+}
+
+// TestStreamWithoutLastAnswer ends by the end of the stream.
+func TestStreamWithoutLastAnswer(t *testing.T) {
+	hide := grpc.StreamInterceptor(func(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, next grpc.StreamHandler) error {
+		return next(srv, endless{stream})
+	})
+	server := tritontest.StartWith(t, []grpc.ServerOption{hide}, tritontest.Model{Name: "m", Stream: count(3, nil)})
+	n := 0
+	for _, err := range server.Client(t).Stream(t.Context(), counting()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		n++
+	}
+	if n != 3 {
+		t.Errorf("got %d answers, want 3", n)
+	}
+}
+
+// TestCloseWaitsForStreams has a model answer a second apart.
+func TestCloseWaitsForStreams(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := tritontest.Start(t, tritontest.Model{Name: "m", Stream: func(context.Context, tritontest.Call) iter.Seq2[tensor.Map, error] {
+			return func(yield func(tensor.Map, error) bool) {
+				for range 3 {
+					<-time.After(time.Second)
+					if !yield(tensor.Map{"n": tensor.Scalar[int64](1)}, nil) {
+						return
+					}
+				}
+			}
+		}})
+		c := server.Client(t)
+		go func() {
+			for _, err := range c.Stream(t.Context(), counting()) {
+				if err != nil {
+					t.Error(err)
+				}
+			}
+		}()
+		synctest.Wait()
+		start := time.Now()
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+		if got := time.Since(start); got != 3*time.Second {
+			t.Errorf("closed after %v, want the 3 s that the stream took", got)
+		}
+		for _, err := range c.Stream(t.Context(), counting()) {
+			if !errors.Is(err, client.ErrClosed) {
+				t.Errorf("after Close: got error %v, want one that is ErrClosed", err)
+			}
+		}
+	})
 }
 
 // TestStreamIsBrokenOff sees the model's context end, and the pace of a slow reader kept.

@@ -3,8 +3,9 @@
 //
 // [Start] serves [Model] values until the test ends; [Server.Client] gives a client for it, and [Server.Target] with
 // [Server.DialOption] what any other gRPC client needs. [Server.Inject] makes calls slow, failing, hanging or
-// wrong, [Server.Stop] and [Server.Restart] take the server away and bring it back, [Server.Requests] tells what
-// has arrived.
+// wrong, [Server.Stop], [Server.Restart] and [Server.Drain] take the server away and bring it back, [Server.Requests]
+// tells what has arrived. [Server.Reset], [Server.ResetAfter], [Server.Blackhole], [Server.Throttle] and
+// [Server.Garble] harm the connections.
 //
 //	server := tritontest.Start(t, tritontest.Model{
 //		Name: "double",

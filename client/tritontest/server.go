@@ -23,12 +23,34 @@ const maxMessage = 64 << 20
 // Server is a fake Triton.
 type Server struct {
 	service *service
+	network network
+	options []grpc.ServerOption
 
 	mu       sync.Mutex // guards the rest
+	running  *running   // nil while it is stopped
+	draining []*running
+}
+
+// running is a server from a start to its stop.
+type running struct {
 	listener *bufconn.Listener
 	grpc     *grpc.Server
 	served   chan struct{} // closed when grpc has ended
-	options  []grpc.ServerOption
+}
+
+func (s *Server) run() *running {
+	r := &running{listener: bufconn.Listen(buffer), grpc: grpc.NewServer(s.options...), served: make(chan struct{})}
+	tritonpb.RegisterGRPCInferenceServiceServer(r.grpc, s.service)
+	go func() {
+		defer close(r.served)
+		_ = r.grpc.Serve(r.listener) // ends with stop, and only then
+	}()
+	return r
+}
+
+func (r *running) stop() {
+	r.grpc.Stop()
+	<-r.served
 }
 
 // Start serves models, all of them loaded and ready, until the test ends.
@@ -59,17 +81,22 @@ func start(options []grpc.ServerOption, models []Model) *Server {
 func (s *Server) Restart() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.grpc != nil {
+	if s.running == nil {
+		s.running = s.run()
+	}
+}
+
+// Drain restarts a running server as a rolling update does: connections are told to go away (GOAWAY), calls that are in
+// flight on them are answered, and new connections reach the new server.
+func (s *Server) Drain() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.running == nil {
 		return
 	}
-	s.listener = bufconn.Listen(buffer)
-	s.grpc = grpc.NewServer(s.options...)
-	s.served = make(chan struct{})
-	tritonpb.RegisterGRPCInferenceServiceServer(s.grpc, s.service)
-	go func(server *grpc.Server, listener net.Listener, served chan struct{}) {
-		defer close(served)
-		_ = server.Serve(listener) // ends with Stop, and only then
-	}(s.grpc, s.listener, s.served)
+	old := s.running
+	s.running, s.draining = s.run(), append(s.draining, old)
+	go old.grpc.GracefulStop() // ends with stop at the latest
 }
 
 // Stop ends the server as a crash would: calls in flight fail as unavailable, and so do later ones until a
@@ -77,12 +104,14 @@ func (s *Server) Restart() {
 func (s *Server) Stop() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.grpc == nil {
-		return
+	for _, r := range s.draining {
+		r.stop()
 	}
-	s.grpc.Stop()
-	<-s.served
-	s.grpc = nil
+	s.draining = nil
+	if s.running != nil {
+		s.running.stop()
+		s.running = nil
+	}
 }
 
 // Target is the address to give to a gRPC client together with [Server.DialOption].
@@ -96,12 +125,16 @@ func (s *Server) DialOption() grpc.DialOption {
 // Dial makes a connection to the server, for dialers that choose among several.
 func (s *Server) Dial(ctx context.Context) (net.Conn, error) {
 	s.mu.Lock()
-	listener, running := s.listener, s.grpc != nil
+	running := s.running
 	s.mu.Unlock()
-	if !running {
+	if running == nil {
 		return nil, errors.New("the fake server is stopped")
 	}
-	return listener.DialContext(ctx)
+	conn, err := running.listener.DialContext(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s.network.wrap(conn), nil
 }
 
 // Dialer connects a gRPC client to several servers by their addresses, as replicas; other addresses fail.
