@@ -79,7 +79,7 @@ func TestRetrievalModels(t *testing.T) {
 				t.Errorf("recall@100 is %v", got)
 			}
 			repo := t.TempDir()
-			if _, err := pipeline.Export(t.Context(), run, repo, ensemble.Options{Profile: ensemble.ProfileCPU}); err != nil {
+			if _, err := pipeline.Export(t.Context(), run, repo, pipeline.ExportOptions{Options: ensemble.Options{Profile: ensemble.ProfileCPU}}); err != nil {
 				t.Fatal(err)
 			}
 			if findings, err := ensemble.Validate(repo); err != nil || len(findings) > 0 {

@@ -206,11 +206,11 @@ func TestBlocksAreChecked(t *testing.T) {
 		})
 	}
 	moved := inBlocks(t, modeltest.Examples(), 20)
-	m, err := model.NewDLRM(moved.Schema, model.DLRM{Dim: 4, Tasks: []string{"buy"}})
+	m, err := model.NewDLRM(moved.Schema, model.DLRM{Dim: 4, Tasks: []string{"share"}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := train.NewPointwiseTask(m, moved, rows(moved)); err == nil || !strings.Contains(err.Error(), `no labels of task "buy"`) {
+	if _, err := train.NewPointwiseTask(m, moved, rows(moved)); err == nil || !strings.Contains(err.Error(), `no labels of task "share"`) {
 		t.Errorf("got error %v, want one about the labels", err)
 	}
 }

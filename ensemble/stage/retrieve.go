@@ -61,6 +61,9 @@ func (r Retrieval) validate() error {
 		}
 		rows = r.Items.Dim(0)
 	}
+	if r.Items == nil && r.Count < 1 {
+		return fmt.Errorf("item matrix is %v: want float32 [V,D], or a count of items", r.Items)
+	}
 	if r.First < 0 || r.First >= rows {
 		return fmt.Errorf("first item index %d: there are %d items", r.First, rows)
 	}

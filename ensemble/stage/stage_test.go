@@ -289,7 +289,7 @@ func TestSettingsErrors(t *testing.T) {
 	}{
 		{"item matrix", fail(stage.Retrieve(stage.Retrieval{Items: tensor.Zeros(tensor.Int64, 5), Candidates: 1})), "want float32 [V,D]"},
 		{"no item matrix", fail(stage.Retrieve(stage.Retrieval{Candidates: 1})), "want float32 [V,D]"},
-		{"first item", fail(stage.Retrieve(stage.Retrieval{Items: matrix, First: 5, Candidates: 1})), "the item matrix has 5 rows"},
+		{"first item", fail(stage.Retrieve(stage.Retrieval{Items: matrix, First: 5, Candidates: 1})), "there are 5 items"},
 		{"candidates", fail(stage.Retrieve(stage.Retrieval{Items: matrix})), "0 candidates"},
 		{"filter", fail(stage.Filter(0, 1)), "0 items and 1 candidates"},
 		{"no tables", fail(stage.Lookup(nil, 1)), "at least one table"},

@@ -90,13 +90,13 @@ func TestChanges(t *testing.T) {
 			stage(diff.StageReport{Name: "recall", State: "changed", Config: []diff.Change{{Field: "instance_group.count", Was: "1", Is: "3"}}}),
 		},
 		"parameter": {
-			config("shop_recall", `value { string_value: "1" }`, `value { string_value: "2" }`),
+			config("shop_recall", `"intra_op_thread_count" value { string_value: "1" }`, `"intra_op_thread_count" value { string_value: "2" }`),
 			stage(diff.StageReport{Name: "recall", State: "changed", Config: []diff.Change{
 				{Field: "parameters[intra_op_thread_count].value.string_value", Was: "1", Is: "2"},
 			}}),
 		},
 		"another parameter": {
-			config("shop_recall", `parameters {`, `parameters { key: "x" value { string_value: "y" } } parameters {`),
+			config("shop_recall", "\nparameters {", "\nparameters { key: \"x\" value { string_value: \"y\" } }\nparameters {"),
 			stage(diff.StageReport{Name: "recall", State: "changed", Config: []diff.Change{{Field: "parameters[x].value.string_value", Is: "y"}}}),
 		},
 		"no dynamic batching": {
