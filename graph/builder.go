@@ -22,11 +22,31 @@ type Builder struct {
 	params  map[string]*Value
 	nodes   []*Node
 	outputs []Output
+
+	training bool
 }
 
 // NewBuilder starts a graph. The name is informative.
 func NewBuilder(name string) *Builder {
 	return &Builder{name: name, ops: Standard(), names: map[string]int{}, params: map[string]*Value{}}
+}
+
+// Train makes the graph one that is trained: layers with random parts, such as dropout, have them there alone.
+func (b *Builder) Train() { b.training = true }
+
+// Training reports whether the graph is one that is trained.
+func (b *Builder) Training() bool { return b.training }
+
+// UniformInput begins the names of the inputs of random numbers.
+const UniformInput = "uniform/"
+
+// Uniform declares an input of random numbers in [0,1), float32, which training draws anew for every step. Its name is
+// UniformInput, the scope and name; a second one of the name gets a number behind it.
+func (b *Builder) Uniform(name string, shape Shape) *Value {
+	if b.err != nil {
+		return b.Fail(nil)
+	}
+	return b.input(b.unique(UniformInput+b.scoped(name)), tensor.Float32, shape)
 }
 
 // Err returns the first fault so far.
@@ -89,6 +109,11 @@ func (b *Builder) Input(name string, dtype tensor.DType, shape Shape) *Value {
 	if err := b.take(name); err != nil {
 		return b.Fail(fmt.Errorf("input: %w", err))
 	}
+	return b.input(name, dtype, shape)
+}
+
+// input declares an input of a name that is taken for it.
+func (b *Builder) input(name string, dtype tensor.DType, shape Shape) *Value {
 	v := &Value{name: name, dtype: dtype, shape: slices.Clone(shape), kind: FromInput, owner: b}
 	b.inputs = append(b.inputs, v)
 	return v

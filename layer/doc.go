@@ -1,6 +1,6 @@
 // Package layer holds the building blocks of models: [Embedding], [ListEmbedding], [SequenceEmbedding], [Dense], [MLP],
-// [DotInteraction], [FactorizationMachine], [CrossNetwork], [Experts], [MultiHeadAttention], [LayerNorm], [L2Norm] and
-// [Concat].
+// [DotInteraction], [FactorizationMachine], [CrossNetwork], [Experts], [MultiHeadAttention], [LayerNorm], [L2Norm],
+// [Dropout] and [Concat].
 //
 // A layer is a struct of settings; its Apply adds nodes and parameters to a [graph.Builder] and returns the result.
 // Layers work along the last axis and accept any axes before it, so the same layer serves queries [B,F], items [M,F]

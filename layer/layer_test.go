@@ -207,6 +207,42 @@ func TestExperts(t *testing.T) {
 	compare(t, got, []int{1, 2}, []float32{3, 1})
 }
 
+// TestDropout: elements whose number is below the rate are dropped, the others grow; graphs that are not trained have no
+// dropout.
+func TestDropout(t *testing.T) {
+	x := tensor.Of([]float32{1, 2, 3, 4, 5, 6}, 2, 3)
+	for _, training := range []bool{true, false} {
+		b := graph.NewBuilder("test")
+		if training {
+			b.Train()
+		}
+		in := b.Input("x", tensor.Float32, graph.Shape{graph.Sym("B"), graph.Fixed(3)})
+		drop := layer.Dropout{Name: "d", Rate: 0.2}
+		b.Output("y", drop.Apply(b, drop.Apply(b, in)))
+		g, err := b.Build()
+		if err != nil {
+			t.Fatal(err)
+		}
+		feeds, want := tensor.Map{"x": x}, []float32{1, 2, 3, 4, 5, 6}
+		if training {
+			feeds["uniform/d"] = tensor.Of([]float32{0.1, 0.2, 0.9, 0.5, 0, 0.3}, 2, 3)
+			feeds["uniform/d_2"] = tensor.Of([]float32{0.9, 0.9, 0.9, 0.1, 0.9, 0.9}, 2, 3)
+			want = []float32{0, 3.125, 4.6875, 0, 0, 9.375}
+		} else if len(g.Inputs) != 1 {
+			t.Errorf("a graph that is not trained has the inputs %v", g.Inputs)
+		}
+		plan, err := exec.Compile(g, exec.Options{Kernels: kernel.Portable()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := plan.Run(t.Context(), feeds)
+		if err != nil {
+			t.Fatal(err)
+		}
+		compare(t, out["y"], []int{2, 3}, want)
+	}
+}
+
 func TestL2Norm(t *testing.T) {
 	in := tensor.Map{"x": tensor.Of([]float32{3, 4, 0, 0}, 2, 2)}
 	got := run(t, in, nil, func(b *graph.Builder, in map[string]*graph.Value) *graph.Value {
@@ -256,6 +292,9 @@ func TestFaults(t *testing.T) {
 		{"negative rank", func(b *graph.Builder, _, x *graph.Value) *graph.Value {
 			return layer.CrossNetwork{Name: "c", Layers: 1, Rank: -1}.Apply(b, x)
 		}, `cross network "c": has 1 layers of rank -1`},
+		{"dropout of all", func(b *graph.Builder, _, x *graph.Value) *graph.Value {
+			return layer.Dropout{Name: "d", Rate: 1}.Apply(b, x)
+		}, `dropout "d" has the rate 1`},
 		{"no experts", func(b *graph.Builder, _, x *graph.Value) *graph.Value {
 			return layer.Experts{Name: "e", Units: []int{2}, Gates: []string{"like"}}.Apply(b, x)[0]
 		}, `experts "e": needs at least one`},

@@ -58,6 +58,21 @@ func (s SequenceEmbedding) Apply(b *graph.Builder, ids *graph.Value) *graph.Valu
 	return b.Reshape(means, b.Int64s(shape...))
 }
 
+// Newest returns for ids [...,L] int64, whose L has to be fixed, 1 at the place of the newest item, the last that is not
+// the padding 0, and 0 at the others, float32: zeros for a list of padding only.
+func Newest(b *graph.Builder, ids *graph.Value) *graph.Value {
+	if b.Err() != nil {
+		return b.Fail(nil)
+	}
+	length := ids.Shape()[ids.Rank()-1]
+	if !length.IsFixed() {
+		return b.Fail(fmt.Errorf("newest of %s; ids have to be [...,L] with a fixed L", ids))
+	}
+	present := b.Cast(b.Not(b.Equal(ids, b.Int64(0))), tensor.Float32)
+	first := b.Cast(b.Equal(age(b, present, length.Size), b.Float32(0)), tensor.Float32)
+	return b.Mul(present, first)
+}
+
 // age returns for each place of a list how many places it stands before the last one that is present; places behind
 // that one, which are padding, have age 0.
 func age(b *graph.Builder, present *graph.Value, length int) *graph.Value {

@@ -29,7 +29,10 @@ func TestGradients(t *testing.T) {
 			labels := tensor.Of([]float32{1, 0, 0, 0.25, 1, 0, 0, 1}, 4, 2)
 			return loss.BinaryCrossEntropy{}.Apply(b, of(b, "logits", 4, 2), b.Const("", labels))
 		},
-		"bpr":                         func(b *graph.Builder) *graph.Value { return loss.BPR{}.Apply(b, of(b, "scores", 4, 5)) },
+		"bpr": func(b *graph.Builder) *graph.Value { return loss.BPR{}.Apply(b, of(b, "scores", 4, 5)) },
+		"softmax cross-entropy": func(b *graph.Builder) *graph.Value {
+			return loss.SoftmaxCrossEntropy{}.Apply(b, of(b, "logits", 4, 5), b.Const("", tensor.Of([]int64{0, 4, 2, 2}, 4)))
+		},
 		"sampled softmax":             sampled(loss.SampledSoftmax{}),
 		"sampled softmax, sharp":      sampled(loss.SampledSoftmax{Temperature: 0.5}),
 		"sampled softmax, no log Q":   sampled(loss.SampledSoftmax{Uncorrected: true}),

@@ -45,9 +45,25 @@ type filler struct {
 	fill func(dst *tensor.Tensor, d *draw)
 }
 
+// specials are inputs of a kind of task, by name.
+type specials map[string]special
+
+// special fills an input; items is that of the filler.
+type special struct {
+	items bool
+	fill  func(dst *tensor.Tensor, d *draw)
+}
+
 // newFiller finds where the input's values come from.
-func newFiller(in *graph.Value, e *Examples, logQ []float32) (filler, error) {
+func newFiller(in *graph.Value, e *Examples, special specials) (filler, error) {
 	f := filler{name: in.Name(), dtype: in.DType(), shape: in.Shape(), width: 1}
+	if s, ok := special[in.Name()]; ok {
+		f.items, f.fill = s.items, s.fill
+		return f, nil
+	}
+	if strings.HasPrefix(in.Name(), graph.UniformInput) {
+		return f.uniform()
+	}
 	switch in.Name() {
 	case WeightInput:
 		f.fill = func(dst *tensor.Tensor, d *draw) {
@@ -66,16 +82,7 @@ func newFiller(in *graph.Value, e *Examples, logQ []float32) (filler, error) {
 		}
 		return f, nil
 	case LogQInput:
-		if logQ == nil {
-			return f, fmt.Errorf("the input %q is for softmax tasks", LogQInput)
-		}
-		f.items = true
-		f.fill = func(dst *tensor.Tensor, d *draw) {
-			for i, id := range d.items {
-				tensor.MustData[float32](dst)[i] = logQ[id]
-			}
-		}
-		return f, nil
+		return f, fmt.Errorf("the input %q is for softmax tasks", LogQInput)
 	}
 	if name, ok := strings.CutPrefix(in.Name(), model.LabelInput("")); ok {
 		return f.label(name, e)
@@ -93,6 +100,27 @@ func newFiller(in *graph.Value, e *Examples, logQ []float32) (filler, error) {
 		}
 	}
 	return f, fmt.Errorf("the graph's input %q is neither a column of the schema nor a training input", in.Name())
+}
+
+// uniform makes the filler draw numbers in [0,1), an element each of the rows.
+func (f filler) uniform() (filler, error) {
+	for _, d := range f.shape[1:] {
+		if !d.IsFixed() {
+			return f, fmt.Errorf("the random numbers %q are %s; all axes but the first have to be fixed", f.name, f.shape)
+		}
+	}
+	f.fill = func(dst *tensor.Tensor, d *draw) {
+		x := tensor.MustData[float32](dst)
+		for len(x) > 1 { // two numbers of 24 bits a draw
+			bits := d.rng.Uint64()
+			x[0], x[1] = float32(bits>>40)*0x1p-24, float32(bits<<24>>40)*0x1p-24
+			x = x[2:]
+		}
+		if len(x) > 0 {
+			x[0] = d.rng.Float32()
+		}
+	}
+	return f, nil
 }
 
 func (f filler) label(task string, e *Examples) (filler, error) {

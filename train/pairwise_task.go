@@ -32,6 +32,7 @@ func NewPairwiseTask(m model.Retriever, e *Examples, rows []int32, s Pairwise) (
 		return nil, fmt.Errorf("train %q: %d negatives; at least 1 is needed", m.Name(), s.Negatives)
 	}
 	b := graph.NewBuilder(m.Name() + "_pairwise")
+	b.Train()
 	k := graph.Fixed(1 + s.Negatives)
 	query := m.Query(b, model.QueryInputs(b, m.Schema()))
 	items := m.Items(b, model.ItemInputs(b, m.Schema(), graph.Sym("B"), k))

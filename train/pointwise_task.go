@@ -13,6 +13,7 @@ import (
 // item (K = 1). The loss is the mean over tasks.
 func NewPointwiseTask(m model.Ranker, e *Examples, rows []int32) (*Task, error) {
 	b := graph.NewBuilder(m.Name() + "_pointwise")
+	b.Train()
 	batch, candidates := graph.Sym("B"), graph.Fixed(1)
 	logits := m.Logits(b, model.QueryInputs(b, m.Schema()), model.ItemInputs(b, m.Schema(), batch, candidates))
 	var losses *graph.Value

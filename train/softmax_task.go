@@ -21,6 +21,7 @@ type Softmax struct {
 // negatives; Yi et al. 2019). Q of the correction is an item's share of rows.
 func NewSoftmaxTask(m model.Retriever, e *Examples, rows []int32, s Softmax) (*Task, error) {
 	b := graph.NewBuilder(m.Name() + "_softmax")
+	b.Train()
 	batch := graph.Sym("B")
 	query := m.Query(b, model.QueryInputs(b, m.Schema()))
 	items := m.Items(b, model.ItemInputs(b, m.Schema(), batch))
@@ -36,7 +37,12 @@ func NewSoftmaxTask(m model.Retriever, e *Examples, rows []int32, s Softmax) (*T
 	if err != nil {
 		return nil, fmt.Errorf("train %q: %w", m.Name(), err)
 	}
-	return newTask(m.Name(), g, e, rows, 1, logShares(e, rows))
+	shares := logShares(e, rows)
+	return newTask(m.Name(), g, e, rows, 1, specials{LogQInput: {items: true, fill: func(dst *tensor.Tensor, d *draw) {
+		for i, id := range d.items {
+			tensor.MustData[float32](dst)[i] = shares[id]
+		}
+	}}})
 }
 
 // finish makes the loss of the rows' losses [B] and builds.

@@ -35,9 +35,9 @@ func NewTask(name string, g *graph.Graph, e *Examples, rows []int32) (*Task, err
 	return newTask(name, g, e, rows, 1, nil)
 }
 
-// newTask binds every input of g to the examples. k is the number of items per row: for k > 1 the
-// caller sets negatives, which writes items 1 to k-1 of every row of a shard.
-func newTask(name string, g *graph.Graph, e *Examples, rows []int32, k int, logQ []float32) (*Task, error) {
+// newTask binds every input of g to the examples, but for those that special fills. k is the number of items per row: for
+// k > 1 the caller sets negatives, which writes items 1 to k-1 of every row of a shard.
+func newTask(name string, g *graph.Graph, e *Examples, rows []int32, k int, special specials) (*Task, error) {
 	if err := e.Validate(); err != nil {
 		return nil, fmt.Errorf("train %q: examples: %w", name, err)
 	}
@@ -50,16 +50,16 @@ func newTask(name string, g *graph.Graph, e *Examples, rows []int32, k int, logQ
 		}
 	}
 	t := &Task{Name: name, Graph: g, Rows: rows, examples: e, candidates: k}
-	if err := t.bind(logQ); err != nil {
+	if err := t.bind(special); err != nil {
 		return nil, fmt.Errorf("train %q: %w", name, err)
 	}
 	return t, nil
 }
 
 // bind finds where every input of the graph comes from.
-func (t *Task) bind(logQ []float32) error {
+func (t *Task) bind(special specials) error {
 	for _, in := range t.Graph.Inputs {
-		f, err := newFiller(in, t.examples, logQ)
+		f, err := newFiller(in, t.examples, special)
 		if err != nil {
 			return err
 		}

@@ -114,8 +114,7 @@ func (b *builder) layer(t *testing.T, s step, in []*graph.Value) *graph.Value {
 	case "bpr":
 		return loss.BPR{}.Apply(b.Builder, in[0])
 	case "softmax_cross_entropy":
-		target := b.Unsqueeze(in[1], []int64{1})
-		return b.Neg(b.Squeeze(b.GatherElements(b.LogSoftmax(in[0], -1), target, 1), []int64{1}))
+		return loss.SoftmaxCrossEntropy{}.Apply(b.Builder, in[0], in[1])
 	case "sampled_softmax":
 		return loss.SampledSoftmax{Temperature: o.Temperature}.Apply(b.Builder, loss.Sample{
 			Query: in[0], Items: in[1], PositiveID: in[2], ItemIDs: in[2], LogQ: in[3],
