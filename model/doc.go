@@ -2,7 +2,7 @@
 // score, and rankers, which map a query and candidates to a logit per task.
 //
 //   - [Popularity], [ItemKNN], [EASE] and [IALS] are solved, not trained;
-//   - [NewMatrixFactorization] and [NewTwoTower] are [Retriever]s;
+//   - [NewMatrixFactorization] and [NewTwoTower] are [Retriever]s, [NewSASRec] is a [SequenceRetriever];
 //   - [NewLogisticRegression], [NewDeepFM], [NewDLRM], [NewDCNv2] and [NewMMoE] are [Ranker]s.
 //
 // A model is bound to the schema of encoded columns and builds graphs from values that are named after columns; it

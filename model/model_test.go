@@ -27,3 +27,15 @@ func TestTwoTower(t *testing.T) {
 		})
 	}
 }
+
+func TestSASRec(t *testing.T) {
+	none, some := float32(0), float32(0.1) // The world is too small for more.
+	for name, settings := range map[string]model.SASRec{
+		"two blocks":            {Dim: 16, Dropout: &some},
+		"two heads, no dropout": {Dim: 8, Blocks: 1, Heads: 2, Dropout: &none},
+	} {
+		t.Run(name, func(t *testing.T) {
+			modeltest.SequenceRetriever(t, func(s schema.Schema) (model.SequenceRetriever, error) { return model.NewSASRec(s, settings) })
+		})
+	}
+}

@@ -28,6 +28,8 @@ func TestReference(t *testing.T) {
 		{"models", "dcn_v2", model.DCNv2{}},
 		{"models", "mmoe", model.MMoE{}},
 		{"losses", "binary_cross_entropy", loss.BinaryCrossEntropy{}},
+		{"models", "sasrec", model.SASRec{}},
+		{"losses", "softmax_cross_entropy", loss.SoftmaxCrossEntropy{}},
 		{"losses", "bpr", loss.BPR{}},
 		{"losses", "sampled_softmax", loss.SampledSoftmax{}},
 	}

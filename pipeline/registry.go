@@ -29,7 +29,7 @@ func Standard() *Registry {
 		Operators: op.Registry(),
 		Retrieval: map[string]func(Block) (RetrievalTrainer, error){
 			model.PopularityName: newPopularity, "item_knn": newItemKNN, "ease": newEASE, "ials": newIALS, "mf": newMF,
-			"two_tower": newTwoTower,
+			"two_tower": newTwoTower, "sasrec": newSASRec,
 		},
 		Ranking: map[string]func(Block) (RankingTrainer, error){
 			"logistic_regression": RankerOf(func(s schema.Schema, m model.LogisticRegression, tasks []string) (model.Ranker, error) {
