@@ -287,6 +287,11 @@ func avx512Transpose16(n int, dst *float32, step int, src *float32, stride int)
 //go:noescape
 func avx512TransposeEdge(rows, cols, lanes int, dst *float32, step int, src *float32, stride int)
 
+// avx512Columns computes C = A·Bᵀ for 16·groups rows of B, kc > 0 columns and m > 0 rows of A; strides are in bytes.
+//
+//go:noescape
+func avx512Columns(groups, kc, m int, c *float32, ldc int, a *float32, lda int, b *float32, ldb int)
+
 // avx512Copy copies n > 0 rows of width floats, 1 to 32, stride bytes apart, to rows of 16 or 32 floats, step bytes apart; zeros behind the width.
 //
 //go:noescape

@@ -16,6 +16,8 @@ const (
 	// row512Cols is the width from which one row times a B that is not packed goes row by row of B, as many columns
 	// of C at a time: they stay in the first-level cache.
 	row512Cols = 2048
+	// rowsTransposed512 is the number of rows up to which a transposed B is turned in registers.
+	rowsTransposed512 = 8
 )
 
 // avx512Tile says what a tile computes: C = A·B for kc > 0. Element (i,k) of A is at a + i*ars + k*aks bytes; the
@@ -50,6 +52,8 @@ func avx512Gemm(s *Set, g Gemm) {
 	case g.M == 1 && g.N >= row512Cols && g.Packed == nil && !g.TransB && (g.LDA == 1 || !g.TransA):
 		avx512Row(s, g)
 		g.finish(s, 0, 1, 0, g.N)
+	case g.TransB && g.Packed == nil && g.M <= rowsTransposed512 && g.N >= 2*tileCols512 && (!g.TransA || g.M == 1 && g.LDA == 1):
+		avx512RowsTransposed(s, g)
 	default:
 		avx512Blocks(s, g)
 	}
@@ -272,4 +276,33 @@ func avx512RowBlock(c, a, b []float32, ldb int) {
 	for ; k < len(a); k++ {
 		avx512Row1(len(c), unsafe.SliceData(c), &a[k], &b[k*ldb], 4*ldb)
 	}
+}
+
+// avx512RowsTransposed computes few rows of C by sixteen rows of B each time. The last columns go the general way.
+func avx512RowsTransposed(s *Set, g Gemm) {
+	last := g.N / 16 * 16
+	size := 0
+	if g.Accumulate || g.K > blockK512 {
+		size = g.M * last
+	}
+	buf := s.buffers.get(size)
+	for k := 0; k < g.K; k += blockK512 {
+		kc := min(blockK512, g.K-k)
+		if !g.Accumulate && k == 0 {
+			avx512Columns(last/16, kc, g.M, &g.C[0], 4*g.LDC, &g.A[k], 4*g.LDA, &g.B[k], 4*g.LDB)
+			continue
+		}
+		avx512Columns(last/16, kc, g.M, &buf.data[0], 4*last, &g.A[k], 4*g.LDA, &g.B[k], 4*g.LDB)
+		for i := range g.M {
+			c := g.C[i*g.LDC:][:last]
+			s.Add(c, c, buf.data[i*last:][:last])
+		}
+	}
+	s.buffers.put(buf)
+	if last < g.N {
+		rest := g
+		rest.N, rest.B, rest.C, rest.Bias, rest.Activation = g.N-last, g.B[last*g.LDB:], g.C[last:], nil, Linear
+		avx512Blocks(s, rest)
+	}
+	g.finish(s, 0, g.M, 0, g.N)
 }

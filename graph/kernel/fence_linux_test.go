@@ -102,7 +102,7 @@ func TestVectorsStayInside(t *testing.T) {
 }
 
 func TestMatricesStayInside(t *testing.T) {
-	sizes := []int{1, 3, 8, 9, 15, 16, 17, 31, 33, 65}
+	sizes := []int{1, 3, 8, 9, 15, 16, 17, 31, 33, 64, 65}
 	eachFence(t, func(set *kernel.Set, x *fences) {
 		for _, m := range sizes {
 			for _, n := range sizes {

@@ -25,6 +25,7 @@ func main() {
 	g.row512(1)
 	g.transpose512()
 	g.transposeEdge512()
+	g.columns512()
 	g.copyRows512()
 	g.vectors512()
 	g.rows512()
@@ -305,6 +306,50 @@ func (g *gen) transposeEdge512() {
 			g.line("ADDQ R10, DI")
 		}
 	}
+	g.end()
+}
+
+// columns512 transposes 16 rows of B in registers and multiplies them with few rows of A: packing such a B would take
+// longer than the product. The sums go through memory, for the transposition takes all registers.
+func (g *gen) columns512() {
+	g.text("avx512Columns", "(groups, kc, m int, c *float32, ldc int, a *float32, lda int, b *float32, ldb int)",
+		"computes C = A·Bᵀ for 16·groups rows of B, kc > 0 columns and m > 0 rows of A; strides are in bytes.", 72)
+	g.lines("MOVQ c+24(FP), DI", "group:", "MOVQ kc+8(FP), CX", "MOVQ a+40(FP), R10", "MOVQ b+56(FP), SI", "MOVQ ldb+64(FP), R8",
+		"LEAQ (R8)(R8*2), R9", "LEAQ (R8)(R8*4), R12", "LEAQ (R9)(R8*4), R11", "LEAQ (SI)(R8*8), DX",
+		"VPXORQ Z16, Z16, Z16", "MOVQ m+16(FP), BX", "MOVQ DI, AX", "zero:", "VMOVUPS Z16, (AX)", "ADDQ ldc+32(FP), AX", "DECQ BX", "JNZ zero",
+		"SUBQ $16, CX", "JL tail", "steps:")
+	from := sixteen("SI", "DX", "R8", "R9", "R12", "R11")
+	for i, f := range from {
+		g.line("VMOVUPS %s, Z%d", f, i)
+	}
+	g.lines("MOVQ R8, AX", "SHLQ $5, AX", "LEAQ (SI)(AX*1), BX") // the rows two groups later
+	for i, f := range sixteen("BX", "AX", "R8", "R9", "R12", "R11") {
+		if i == 8 {
+			g.line("LEAQ (BX)(R8*8), AX")
+		}
+		g.line("PREFETCHT0 %s", f)
+	}
+	at := g.turn512()
+	rows := func(label string, multiply func(i int)) {
+		g.lines("MOVQ m+16(FP), BX", "MOVQ DI, AX", "MOVQ R10, R15", label+":", "VMOVUPS (AX), Z16")
+		for i := range 16 {
+			multiply(i)
+		}
+		g.lines("VMOVUPS Z16, (AX)", "ADDQ ldc+32(FP), AX", "ADDQ lda+48(FP), R15", "DECQ BX", "JNZ "+label)
+	}
+	rows("row", func(i int) { g.line("VFMADD231PS.BCST %d(R15), Z%d, Z16", 4*i, at[i]) })
+	g.lines("ADDQ $64, SI", "ADDQ $64, DX", "ADDQ $64, R10", "SUBQ $16, CX", "JGE steps", "tail:", "ADDQ $16, CX", "JZ next")
+	g.lastMask()
+	for i, f := range from {
+		g.line("VMOVUPS.Z %s, K1, Z%d", f, i)
+	}
+	at = g.turn512()
+	g.lines("XORQ R11, R11", "MOVQ $65535, R12")
+	rows("last", func(i int) { // columns that are not there leave the sum alone
+		g.lines("MOVQ R12, R9", fmt.Sprintf("CMPQ CX, $%d", i), "CMOVQLE R11, R9", "KMOVW R9, K2",
+			fmt.Sprintf("VFMADD231PS.BCST %d(R15), Z%d, K2, Z16", 4*i, at[i]))
+	})
+	g.lines("next:", "ADDQ $64, DI", "MOVQ R8, AX", "SHLQ $4, AX", "ADDQ AX, b+56(FP)", "DECQ groups+0(FP)", "JNZ group")
 	g.end()
 }
 
