@@ -16,7 +16,7 @@ import (
 //	"RSCOLS", version u16 (1), header length u32, header as JSON, checksum of all before u32
 //	blocks of as many rows as the header says, the last one of those that are left; of every column in order:
 //	    its elements, checksum of the block's number u32, the column's u32 and the elements u32
-//	number of rows u64, checksum of that and the header's checksum u32
+//	number of rows u64, checksum u32 of what the header's checksum is of and of that number
 //
 // Ids of a column with a cardinality below 2^31 take four bytes.
 const (

@@ -18,6 +18,7 @@ type File struct {
 	header []string
 	types  []tensor.DType
 	longs  []int // longest lists
+	keep   []int // the columns that are read, by place in the file
 	rows   int
 	derive func(*Table) (*Table, error)
 }
@@ -36,6 +37,9 @@ func Open(ctx context.Context, spec Spec) (f *File, err error) {
 		return nil, fmt.Errorf("%s: %w", spec.Path, err)
 	}
 	f = &File{spec: spec, header: r.header, longs: make([]int, len(r.header)), derive: r.form.derive}
+	for i := range f.header {
+		f.keep = append(f.keep, i)
+	}
 	return f, f.survey(ctx, r)
 }
 
@@ -93,9 +97,9 @@ func (f *File) Rows() int { return f.rows }
 
 // Schema describes the columns in the file's order, without tags; Length bounds the lists of list columns.
 func (f *File) Schema() schema.Schema {
-	s := make(schema.Schema, len(f.header))
-	for i, name := range f.header {
-		s[i] = schema.Column{Name: name, DType: schema.DType{DType: f.types[i]}, Length: f.longs[i]}
+	s := make(schema.Schema, len(f.keep))
+	for k, i := range f.keep {
+		s[k] = schema.Column{Name: f.header[i], DType: schema.DType{DType: f.types[i]}, Length: f.longs[i]}
 	}
 	return s
 }
@@ -129,9 +133,9 @@ func (f *File) Batches(ctx context.Context, size int) iter.Seq2[*Table, error] {
 }
 
 func (f *File) builders() []*builder {
-	builders := make([]*builder, len(f.header))
-	for i, name := range f.header {
-		builders[i] = newBuilder(name, f.types[i], f.spec.Lists[name])
+	builders := make([]*builder, len(f.keep))
+	for k, i := range f.keep {
+		builders[k] = newBuilder(f.header[i], f.types[i], f.spec.Lists[f.header[i]])
 	}
 	return builders
 }
@@ -152,20 +156,24 @@ func (f *File) batch(ctx context.Context, r *records, builders []*builder, size 
 		if err != nil {
 			return nil, err
 		}
-		if len(fields) != len(builders) {
-			return nil, r.fault(errors.New("the header changed while the file was read"))
-		}
-		for i, cell := range fields {
-			if err := builders[i].add(cell); err != nil {
-				return nil, r.fault(fmt.Errorf("column %q: %w", builders[i].name, err))
-			}
+		if err := f.add(r, fields, builders); err != nil {
+			return nil, err
 		}
 	}
-	columns := make([]*Column, len(builders))
-	for i, b := range builders {
-		columns[i] = b.column()
+	return tableOf(builders), nil
+}
+
+// add appends a record.
+func (f *File) add(r *records, fields [][]byte, builders []*builder) error {
+	if len(fields) != len(f.header) {
+		return r.fault(errors.New("the header changed while the file was read"))
 	}
-	return NewTable(columns...)
+	for k, i := range f.keep {
+		if err := builders[k].add(fields[i]); err != nil {
+			return r.fault(fmt.Errorf("column %q: %w", builders[k].name, err))
+		}
+	}
+	return nil
 }
 
 // Read reads a whole file into memory and checks its key. Where it is MovieLens's ratings.dat, it adds the columns
@@ -175,7 +183,12 @@ func Read(ctx context.Context, spec Spec) (*Table, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Table{}
+	return f.Read(ctx)
+}
+
+// Read is the function Read for a file that is open.
+func (f *File) Read(ctx context.Context) (*Table, error) {
+	spec, t := f.spec, &Table{}
 	for batch, err := range f.Batches(ctx, f.rows) {
 		if err != nil {
 			return nil, err
@@ -190,10 +203,12 @@ func Read(ctx context.Context, spec Spec) (*Table, error) {
 			return nil, fmt.Errorf("%s: %w", spec.Path, err)
 		}
 	}
-	if f.derive != nil {
-		if t, err = f.derive(t); err != nil {
-			return nil, fmt.Errorf("%s: %w", spec.Path, err)
-		}
+	if f.derive == nil {
+		return t, nil
+	}
+	t, err := f.derive(t)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", spec.Path, err)
 	}
 	return t, nil
 }

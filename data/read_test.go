@@ -9,6 +9,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -280,6 +281,64 @@ func TestBatchesAreTheTable(t *testing.T) {
 		}
 		if at != 1000 {
 			t.Errorf("size %d: %d rows, want 1000", size, at)
+		}
+	}
+}
+
+// TestPartsOfAFile reads some columns and some rows, and compares them with those of the whole table.
+func TestPartsOfAFile(t *testing.T) {
+	var text strings.Builder
+	text.WriteString("id,g,x\n")
+	for i := range 40_000 {
+		text.WriteString(strconv.Itoa(i) + "," + strings.Repeat("x|", i%3) + "y," + strconv.Itoa(i%7) + ".5\n")
+	}
+	spec := data.Spec{Path: write(t, "a.csv", text.String()), Key: "id", Lists: map[string]string{"g": "|"}}
+	f, err := data.Open(t.Context(), spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole, err := f.Read(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	only, err := f.Only("x", "g")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := only.Read(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := data.NewTable(whole.Columns()[1:]...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Hash() != want.Hash() {
+		t.Errorf("columns %v differ from those of the whole table", got.Names())
+	}
+	if diff := cmp.Diff(only.Schema(), f.Schema()[1:]); diff != "" {
+		t.Errorf("schema of some columns (-got +want):\n%s", diff)
+	}
+	if e := f.Empty(); e.Len() != 0 || !slices.Equal(e.Names(), whole.Names()) || e.Columns()[1].DType() != tensor.String || !e.Columns()[1].IsList() {
+		t.Errorf("empty table has %d rows of %v", e.Len(), e.Schema())
+	}
+	for _, rows := range [][]int{{}, {0}, {39_999, 0, 17, 17, 20_000}} {
+		some, err := f.Take(t.Context(), rows)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if some.Hash() != whole.Take(rows).Hash() {
+			t.Errorf("rows %v differ from those of the whole table", rows)
+		}
+	}
+	for name, try := range map[string]func() error{
+		`no column "y"`:            func() error { _, err := f.Only("x", "y"); return err },
+		"no columns are wanted":    func() error { _, err := f.Only(); return err },
+		"rows 3 to 40000 of 40000": func() error { _, err := f.Take(t.Context(), []int{40_000, 3}); return err },
+		"rows -1 to 3 of 40000":    func() error { _, err := f.Take(t.Context(), []int{3, -1}); return err },
+	} {
+		if err := try(); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("got error %v, want one with %q", err, name)
 		}
 	}
 }
