@@ -9,8 +9,12 @@
 // checks names, types, shapes and the batch size. Steps of an ensemble run in order of their tensors; steps that the wanted outputs do not need are
 // left out.
 //
-// Models whose files are the same byte by byte share memory. Requests are not joined into batches: each runs by itself, as many at once as there are
-// processors; the others wait. A request that runs alone computes its large steps on all of them.
+// Models whose files are the same byte by byte share memory. A model with dynamic_batching runs requests that wait together, as its preferred
+// sizes, delay, priorities and queue policy say; the answers are those of single runs, and where a batch fails its requests run by themselves.
+// instance_group bounds how many runs of a model are at work at once, [Options.Concurrency] how many of all. A run that is alone computes
+// its large steps on all processors.
 //
-// Package engine/server offers an Engine over gRPC.
+// [Engine.Load] and [Engine.Unload] change what is served, under load and without a failed request: what does not load changes nothing.
+//
+// Package engine/server offers an Engine over gRPC and HTTP.
 package engine

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"slices"
@@ -10,17 +11,18 @@ import (
 	"time"
 
 	"recsys/ensemble"
+	"recsys/graph/exec"
 	"recsys/graph/kernel"
 	"recsys/tensor"
 )
 
 // Options are the settings of an engine. The zero value is the default.
 type Options struct {
-	// Models names the models to load; the stages of an ensemble come with it. Nil loads all.
+	// Models names the models to load; the stages of an ensemble come with it. Nil loads all, an empty list none.
 	Models []string
 	// Kernels is the set to compute with; nil means kernel.Best().
 	Kernels *kernel.Set
-	// Concurrency is the number of requests that run at once; 0 is the number of processors.
+	// Concurrency is the number of models that run at once; 0 is the number of processors.
 	Concurrency int
 	// Threads is the number of threads that the requests share; 0 is the number of processors. A request takes more than
 	// its own for the large steps of a model while others leave some free, so requests side by side compute alone. The
@@ -30,11 +32,15 @@ type Options struct {
 
 // Engine holds loaded models. It is safe for concurrent use.
 type Engine struct {
-	models map[string]*model
-	slots  chan struct{} // one for each request at work
+	dir   string
+	plans exec.Options
+	slots chan struct{} // one for each run at work
 
-	mu     sync.RWMutex // held for reading by requests, so that Close waits for them
-	closed bool
+	control sync.Mutex   // one load or unload at a time; taken before mu
+	mu      sync.RWMutex // guards the rest; no request holds it while it runs
+	models  map[string]*model
+	closed  bool
+	work    sync.WaitGroup // requests
 }
 
 // Open loads the repository at dir. It fails with all that is wrong with the models that are asked for, and leaves the others
@@ -49,18 +55,44 @@ func Open(ctx context.Context, dir string, o Options) (*Engine, error) {
 	if o.Kernels == nil {
 		o.Kernels = kernel.Best()
 	}
-	models, err := load(ctx, dir, o)
-	if err != nil {
+	e := &Engine{dir: dir, plans: plans(o), slots: make(chan struct{}, o.Concurrency), models: map[string]*model{}}
+	if err := e.loadAll(ctx, o.Models); err != nil {
 		return nil, fmt.Errorf("open model repository %s: %w", dir, err)
 	}
-	return &Engine{models: models, slots: make(chan struct{}, o.Concurrency)}, nil
+	return e, nil
+}
+
+func (e *Engine) loadAll(ctx context.Context, names []string) error {
+	repo, err := ensemble.Open(e.dir)
+	if err != nil {
+		return err
+	}
+	l := e.loader(repo, nil)
+	if names == nil {
+		names = repo.Names()
+		var errs []error
+		for _, f := range repo.Check() { // of folders that are no models, too
+			if f.Severity() == ensemble.SeverityError {
+				errs = append(errs, errors.New(f.String()))
+			}
+		}
+		if err := errors.Join(errs...); err != nil {
+			return err
+		}
+	}
+	if err := l.load(ctx, names); err != nil {
+		return err
+	}
+	e.serve(l.models, names...)
+	return nil
 }
 
 // Close waits for the requests at work and lets go of the models. Later calls fail with [ErrClosed].
 func (e *Engine) Close() error {
 	e.mu.Lock()
-	defer e.mu.Unlock()
 	e.closed, e.models = true, nil
+	e.mu.Unlock()
+	e.work.Wait()
 	return nil
 }
 
@@ -72,122 +104,128 @@ func (e *Engine) Ready(_ context.Context, model string) error {
 	if model == "" && !e.closed {
 		return nil
 	}
-	_, err := e.version(model, "")
+	_, _, err := e.version(model, "")
 	return err
 }
 
 // version finds a model's version; an empty one is the latest. The caller holds e.mu.
-func (e *Engine) version(name, number string) (*version, error) {
+func (e *Engine) version(name, number string) (*model, *version, error) {
 	if e.closed {
-		return nil, ErrClosed
+		return nil, nil, ErrClosed
 	}
-	m := e.models[name]
-	if m == nil {
-		return nil, fmt.Errorf("model %q: %w", name, ErrNotFound)
-	}
-	if number == "" {
-		return m.versions[len(m.versions)-1], nil
-	}
-	n, err := strconv.ParseInt(number, 10, 64)
-	if err != nil {
-		return nil, fmt.Errorf("model %q: version %q is no number: %w", name, number, ErrInvalidArgument)
-	}
-	for _, v := range m.versions {
-		if v.number == n {
-			return v, nil
+	n := int64(-1)
+	if number != "" {
+		var err error
+		if n, err = strconv.ParseInt(number, 10, 64); err != nil {
+			return nil, nil, invalid("failed to get model version from specified version string '%s' (details: stol), "+
+				"version should be an integral value > 0", number)
+		}
+		if n < 0 {
+			return nil, nil, invalid("invalid model version specified '%s' , version should be an integral value > 0", number)
 		}
 	}
-	return nil, fmt.Errorf("model %q: version %s: %w", name, number, ErrNotFound)
+	m := e.models[name]
+	v := m.pick(n)
+	switch {
+	case v != nil:
+		return m, v, nil
+	case m == nil || len(m.states)+len(m.versions) == 0:
+		return nil, nil, notFound("Request for unknown model: '%s' is not found", name)
+	case number == "":
+		return nil, nil, notFound("Request for unknown model: '%s' has no available versions", name)
+	case m.states[n] != "":
+		return nil, nil, notFound("Request for unknown model: '%s' version %d is not at ready state", name, n)
+	}
+	return nil, nil, notFound("Request for unknown model: '%s' version %d is not found", name, n)
+}
+
+// Request asks a model once.
+type Request struct {
+	Model string
+	// Version is a number, such as "7"; empty is the latest one.
+	Version string
+	// ID is named in errors.
+	ID string
+	// Inputs have the shapes that clients send. They must not change until the call returns.
+	Inputs tensor.Map
+	// Outputs names the wanted ones; none are all.
+	Outputs []string
+	// Priority is 1, the highest, to the model's priority_levels; 0 and what is beyond are the default one.
+	Priority uint64
+	// Timeout is how long the request may wait in a queue, where the model allows requests to say so; 0 is the model's own.
+	Timeout time.Duration
+}
+
+// Result is an answer, which belongs to the caller.
+type Result struct {
+	Version string
+	Outputs tensor.Map
+	// Names lists the outputs in the configuration's order.
+	Names []string
 }
 
 // Infer runs the latest version of model on inputs, of the shapes that clients send, and returns the named outputs and the version that
-// answered. Nil outputs mean all. The outputs belong to the caller; inputs must not change during the call.
-//
-// Errors wrap [ErrNotFound], [ErrInvalidArgument], [ErrClosed] or ctx's error; others are faults of the model.
+// answered. Nil outputs mean all. See [Engine.Do].
 func (e *Engine) Infer(ctx context.Context, model string, inputs tensor.Map, outputs []string) (tensor.Map, string, error) {
-	return e.InferVersion(ctx, model, "", inputs, outputs)
+	r, err := e.Do(ctx, Request{Model: model, Inputs: inputs, Outputs: outputs})
+	return r.Outputs, r.Version, err
 }
 
-// InferVersion is Infer for a version, such as "7"; an empty one is the latest.
-func (e *Engine) InferVersion(
-	ctx context.Context, model, number string, inputs tensor.Map, outputs []string,
-) (tensor.Map, string, error) {
+// Do answers a request. A model with dynamic batching may run it together with others; the answer is what it would be alone.
+//
+// Errors wrap [ErrNotFound], [ErrInvalidArgument], [ErrUnavailable], [ErrClosed] or ctx's error; others are faults of the model.
+func (e *Engine) Do(ctx context.Context, r Request) (Result, error) {
 	e.mu.RLock()
-	defer e.mu.RUnlock()
-	v, err := e.version(model, number)
-	if err != nil {
-		return nil, "", err
+	_, v, err := e.version(r.Model, r.Version)
+	if err == nil {
+		e.work.Add(1)
+		defer e.work.Done()
 	}
-	if outputs == nil {
-		outputs = v.outputNames()
-	}
-	begin := time.Now()
-	batch, err := v.admit(inputs, outputs)
+	e.mu.RUnlock()
 	if err != nil {
-		v.stats.fail(begin)
-		return nil, "", fmt.Errorf("model %q: %w: %w", model, ErrInvalidArgument, err)
+		return Result{}, err
+	}
+	inputs, err := specs(r.Model, r.Inputs)
+	if err != nil {
+		return Result{}, err
+	}
+	a, err := v.admit(&r, inputs)
+	if err != nil {
+		return Result{}, err
 	}
 	if err := ctx.Err(); err != nil {
-		v.stats.fail(begin)
-		return nil, "", fmt.Errorf("model %q: %w", model, err)
+		v.stats.fail(time.Now(), err)
+		return Result{}, fmt.Errorf("model %q: %w", r.Model, err)
 	}
-	select {
-	case e.slots <- struct{}{}:
-	case <-ctx.Done():
-		v.stats.fail(begin)
-		return nil, "", fmt.Errorf("model %q: wait for a free processor: %w", model, ctx.Err())
-	}
-	defer func() { <-e.slots }()
-	started := time.Now()
-	out, err := v.infer(ctx, inputs, outputs, batch)
+	out, err := v.infer(ctx, &r, a)
 	if err != nil {
-		v.stats.fail(begin)
-		return nil, "", fmt.Errorf("model %q version %d: %w", model, v.number, err)
+		return Result{}, err
 	}
-	v.stats.succeed(begin, started, batch)
-	return out, strconv.FormatInt(v.number, 10), nil
+	return Result{Version: strconv.FormatInt(v.number, 10), Outputs: out, Names: a.outputs}, nil
 }
 
-// Config returns a model's configuration, which the caller must not change.
-func (e *Engine) Config(name string) (*ensemble.Config, error) {
+// Config returns a model's configuration, which the caller must not change. An empty version is the latest.
+func (e *Engine) Config(name, number string) (*ensemble.Config, error) {
 	e.mu.RLock()
 	defer e.mu.RUnlock()
-	v, err := e.version(name, "")
+	_, v, err := e.version(name, number)
 	if err != nil {
 		return nil, err
 	}
 	return v.config, nil
 }
 
-// Entry is a model's version in the index.
-type Entry struct {
-	Model   string
-	Version string
-}
-
-// Index lists the served versions by model and version.
-func (e *Engine) Index() []Entry {
-	e.mu.RLock()
-	defer e.mu.RUnlock()
-	var list []Entry
-	for _, name := range sortedNames(e.models) {
-		for _, v := range e.models[name].versions {
-			list = append(list, Entry{name, strconv.FormatInt(v.number, 10)})
-		}
-	}
-	return list
-}
-
 // Versions lists a model's served versions, ascending.
 func (e *Engine) Versions(name string) ([]string, error) {
 	e.mu.RLock()
 	defer e.mu.RUnlock()
-	if _, err := e.version(name, ""); err != nil {
+	m, _, err := e.version(name, "")
+	if err != nil {
 		return nil, err
 	}
-	var list []string
-	for _, v := range e.models[name].versions {
-		list = append(list, strconv.FormatInt(v.number, 10))
+	list := make([]string, len(m.versions))
+	for i, v := range m.versions {
+		list[i] = strconv.FormatInt(v.number, 10)
 	}
 	return list, nil
 }
@@ -196,16 +234,22 @@ func (e *Engine) Versions(name string) ([]string, error) {
 func (e *Engine) Statistics(name, number string) ([]Statistics, error) {
 	e.mu.RLock()
 	defer e.mu.RUnlock()
-	if name != "" || e.closed {
-		if _, err := e.version(name, number); err != nil {
-			return nil, err
+	if e.closed {
+		return nil, ErrClosed
+	}
+	if name != "" {
+		if _, _, err := e.version(name, ""); err != nil {
+			return nil, invalid("requested model '%s' is not available", name)
+		}
+		if _, _, err := e.version(name, number); err != nil {
+			return nil, invalid("requested model version is not available for model '%s'", name)
 		}
 	}
 	var list []Statistics
 	for _, n := range sortedNames(e.models) {
 		for _, v := range e.models[n].versions {
 			if (name == "" || name == n) && (number == "" || number == strconv.FormatInt(v.number, 10)) {
-				list = append(list, v.stats.read(n, v.number))
+				list = append(list, v.stats.read(n, v))
 			}
 		}
 	}
@@ -219,4 +263,10 @@ func sortedNames(models map[string]*model) []string {
 	}
 	slices.Sort(names)
 	return names
+}
+
+func isRejection(err error) bool { return errors.Is(err, ErrUnavailable) }
+
+func isCancellation(err error) bool {
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }

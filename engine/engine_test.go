@@ -170,22 +170,26 @@ func TestInferErrors(t *testing.T) {
 		kind    error
 		want    string
 	}{
-		{name: "model", model: "shup", kind: engine.ErrNotFound, want: `model "shup": not found`},
-		{name: "version", version: "2", kind: engine.ErrNotFound, want: `model "shop": version 2: not found`},
-		{name: "version's text", version: "new", kind: engine.ErrInvalidArgument, want: `version "new" is no number`},
-		{name: "missing input", spoil: func(in tensor.Map) { delete(in, "likes") }, kind: engine.ErrInvalidArgument, want: `input "likes" is missing`},
-		{name: "unknown input", spoil: func(in tensor.Map) { in["x"] = in["likes"] }, kind: engine.ErrInvalidArgument, want: `input "x" is unknown`},
-		{name: "type", spoil: func(in tensor.Map) { in["likes"] = tensor.Zeros(tensor.Int32, 3, 3) }, kind: engine.ErrInvalidArgument, want: `input "likes": data type INT32, want INT64`},
-		{name: "scalar without its axis", spoil: func(in tensor.Map) { in["user_id"] = tensor.Zeros(tensor.Int64, 3) }, kind: engine.ErrInvalidArgument, want: `input "user_id": shape [3], want [1] behind the batch size`},
-		{name: "no axis", spoil: func(in tensor.Map) { in["user_id"] = tensor.Scalar(int64(1)) }, kind: engine.ErrInvalidArgument, want: `input "user_id": shape []`},
-		{name: "length", spoil: func(in tensor.Map) { in["likes"] = tensor.Zeros(tensor.Int64, 3, 4) }, kind: engine.ErrInvalidArgument, want: `input "likes": shape [3,4], want [3] behind`},
-		{name: "batches differ", spoil: func(in tensor.Map) { in["likes"] = tensor.Zeros(tensor.Int64, 2, 3) }, kind: engine.ErrInvalidArgument, want: `input "user_id": batch size 3, other inputs have 2`},
+		{name: "model", model: "shup", kind: engine.ErrNotFound, want: "Request for unknown model: 'shup' is not found"},
+		{name: "version", version: "2", kind: engine.ErrNotFound, want: "Request for unknown model: 'shop' version 2 is not found"},
+		{name: "version's text", version: "new", kind: engine.ErrInvalidArgument, want: "failed to get model version from specified version string 'new'"},
+		{name: "negative version", version: "-2", kind: engine.ErrInvalidArgument, want: "invalid model version specified '-2'"},
+		{name: "missing input", spoil: func(in tensor.Map) { delete(in, "likes") }, kind: engine.ErrInvalidArgument, want: "expected 3 inputs but got 2 inputs for model 'shop'. Got input(s) ['blocked','user_id'], but missing required input(s) ['likes']."},
+		{name: "unknown input too many", spoil: func(in tensor.Map) { in["x"] = in["likes"] }, kind: engine.ErrInvalidArgument, want: "expected 3 inputs but got 4 inputs"},
+		{name: "unknown input", spoil: func(in tensor.Map) { in["x"] = in["likes"]; delete(in, "likes") }, kind: engine.ErrInvalidArgument, want: "unexpected inference input 'x' for model 'shop'"},
+		{name: "nil input", spoil: func(in tensor.Map) { in["likes"] = nil }, kind: engine.ErrInvalidArgument, want: "unable to find data for input tensor 'likes'"},
+		{name: "type", spoil: func(in tensor.Map) { in["likes"] = tensor.Zeros(tensor.Int32, 3, 3) }, kind: engine.ErrInvalidArgument, want: "inference input 'likes' data-type is 'INT32', but model 'shop' expects 'INT64'"},
+		{name: "scalar without its axis", spoil: func(in tensor.Map) { in["user_id"] = tensor.Zeros(tensor.Int64, 3) }, kind: engine.ErrInvalidArgument, want: "unexpected shape for input 'user_id' for model 'shop'. Expected [-1,1], got [3]. NOTE: "},
+		{name: "no axis", spoil: func(in tensor.Map) { in["user_id"] = tensor.Scalar(int64(1)) }, kind: engine.ErrInvalidArgument, want: "input 'user_id' has no shape but model requires batch dimension for 'shop'"},
+		{name: "length", spoil: func(in tensor.Map) { in["likes"] = tensor.Zeros(tensor.Int64, 3, 4) }, kind: engine.ErrInvalidArgument, want: "unexpected shape for input 'likes' for model 'shop'. Expected [-1,3], got [3,4]."},
+		{name: "batches differ", spoil: func(in tensor.Map) { in["likes"] = tensor.Zeros(tensor.Int64, 2, 3) }, kind: engine.ErrInvalidArgument, want: "batch size does not match other inputs for 'shop'"},
 		{name: "large batch", spoil: func(in tensor.Map) {
 			in["likes"], in["user_id"], in["blocked"] = tensor.Zeros(tensor.Int64, 5, 3), tensor.Zeros(tensor.Int64, 5, 1), tensor.Zeros(tensor.Uint8, 5, 2)
-		}, kind: engine.ErrInvalidArgument, want: `batch size 5, want 1 to 4`},
-		{name: "empty batch", spoil: func(in tensor.Map) { in["likes"] = tensor.Zeros(tensor.Int64, 0, 3) }, kind: engine.ErrInvalidArgument, want: `batch size 0`},
-		{name: "output", outputs: []string{"x"}, kind: engine.ErrInvalidArgument, want: `output "x" is unknown`},
-		{name: "no outputs", outputs: []string{}, kind: engine.ErrInvalidArgument, want: `no outputs are asked for`},
+		}, kind: engine.ErrInvalidArgument, want: "inference request batch-size must be <= 4 for 'shop'"},
+		{name: "empty batch", spoil: func(in tensor.Map) {
+			in["likes"], in["user_id"], in["blocked"] = tensor.Zeros(tensor.Int64, 0, 3), tensor.Zeros(tensor.Int64, 0, 1), tensor.Zeros(tensor.Uint8, 0, 2)
+		}, kind: engine.ErrInvalidArgument, want: "input byte size mismatch for input 'likes' for model 'shop'. Expected 24, got 0"},
+		{name: "output", outputs: []string{"x"}, kind: engine.ErrInvalidArgument, want: "unexpected inference output 'x' for model 'shop'"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -196,7 +200,7 @@ func TestInferErrors(t *testing.T) {
 			if tt.model == "" {
 				tt.model = "shop"
 			}
-			_, _, err := e.InferVersion(t.Context(), tt.model, tt.version, in, tt.outputs)
+			_, err := e.Do(t.Context(), engine.Request{Model: tt.model, Version: tt.version, Inputs: in, Outputs: tt.outputs})
 			if !errors.Is(err, tt.kind) || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got error %v, want %v with %s", err, tt.kind, tt.want)
 			}

@@ -1,10 +1,12 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,64 +18,78 @@ import (
 	"recsys/tensor"
 )
 
-// loader turns a repository's models into plans.
+// loader turns a repository's models into plans. Models that are loaded already and did not change are kept as they are.
 type loader struct {
 	repo   *ensemble.Repository
 	plans  exec.Options
+	slots  chan struct{}
+	old    map[string]*model
 	models map[string]*model
 	files  map[[sha256.Size]byte]*loaded // by content
 }
 
 // loaded is a model file that was read and compiled.
 type loaded struct {
+	sum   [sha256.Size]byte
 	graph *graph.Graph
 	plan  *exec.Plan
 }
 
-func load(ctx context.Context, dir string, o Options) (map[string]*model, error) {
-	repo, err := ensemble.Open(dir)
-	if err != nil {
-		return nil, err
+// versionError says which version of a model does not load.
+type versionError struct {
+	model   string
+	version int64
+	err     error
+}
+
+func (e *versionError) Error() string {
+	return fmt.Sprintf("load failed for model '%s': version %d is at UNAVAILABLE state: %v;", e.model, e.version, e.err)
+}
+
+func (e *versionError) Unwrap() error { return e.err }
+
+// load reads the models called names, and the stages of those that are ensembles. Nothing of it is served yet.
+func (l *loader) load(ctx context.Context, names []string) error {
+	if err := l.check(names); err != nil {
+		return err
 	}
-	names := closure(repo, o.Models)
 	var errs []error
-	for _, f := range repo.Check() {
-		if f.Severity() == ensemble.SeverityError && (o.Models == nil || slices.Contains(names, topFolder(f.File))) {
-			errs = append(errs, errors.New(f.String()))
-		}
-	}
-	for _, name := range o.Models {
-		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
-			errs = append(errs, fmt.Errorf("model %q: %w", name, err))
-		}
-	}
-	if err := errors.Join(errs...); err != nil {
-		return nil, err
-	}
-	plans := exec.Options{Kernels: o.Kernels, Threads: o.Threads, Budget: exec.NewBudget(o.Threads), Frozen: true}
-	l := &loader{repo: repo, plans: plans, models: map[string]*model{}, files: map[[sha256.Size]byte]*loaded{}}
 	var ensembles []string
-	for _, name := range names {
-		if repo.Models[name].Config.IsEnsemble() {
+	for _, name := range closure(l.repo, names) {
+		if l.repo.Models[name].Config.IsEnsemble() {
 			ensembles = append(ensembles, name)
 			continue
 		}
-		errs = append(errs, l.stage(ctx, repo.Models[name]))
+		errs = append(errs, l.stage(ctx, l.repo.Models[name]))
 	}
 	if err := errors.Join(errs...); err != nil {
-		return nil, err
+		return err
 	}
 	for _, name := range ensembles {
-		l.ensemble(repo.Models[name])
+		l.ensemble(l.repo.Models[name])
 	}
-	return l.models, nil
+	return nil
+}
+
+// check applies the rules of configurations to the models and their stages.
+func (l *loader) check(names []string) error {
+	all := closure(l.repo, names)
+	var errs []error
+	for _, f := range l.repo.Check() {
+		if f.Severity() == ensemble.SeverityError && slices.Contains(all, topFolder(f.File)) {
+			errs = append(errs, errors.New(f.String()))
+		}
+	}
+	for _, name := range names {
+		if l.repo.Models[name] == nil && len(errs) == 0 {
+			errs = append(errs, fmt.Errorf("model %q: the repository has no folder of this name with a configuration", name))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // closure returns the wanted models and the stages of those that are ensembles, ascending.
 func closure(r *ensemble.Repository, names []string) []string {
-	if names == nil {
-		return r.Names()
-	}
 	var list []string
 	for _, name := range names {
 		list = append(list, name)
@@ -104,21 +120,9 @@ func (l *loader) stage(ctx context.Context, m *ensemble.Model) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		path := m.ModelPath(n)
-		f, err := l.file(path)
+		v, err := l.version(ctx, m, n)
 		if err != nil {
-			return err
-		}
-		var errs []error
-		for _, finding := range ensemble.CheckGraph(m.Config, path, f.graph) {
-			errs = append(errs, errors.New(finding.String()))
-		}
-		if err := errors.Join(errs...); err != nil {
-			return err
-		}
-		v := &version{config: m.Config, number: n, plan: f.plan}
-		if err := v.warmUp(ctx); err != nil {
-			return fmt.Errorf("%s: %w", path, err)
+			return &versionError{m.Name, n, err}
 		}
 		out.versions = append(out.versions, v)
 	}
@@ -126,7 +130,37 @@ func (l *loader) stage(ctx context.Context, m *ensemble.Model) error {
 	return nil
 }
 
+func (l *loader) version(ctx context.Context, m *ensemble.Model, n int64) (*version, error) {
+	path := m.ModelPath(n)
+	f, err := l.file(path)
+	if err != nil {
+		return nil, err
+	}
+	if old := l.old[m.Name].find(n); old != nil && old.file == f && sameConfig(old.config, m.Config) {
+		return old, nil
+	}
+	var errs []error
+	for _, finding := range ensemble.CheckGraph(m.Config, path, f.graph) {
+		errs = append(errs, errors.New(finding.String()))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	v := &version{config: m.Config, number: n, file: f, stats: &counters{}}
+	v.queue = newQueue(v, l.slots)
+	if err := v.warmUp(ctx); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return v, nil
+}
+
+func sameConfig(a, b *ensemble.Config) bool { return bytes.Equal(a.Marshal(), b.Marshal()) }
+
+// file reads a model file, or the one in a folder of that name, and the external data beside it.
 func (l *loader) file(path string) (*loaded, error) {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		path = filepath.Join(path, ensemble.DefaultModelFile)
+	}
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
@@ -137,14 +171,40 @@ func (l *loader) file(path string) (*loaded, error) {
 	}
 	g, err := onnx.Unmarshal(data)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		// It may have external data: these count by the times of the files, for they may be large.
+		if sum, err = folderSum(sum, filepath.Dir(path)); err != nil {
+			return nil, err
+		}
+		if f := l.files[sum]; f != nil {
+			return f, nil
+		}
+		if g, err = onnx.Unmarshal(data, onnx.Folder(filepath.Dir(path))); err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
 	}
 	p, err := exec.Compile(g, l.plans)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	l.files[sum] = &loaded{g, p}
+	l.files[sum] = &loaded{sum: sum, graph: g, plan: p}
 	return l.files[sum], nil
+}
+
+// folderSum adds to sum what the folder says of its files.
+func folderSum(sum [sha256.Size]byte, folder string) ([sha256.Size]byte, error) {
+	h := sha256.New()
+	h.Write(sum[:])
+	err := filepath.WalkDir(folder, func(path string, e fs.DirEntry, err error) error {
+		if err != nil || !e.Type().IsRegular() {
+			return err
+		}
+		info, err := e.Info()
+		if err == nil {
+			fmt.Fprintf(h, "%q %d %d\n", path, info.Size(), info.ModTime().UnixNano())
+		}
+		return err
+	})
+	return [sha256.Size]byte(h.Sum(nil)), err
 }
 
 // warmUp runs the warm-ups of zeros for one user. Those for a full batch would keep memory that an engine with few users never needs.
@@ -175,7 +235,11 @@ func (v *version) warmUp(ctx context.Context) error {
 func (l *loader) ensemble(m *ensemble.Model) {
 	out := &model{config: m.Config}
 	for _, n := range m.Served() {
-		out.versions = append(out.versions, &version{config: m.Config, number: n, steps: l.order(m.Config)})
+		v := &version{config: m.Config, number: n, steps: l.order(m.Config), stats: &counters{}}
+		if old := l.old[m.Name].find(n); old != nil && sameConfig(old.config, m.Config) {
+			v.stats = old.stats
+		}
+		out.versions = append(out.versions, v)
 	}
 	l.models[m.Name] = out
 }
@@ -196,18 +260,32 @@ func (l *loader) order(c *ensemble.Config) []*step {
 			for _, x := range s.Outputs {
 				ready[x.Ensemble] = true
 			}
-			list = append(list, &step{part: l.pinned(s), inputs: s.Inputs, outputs: s.Outputs})
+			list = append(list, &step{
+				model: s.Model, pinned: s.Version, part: l.models[s.Model].pick(s.Version), inputs: s.Inputs, outputs: s.Outputs,
+			})
 			return true
 		})
 	}
 	return list
 }
 
-func (l *loader) pinned(s ensemble.Step) *version {
-	versions := l.models[s.Model].versions
-	i := slices.IndexFunc(versions, func(v *version) bool { return v.number == s.Version })
-	if i < 0 {
-		i = len(versions) - 1 // not pinned
+// find returns a version by its number; nil if there is none.
+func (m *model) find(number int64) *version {
+	if m == nil {
+		return nil
 	}
-	return versions[i]
+	for _, v := range m.versions {
+		if v.number == number {
+			return v
+		}
+	}
+	return nil
+}
+
+// pick returns the version that a step pins, or the latest for -1; nil if there is none.
+func (m *model) pick(pinned int64) *version {
+	if pinned == -1 && m != nil && len(m.versions) > 0 {
+		return m.versions[len(m.versions)-1]
+	}
+	return m.find(pinned)
 }

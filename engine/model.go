@@ -2,34 +2,39 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"time"
 
 	"recsys/ensemble"
-	"recsys/graph/exec"
 	"recsys/tensor"
 )
 
-// model is a name with its served versions, ascending.
+// model is a name with its served versions, ascending. It is replaced as a whole when it is loaded again.
 type model struct {
-	config   *ensemble.Config
+	config   *ensemble.Config // nil when no version is served
 	versions []*version
+	// named is whether the model was asked for by its name, and not only as a part of an ensemble.
+	named bool
+	// states has what became of versions that are not served: why.
+	states map[int64]string
 }
 
-// version is one loaded version: a stage has a plan, an ensemble has steps.
+// version is one loaded version: a stage has a plan and a queue, an ensemble has steps.
 type version struct {
 	config *ensemble.Config
 	number int64
-	plan   *exec.Plan
+	file   *loaded
+	queue  *queue
 	steps  []*step
-	stats  counters
+	stats  *counters
 }
 
 // step is one step of an ensemble, in an order in which all inputs are there.
 type step struct {
+	model   string
+	pinned  int64 // version, -1 for the latest
 	part    *version
 	inputs  []ensemble.Mapping
 	outputs []ensemble.Mapping
@@ -43,72 +48,30 @@ func (v *version) outputNames() []string {
 	return names
 }
 
-// admit checks a request against the configuration and returns its batch size (1 for models without batches). It reports everything that is wrong.
-func (v *version) admit(inputs tensor.Map, outputs []string) (batch int, err error) {
-	var errs []error
-	batch = -1
-	for _, c := range v.config.Inputs {
-		t := inputs[c.Name]
-		if t == nil {
-			errs = append(errs, fmt.Errorf("input %q is missing", c.Name))
-			continue
+// infer runs the version on an admitted request.
+func (v *version) infer(ctx context.Context, r *Request, a admitted) (tensor.Map, error) {
+	if v.queue != nil {
+		t := &task{ctx: ctx, id: r.ID, inputs: r.Inputs, outputs: a.outputs, batch: a.batch}
+		if err := v.queue.do(t, r.Priority, r.Timeout); err != nil { //nolint:contextcheck // the task has it
+			return nil, err
 		}
-		if err := v.admitInput(c, t, &batch); err != nil {
-			errs = append(errs, fmt.Errorf("input %q: %w", c.Name, err))
-		}
+		return t.out, nil
 	}
-	for _, name := range inputs.Names() {
-		if !slices.ContainsFunc(v.config.Inputs, func(c ensemble.TensorConfig) bool { return c.Name == name }) {
-			errs = append(errs, fmt.Errorf("input %q is unknown", name))
-		}
+	begin := time.Now()
+	out, spent, queued, err := v.inferSteps(ctx, r, a)
+	if err != nil {
+		v.stats.fail(begin, err)
+		return nil, err
 	}
-	for _, name := range outputs {
-		if !slices.ContainsFunc(v.config.Outputs, func(c ensemble.TensorConfig) bool { return c.Name == name }) {
-			errs = append(errs, fmt.Errorf("output %q is unknown", name))
-		}
-	}
-	if len(outputs) == 0 {
-		errs = append(errs, errors.New("no outputs are asked for"))
-	}
-	return max(batch, 1), errors.Join(errs...)
+	v.stats.ran(spent, a.batch)
+	v.stats.succeed(begin, queued, spent, a.batch)
+	return out, nil
 }
 
-func (v *version) admitInput(c ensemble.TensorConfig, t *tensor.Tensor, batch *int) error {
-	if t.DType() != c.DType {
-		return fmt.Errorf("data type %s, want %s", t.DType().Triton(), c.DType.Triton())
-	}
-	shape, dims := t.Shape(), c.Dims
-	if most := v.config.MaxBatchSize; most > 0 {
-		if len(shape) == 0 {
-			return fmt.Errorf("shape [], want [-1]+%v", dims)
-		}
-		n := shape[0]
-		if n < 1 || n > most {
-			return fmt.Errorf("batch size %d, want 1 to %d", n, most)
-		}
-		if *batch >= 0 && *batch != n {
-			return fmt.Errorf("batch size %d, other inputs have %d", n, *batch)
-		}
-		*batch = n
-		shape = shape[1:]
-	}
-	fits := len(shape) == len(dims)
-	for i := 0; fits && i < len(dims); i++ {
-		fits = dims[i] == -1 || dims[i] == int64(shape[i])
-	}
-	if !fits {
-		return fmt.Errorf("shape %s, want %v behind the batch size", tensor.FormatShape(t.Shape()), dims)
-	}
-	return nil
-}
-
-// infer runs the version on admitted inputs.
-func (v *version) infer(ctx context.Context, inputs tensor.Map, outputs []string, batch int) (tensor.Map, error) {
-	if v.plan != nil {
-		return v.inferStage(ctx, inputs, outputs)
-	}
-	tensors := maps.Clone(inputs)
-	for _, s := range v.needed(outputs) {
+// inferSteps runs an ensemble and adds up what its steps took and waited.
+func (v *version) inferSteps(ctx context.Context, r *Request, a admitted) (_ tensor.Map, spent timing, queued time.Duration, _ error) {
+	tensors := maps.Clone(r.Inputs)
+	for _, s := range v.needed(a.outputs) {
 		in := make(tensor.Map, len(s.inputs))
 		for _, x := range s.inputs {
 			in[x.Model] = tensors[x.Ensemble]
@@ -117,25 +80,32 @@ func (v *version) infer(ctx context.Context, inputs tensor.Map, outputs []string
 		for i, x := range s.outputs {
 			names[i] = x.Model
 		}
-		begin := time.Now()
-		out, err := s.part.inferStage(ctx, in, names)
-		if err != nil {
-			s.part.stats.fail(begin)
-			return nil, fmt.Errorf("step %q: %w", s.part.config.Name, err)
+		t := &task{ctx: ctx, id: r.ID, inputs: in, outputs: names, batch: s.part.batchOf(in)}
+		if err := s.part.queue.do(t, r.Priority, r.Timeout); err != nil { //nolint:contextcheck // as above
+			return nil, spent, queued, fmt.Errorf("in ensemble '%s', %w", r.Model, err)
 		}
-		s.part.stats.succeed(begin, begin, batch)
+		spent.add(t.timing)
+		queued += t.started.Sub(t.begin)
 		for _, x := range s.outputs {
-			tensors[x.Ensemble] = out[x.Model]
+			tensors[x.Ensemble] = t.out[x.Model]
 		}
 	}
-	out := make(tensor.Map, len(outputs))
-	for _, name := range outputs {
+	out := make(tensor.Map, len(a.outputs))
+	for _, name := range a.outputs {
 		out[name] = tensors[name]
-		if inputs[name] != nil {
-			out[name] = inputs[name].Clone() // an output that is an input belongs to the caller like the others
+		if r.Inputs[name] != nil {
+			out[name] = r.Inputs[name].Clone() // an output that is an input belongs to the caller like the others
 		}
 	}
-	return out, nil
+	return out, spent, queued, nil
+}
+
+// batchOf is the number of users in the inputs of a model, 1 where it has no batches.
+func (v *version) batchOf(inputs tensor.Map) int {
+	if v.config.MaxBatchSize == 0 || len(v.config.Inputs) == 0 {
+		return 1
+	}
+	return inputs[v.config.Inputs[0].Name].Dim(0)
 }
 
 // needed returns the steps without those whose outputs nobody wants.
@@ -168,7 +138,7 @@ func (v *version) inferStage(ctx context.Context, inputs tensor.Map, outputs []s
 		}
 		in[c.Name] = t
 	}
-	got, err := v.plan.Run(ctx, in)
+	got, err := v.file.plan.Run(ctx, in)
 	if err != nil {
 		return nil, err
 	}

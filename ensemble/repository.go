@@ -64,12 +64,12 @@ func openModel(dir string) (*Model, error) {
 		return nil, err
 	}
 	m := &Model{Name: filepath.Base(dir), Dir: dir, Config: c}
-	m.Versions, err = versions(dir)
+	m.Versions, err = Versions(dir)
 	return m, err
 }
 
-// versions lists the version folders of a model's folder, ascending; none for a folder that does not exist.
-func versions(dir string) ([]int64, error) {
+// Versions lists the version folders of a model's folder, ascending; none for a folder that does not exist.
+func Versions(dir string) ([]int64, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err

@@ -227,12 +227,12 @@ func (m *benchModel) walk(ctx context.Context, e *engine.Engine, tensors tensor.
 		if s.Version > 0 {
 			version = strconv.FormatInt(s.Version, 10)
 		}
-		out, _, err := e.InferVersion(ctx, s.Model, version, in, names)
+		out, err := e.Do(ctx, engine.Request{Model: s.Model, Version: version, Inputs: in, Outputs: names})
 		if err != nil {
 			return call{}, err
 		}
 		for _, x := range s.Outputs {
-			tensors[x.Ensemble] = out[x.Model]
+			tensors[x.Ensemble] = out.Outputs[x.Model]
 		}
 	}
 	return call{}, fmt.Errorf("ensemble %q has no step %q", m.ensemble, m.stage)

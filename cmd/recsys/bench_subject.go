@@ -170,7 +170,7 @@ func (c tritonCounter) times(ctx context.Context, model string) (load.StageTime,
 type engineCounter struct{ *engine.Engine }
 
 func (c engineCounter) steps(_ context.Context, model string) ([]string, error) {
-	config, err := c.Config(model)
+	config, err := c.Config(model, "")
 	if err != nil {
 		return nil, err
 	}
@@ -185,10 +185,12 @@ func (c engineCounter) times(_ context.Context, model string) (load.StageTime, e
 	list, err := c.Statistics(model, "")
 	t := load.StageTime{Model: model}
 	for _, s := range list {
-		t.Requests += s.Successes
-		t.Total += s.Success
-		t.Queue += s.Queue
-		t.Compute += s.Compute
+		t.Requests += s.Success.Count
+		t.Total += s.Success.Total
+		t.Queue += s.Queue.Total
+		t.Input += s.Input.Total
+		t.Compute += s.Compute.Total
+		t.Output += s.Output.Total
 	}
 	return t, err
 }

@@ -2,7 +2,8 @@ package server
 
 import (
 	"context"
-	"errors"
+	"strings"
+	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -12,66 +13,91 @@ import (
 	"recsys/engine"
 )
 
-// ModelInfer answers one request. Without a list of outputs it answers all that the configuration has.
+// reserved begins the keys of parameters that are Triton's own.
+const reserved = "triton_"
+
+// emptyFinal asks for a last, empty answer of models that answer several times, which none here does.
+const emptyFinal = "triton_enable_empty_final_response"
+
+// ModelInfer answers one request. Without a list of outputs it answers all that the configuration has, in its order.
 func (s *Server) ModelInfer(ctx context.Context, r *tritonpb.ModelInferRequest) (*tritonpb.ModelInferResponse, error) {
-	inputs, err := wire.Inputs(r)
-	if err != nil {
-		return nil, status.Errorf(codes.InvalidArgument, "model %q: %v", r.GetModelName(), err)
-	}
-	names, err := s.outputs(r)
+	q, err := s.request(r)
 	if err != nil {
 		return nil, err
 	}
-	out, version, err := s.engine.InferVersion(ctx, r.GetModelName(), r.GetModelVersion(), inputs, names)
+	if q.Inputs, err = wire.Inputs(r); err != nil {
+		return nil, s.diagnose(r, q, err)
+	}
+	a, err := s.engine.Do(ctx, q)
 	if err != nil {
 		return nil, failure(err)
 	}
-	answer := &tritonpb.ModelInferResponse{ModelName: r.GetModelName(), ModelVersion: version, Id: r.GetId()}
-	if err := wire.SetOutputs(answer, out, names); err != nil {
+	answer := &tritonpb.ModelInferResponse{ModelName: r.GetModelName(), ModelVersion: a.Version, Id: r.GetId()}
+	if err := wire.SetOutputs(answer, a.Outputs, a.Names); err != nil {
 		return nil, status.Errorf(codes.Internal, "model %q: %v", r.GetModelName(), err)
 	}
 	return answer, nil
 }
 
-// outputs lists the wanted outputs in the order of the answer.
-func (s *Server) outputs(r *tritonpb.ModelInferRequest) ([]string, error) {
-	var names []string
-	for _, o := range r.GetOutputs() {
-		for _, parameter := range []string{"classification", "shared_memory_region"} {
-			if _, ok := o.GetParameters()[parameter]; ok {
-				return nil, status.Errorf(codes.InvalidArgument, "model %q: output %q: parameter %s is not supported",
-					r.GetModelName(), o.GetName(), parameter)
-			}
+// request reads everything but the inputs.
+func (s *Server) request(r *tritonpb.ModelInferRequest) (engine.Request, error) {
+	q := engine.Request{Model: r.GetModelName(), Version: r.GetModelVersion(), ID: r.GetId()}
+	for key, p := range r.GetParameters() {
+		if err := parameter(&q, key, p); err != nil {
+			return q, err
 		}
-		names = append(names, o.GetName())
 	}
-	if names != nil {
-		return names, nil
+	for _, in := range r.GetInputs() {
+		if _, ok := in.GetParameters()["shared_memory_region"]; ok {
+			return q, status.Errorf(codes.Unimplemented, "input '%s': %s", in.GetName(), noSharedMemory)
+		}
 	}
-	c, err := s.engine.Config(r.GetModelName())
-	if err != nil {
-		return nil, failure(err)
+	for _, out := range r.GetOutputs() {
+		if _, ok := out.GetParameters()["shared_memory_region"]; ok {
+			return q, status.Errorf(codes.Unimplemented, "output '%s': %s", out.GetName(), noSharedMemory)
+		}
+		if _, ok := out.GetParameters()["classification"]; ok {
+			return q, status.Errorf(codes.Unimplemented, "output '%s': %s", out.GetName(), noClasses)
+		}
+		q.Outputs = append(q.Outputs, out.GetName())
 	}
-	for _, t := range c.Outputs {
-		names = append(names, t.Name)
-	}
-	return names, nil
+	return q, nil
 }
 
-// failure gives an error of the engine's the code that Triton would.
-func failure(err error) error {
-	code := codes.Internal
-	switch {
-	case errors.Is(err, engine.ErrNotFound):
-		code = codes.NotFound
-	case errors.Is(err, engine.ErrInvalidArgument):
-		code = codes.InvalidArgument
-	case errors.Is(err, engine.ErrClosed):
-		code = codes.Unavailable
-	case errors.Is(err, context.DeadlineExceeded):
-		code = codes.DeadlineExceeded
-	case errors.Is(err, context.Canceled):
-		code = codes.Canceled
+// parameter reads one parameter of a request. Those that nobody knows are for the model, and ours do not look at them.
+func parameter(q *engine.Request, key string, p *tritonpb.InferParameter) error {
+	switch choice := p.GetParameterChoice().(type) {
+	case *tritonpb.InferParameter_Int64Param:
+		switch key {
+		case "priority":
+			q.Priority = uint64(max(0, choice.Int64Param))
+			return nil
+		case "timeout":
+			q.Timeout = microseconds(choice.Int64Param)
+			return nil
+		}
+	case *tritonpb.InferParameter_Uint64Param:
+		if key == "priority" {
+			q.Priority = choice.Uint64Param
+			return nil
+		}
+	case nil:
+		return status.Errorf(codes.InvalidArgument, "invalid value type for '%s' parameter, expected int64_param, bool_param, or string_param.", key)
 	}
-	return status.Error(code, err.Error())
+	switch {
+	case key == "priority":
+		return status.Error(codes.InvalidArgument, "invalid value type for 'priority' parameter, expected int64_param or uint64_param.")
+	case key == "timeout":
+		return status.Error(codes.InvalidArgument, "invalid value type for 'timeout' parameter, expected int64_param.")
+	case strings.HasPrefix(key, reserved) && key != emptyFinal:
+		return status.Error(codes.InvalidArgument, "parameter keys starting with 'triton_' are reserved for Triton usage. "+
+			"Only the following keys starting with 'triton_' are allowed: "+emptyFinal)
+	}
+	return nil
+}
+
+// microseconds is a duration of a client, which may be any number.
+func microseconds(n int64) time.Duration {
+	const most = int64(1<<63-1) / int64(time.Microsecond)
+	return time.Duration(min(max(0, n), most)) * time.Microsecond
 }

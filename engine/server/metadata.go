@@ -4,10 +4,6 @@ import (
 	"context"
 	"errors"
 
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/encoding/prototext"
-
 	"recsys/client/tritonpb"
 	"recsys/engine"
 	"recsys/ensemble"
@@ -18,34 +14,34 @@ func (s *Server) ServerLive(ctx context.Context, _ *tritonpb.ServerLiveRequest) 
 	return &tritonpb.ServerLiveResponse{Live: s.engine.Ready(ctx, "") == nil}, nil
 }
 
-// ServerReady is ServerLive: an engine is opened with all its models or not at all.
+// ServerReady is ServerLive: what does not load leaves the engine as it was.
 func (s *Server) ServerReady(ctx context.Context, _ *tritonpb.ServerReadyRequest) (*tritonpb.ServerReadyResponse, error) {
 	return &tritonpb.ServerReadyResponse{Ready: s.engine.Ready(ctx, "") == nil}, nil
 }
 
 // ModelReady says whether a model, and its version if one is given, is served.
 func (s *Server) ModelReady(_ context.Context, r *tritonpb.ModelReadyRequest) (*tritonpb.ModelReadyResponse, error) {
-	_, err := s.engine.Statistics(r.GetName(), r.GetVersion())
+	_, err := s.engine.Config(r.GetName(), r.GetVersion())
 	if err != nil && !errors.Is(err, engine.ErrNotFound) {
 		return nil, failure(err)
 	}
-	return &tritonpb.ModelReadyResponse{Ready: err == nil && r.GetName() != ""}, nil
+	return &tritonpb.ModelReadyResponse{Ready: err == nil}, nil
 }
 
 // ServerMetadata names the server and the protocol's extensions that it has.
 func (s *Server) ServerMetadata(context.Context, *tritonpb.ServerMetadataRequest) (*tritonpb.ServerMetadataResponse, error) {
 	return &tritonpb.ServerMetadataResponse{
-		Name: "recsys-engine", Version: s.version,
-		Extensions: []string{"binary_tensor_data", "model_configuration", "model_repository", "statistics"},
+		Name: "recsys-engine", Version: s.options.Version,
+		Extensions: []string{
+			"model_repository", "model_repository(unload_dependents)", "schedule_policy", "model_configuration", "binary_tensor_data",
+			"parameters", "statistics",
+		},
 	}, nil
 }
 
 // ModelMetadata describes a model's inputs and outputs, with the batch axis.
 func (s *Server) ModelMetadata(_ context.Context, r *tritonpb.ModelMetadataRequest) (*tritonpb.ModelMetadataResponse, error) {
-	if _, err := s.engine.Statistics(r.GetName(), r.GetVersion()); err != nil {
-		return nil, failure(err)
-	}
-	c, err := s.engine.Config(r.GetName())
+	c, err := s.engine.Config(r.GetName(), r.GetVersion())
 	if err != nil {
 		return nil, failure(err)
 	}
@@ -78,29 +74,24 @@ func tensors(c *ensemble.Config, list []ensemble.TensorConfig) []*tritonpb.Model
 	return out
 }
 
-// ModelConfig returns config.pbtxt as it was read.
-func (s *Server) ModelConfig(_ context.Context, r *tritonpb.ModelConfigRequest) (*tritonpb.ModelConfigResponse, error) {
-	if _, err := s.engine.Statistics(r.GetName(), r.GetVersion()); err != nil {
-		return nil, failure(err)
-	}
-	c, err := s.engine.Config(r.GetName())
+// RepositoryIndex lists the models of the repository and why some are not ready.
+func (s *Server) RepositoryIndex(_ context.Context, r *tritonpb.RepositoryIndexRequest) (*tritonpb.RepositoryIndexResponse, error) {
+	list, err := s.engine.Index()
 	if err != nil {
 		return nil, failure(err)
 	}
-	m := &tritonpb.ModelConfig{}
-	if err := prototext.Unmarshal(c.Marshal(), m); err != nil {
-		return nil, status.Errorf(codes.Internal, "configuration of model %q: %v", r.GetName(), err)
-	}
-	return &tritonpb.ModelConfigResponse{Config: m}, nil
-}
-
-// RepositoryIndex lists what is served; all of it is ready.
-func (s *Server) RepositoryIndex(context.Context, *tritonpb.RepositoryIndexRequest) (*tritonpb.RepositoryIndexResponse, error) {
 	answer := &tritonpb.RepositoryIndexResponse{}
-	for _, e := range s.engine.Index() {
-		answer.Models = append(answer.Models, &tritonpb.RepositoryIndexResponse_ModelIndex{
-			Name: e.Model, Version: e.Version, State: "READY",
-		})
+	for _, e := range list {
+		x := &tritonpb.RepositoryIndexResponse_ModelIndex{Name: e.Model, Version: e.Version, Reason: e.Reason}
+		switch {
+		case e.Ready:
+			x.State = "READY"
+		case r.GetReady():
+			continue
+		case e.Version != "":
+			x.State = "UNAVAILABLE"
+		}
+		answer.Models = append(answer.Models, x)
 	}
 	return answer, nil
 }
@@ -114,13 +105,17 @@ func (s *Server) ModelStatistics(_ context.Context, r *tritonpb.ModelStatisticsR
 	answer := &tritonpb.ModelStatisticsResponse{}
 	for _, x := range list {
 		m := &tritonpb.ModelStatistics{
-			Name: x.Model, Version: x.Version, InferenceCount: x.Inferences, ExecutionCount: x.Successes,
+			Name: x.Model, Version: x.Version, InferenceCount: x.Inferences, ExecutionCount: x.Executions,
 			InferenceStats: &tritonpb.InferStatistics{
-				Success:      &tritonpb.StatisticDuration{Count: x.Successes, Ns: uint64(x.Success)},
-				Fail:         &tritonpb.StatisticDuration{Count: x.Failures, Ns: uint64(x.Failure)},
-				Queue:        &tritonpb.StatisticDuration{Count: x.Successes, Ns: uint64(x.Queue)},
-				ComputeInfer: &tritonpb.StatisticDuration{Count: x.Successes, Ns: uint64(x.Compute)},
+				Success: duration(x.Success), Fail: duration(x.Failure), Queue: duration(x.Queue), ComputeInput: duration(x.Input),
+				ComputeInfer: duration(x.Compute), ComputeOutput: duration(x.Output),
+				CacheHit: &tritonpb.StatisticDuration{}, CacheMiss: &tritonpb.StatisticDuration{},
 			},
+		}
+		for _, b := range x.Batches {
+			m.BatchStats = append(m.BatchStats, &tritonpb.InferBatchStatistics{
+				BatchSize: uint64(b.Size), ComputeInput: duration(b.Input), ComputeInfer: duration(b.Compute), ComputeOutput: duration(b.Output),
+			})
 		}
 		if !x.Last.IsZero() {
 			m.LastInference = uint64(x.Last.UnixMilli())
@@ -128,4 +123,8 @@ func (s *Server) ModelStatistics(_ context.Context, r *tritonpb.ModelStatisticsR
 		answer.ModelStats = append(answer.ModelStats, m)
 	}
 	return answer, nil
+}
+
+func duration(d engine.Duration) *tritonpb.StatisticDuration {
+	return &tritonpb.StatisticDuration{Count: d.Count, Ns: uint64(d.Total)}
 }

@@ -284,11 +284,11 @@ func TestErrorCodes(t *testing.T) {
 		}, RawInputContents: [][]byte{{1, 2, 3}}}), codes.InvalidArgument},
 		{"classification", infer(&tritonpb.ModelInferRequest{ModelName: "shop", Outputs: []*tritonpb.ModelInferRequest_InferRequestedOutputTensor{
 			{Name: "scores", Parameters: map[string]*tritonpb.InferParameter{"classification": {}}},
-		}}), codes.InvalidArgument},
+		}}), codes.Unimplemented},
 		{"metadata", metadata, codes.NotFound},
 		{"configuration", config, codes.NotFound},
-		{"statistics", statistics, codes.NotFound},
-		{"load", load, codes.Unimplemented},
+		{"statistics", statistics, codes.InvalidArgument},
+		{"load", load, codes.Unavailable},
 	}
 	for _, tt := range tests {
 		if got := status.Code(tt.err); got != tt.want {
