@@ -169,7 +169,7 @@ func (e *Engine) mark(at *versionError) {
 	if m.states == nil {
 		m.states = map[int64]string{}
 	}
-	m.states[at.version] = at.err.Error()
+	m.states[at.version] = at.reason
 	e.models[at.model] = &m
 }
 

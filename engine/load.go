@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"recsys/ensemble"
 	"recsys/graph"
@@ -35,15 +36,21 @@ type loaded struct {
 	plan  *exec.Plan
 }
 
-// versionError says which version of a model does not load.
+// versionError says which version of a model does not load, and why, with paths below the repository.
 type versionError struct {
 	model   string
 	version int64
+	reason  string
 	err     error
 }
 
+func newVersionError(m *ensemble.Model, version int64, err error) *versionError {
+	const sep = string(filepath.Separator)
+	return &versionError{m.Name, version, strings.ReplaceAll(err.Error(), filepath.Clean(m.Dir)+sep, m.Name+sep), err}
+}
+
 func (e *versionError) Error() string {
-	return fmt.Sprintf("load failed for model '%s': version %d is at UNAVAILABLE state: %v;", e.model, e.version, e.err)
+	return fmt.Sprintf("load failed for model '%s': version %d is at UNAVAILABLE state: %s;", e.model, e.version, e.reason)
 }
 
 func (e *versionError) Unwrap() error { return e.err }
@@ -122,7 +129,7 @@ func (l *loader) stage(ctx context.Context, m *ensemble.Model) error {
 		}
 		v, err := l.version(ctx, m, n)
 		if err != nil {
-			return &versionError{m.Name, n, err}
+			return newVersionError(m, n, err)
 		}
 		out.versions = append(out.versions, v)
 	}

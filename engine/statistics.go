@@ -15,6 +15,8 @@ type Statistics struct {
 	Version string
 	// Tags are the metric_tags of the configuration; the caller must not change them.
 	Tags map[string]string
+	// Ensemble is whether the model is one.
+	Ensemble bool
 	// Executions counts runs of the model: requests that run together are one. Inferences counts users of successful requests.
 	Executions, Inferences uint64
 	// Success and Failure are whole requests; Queue is the waiting of the successful ones, Input the joining of several into a batch, Compute
@@ -116,6 +118,7 @@ func (c *counters) read(model string, v *version) Statistics {
 	defer c.mu.Unlock()
 	s := c.s
 	s.Model, s.Version, s.Tags = model, strconv.FormatInt(v.number, 10), v.config.MetricTags
+	s.Ensemble = v.queue == nil
 	for _, size := range slices.Sorted(maps.Keys(c.batches)) {
 		s.Batches = append(s.Batches, *c.batches[size])
 	}

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"recsys/client/tritonpb"
 	"recsys/client/wire"
 	"recsys/engine"
+	"recsys/tensor"
 )
 
 // reserved begins the keys of parameters that are Triton's own.
@@ -25,8 +27,16 @@ func (s *Server) ModelInfer(ctx context.Context, r *tritonpb.ModelInferRequest) 
 	if err != nil {
 		return nil, err
 	}
+	if n := len(r.GetInputs()); len(r.GetRawInputContents()) > n {
+		r.RawInputContents = r.RawInputContents[:n] // those behind belong to no input
+	}
 	if q.Inputs, err = wire.Inputs(r); err != nil {
 		return nil, s.diagnose(r, q, err)
+	}
+	for _, in := range r.GetInputs() {
+		if dtypeOf(in.GetDatatype()) == tensor.Invalid { // a name of another kind, which wire understands
+			return nil, s.diagnose(r, q, errors.New("unknown data type "+in.GetDatatype()))
+		}
 	}
 	a, err := s.engine.Do(ctx, q)
 	if err != nil {

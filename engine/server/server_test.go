@@ -31,15 +31,15 @@ import (
 )
 
 // repository exports the shop.
-func repository(t *testing.T, fuse ensemble.Fuse) string {
-	t.Helper()
+func repository(tb testing.TB, fuse ensemble.Fuse) string {
+	tb.Helper()
 	e, m, err := ensembletest.Shop(1)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	dir := t.TempDir()
-	if _, err := ensemble.Write(t.Context(), dir, e, m, ensemble.Options{Fuse: fuse, MaxBatch: 4}); err != nil {
-		t.Fatal(err)
+	dir := tb.TempDir()
+	if _, err := ensemble.Write(tb.Context(), dir, e, m, ensemble.Options{Fuse: fuse, MaxBatch: 4}); err != nil {
+		tb.Fatal(err)
 	}
 	return dir
 }
