@@ -23,6 +23,6 @@ rm -f "$dir/.stamp"
 "$python" -m venv --clear "$dir"
 "$dir/bin/python" -m pip install -q --disable-pip-version-check --require-hashes --only-binary=:all: \
 	-r "$here/requirements.txt"
-"$dir/bin/python" -c 'import numpy, onnx, onnxruntime, tritonclient.grpc'
+"$dir/bin/python" -c 'import numpy, onnx, onnxruntime, tritonclient.grpc, tritonclient.http'
 echo "$stamp" >"$dir/.stamp"
 echo "installed: $dir"
