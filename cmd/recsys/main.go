@@ -33,7 +33,7 @@ type cli struct {
 	Models      modelsCmd      `cmd:"" help:"List, publish, roll back, canary and prune generations on running Tritons."`
 	Features    featuresCmd    `cmd:"" help:"Load user rows, histories and seen items."`
 	Serve       serveCmd       `cmd:"" help:"Serve recommendations over HTTP."`
-	Engine      engineCmd      `cmd:"" help:"Serve a model repository as KServe v2 gRPC on the embedded engine."`
+	Engine      engineCmd      `cmd:"" help:"Serve a model repository as KServe v2, as Triton does, on the embedded engine."`
 	Healthcheck healthcheckCmd `cmd:"" help:"Ask a gateway whether it is ready; exit 1 if not."`
 	Version     versionCmd     `cmd:"" help:"Print the version."`
 }

@@ -82,10 +82,11 @@ func (s *service) String() string {
 var (
 	publicLine = regexp.MustCompile(`(?m)(?:serving on http://|KServe v2 gRPC on )(\S+)$`)
 	adminLine  = regexp.MustCompile(`(?m)metrics on http://(\S+)/metrics$`)
+	httpLine   = regexp.MustCompile(`(?m)KServe v2 HTTP on http://(\S+)$`)
 )
 
 // startCmd is "start NAME ARG...": it runs recsys ARG..., paths absolute, until it serves, and sets NAME to the address
-// and NAME_ADMIN to that of the metrics.
+// NAME_ADMIN to that of the metrics and NAME_HTTP to that of an engine's HTTP service.
 func startCmd(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: start NAME ARG...")
@@ -102,6 +103,9 @@ func startCmd(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Setenv(args[0], m[1])
 			if m := adminLine.FindStringSubmatch(text); m != nil {
 				ts.Setenv(args[0]+"_ADMIN", m[1])
+			}
+			if m := httpLine.FindStringSubmatch(text); m != nil {
+				ts.Setenv(args[0]+"_HTTP", m[1])
 			}
 			return
 		}
