@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -33,6 +34,7 @@ type Client struct {
 // core is what a client shares with those that [Client.ForEach] makes.
 type core struct {
 	settings
+	target     parsed
 	options    []grpc.DialOption
 	log        *slog.Logger
 	turn       atomic.Uint64
@@ -53,8 +55,9 @@ type core struct {
 }
 
 // New makes a client for a server: "HOST:PORT", "unix:PATH", several replicas as "HOST:PORT,HOST:PORT", or
-// "dns:///NAME:PORT" for all addresses of a name, which is looked up again every 30 s. It does not wait for the server,
-// which may start later; see [Client.WaitReady]. The context bounds New alone. Close the client after use.
+// "dns:///NAME:PORT" for all addresses of a name, which is looked up again every 30 s. With "http://" or "https://" before
+// it, it is for HTTP ports, which may be behind a path: "https://HOST:PORT/PATH". It does not wait for the server, which
+// may start later; see [Client.WaitReady]. The context bounds New alone. Close the client after use.
 func New(ctx context.Context, target string, opts ...Option) (*Client, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("new client for %s: %w", target, err)
@@ -65,27 +68,30 @@ func New(ctx context.Context, target string, opts ...Option) (*Client, error) {
 	}
 	err := s.validate()
 	s.breaker = s.breaker.withDefaults()
-	list, find, authority, parseErr := addresses(target)
+	p, parseErr := parse(target)
 	if s.find != nil {
-		list, find, authority, parseErr = nil, s.find, target, nil
+		p, parseErr = parsed{scheme: p.scheme, find: s.find, authority: strings.TrimPrefix(target, string(p.scheme))}, nil
 	}
 	if target == "" {
 		parseErr = errors.New("the target is empty: give HOST:PORT, such as localhost:8001")
 	}
-	if err := errors.Join(parseErr, err); err != nil {
+	if err := errors.Join(parseErr, err, s.fits(p.scheme)); err != nil {
 		return nil, fmt.Errorf("new client: %w", err)
 	}
-	c := &core{settings: s, options: dialOptions(authority, s), log: s.logger, budget: newBudget(s.retry.withDefaults().Budget), hedges: newHedges(s.hedge), known: make(chan struct{})}
+	c := &core{
+		settings: s, target: p, options: dialOptions(p.authority, s), log: s.logger,
+		budget: newBudget(s.retry.withDefaults().Budget), hedges: newHedges(s.hedge), known: make(chan struct{}),
+	}
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	c.stop = stop
 	client := &Client{core: c}
-	if find != nil {
+	if p.find != nil {
 		c.background.Add(1)
-		go c.discover(background, find, s.refresh)
+		go c.discover(background, p.find, s.refresh)
 		return client, nil
 	}
 	close(c.known)
-	if err := c.setReplicas(list); err != nil {
+	if err := c.setReplicas(p.list); err != nil {
 		return nil, errors.Join(fmt.Errorf("new client for %s: %w", target, err), client.Close())
 	}
 	return client, nil
@@ -116,6 +122,9 @@ func dialOptions(authority string, s settings) []grpc.DialOption {
 	}
 	if authority != "" {
 		options = append(options, grpc.WithAuthority(authority))
+	}
+	if s.dialer != nil {
+		options = append(options, grpc.WithContextDialer(s.dialer))
 	}
 	return append(options, s.dial...)
 }

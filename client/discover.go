@@ -7,10 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"slices"
-	"strings"
 	"time"
-
-	"google.golang.org/grpc"
 
 	"recsys/client/tritonpb"
 )
@@ -31,28 +28,6 @@ func lookup(host, port string) func(context.Context) ([]string, error) {
 		}
 		return addresses, nil
 	}
-}
-
-// addresses reads a target: a list of addresses, or how to find them and the name by which TLS knows them.
-func addresses(target string) (list []string, find func(context.Context) ([]string, error), authority string, err error) {
-	if name, ok := strings.CutPrefix(target, "dns:///"); ok {
-		host, port, err := net.SplitHostPort(name)
-		if err != nil {
-			return nil, nil, "", fmt.Errorf("target %q: %w: give dns:///NAME:PORT", target, err)
-		}
-		return nil, lookup(host, port), name, nil
-	}
-	for address := range strings.SplitSeq(target, ",") {
-		address = strings.TrimSpace(address)
-		if address == "" {
-			return nil, nil, "", fmt.Errorf("target %q has an empty address: give HOST:PORT, such as localhost:8001", target)
-		}
-		if slices.Contains(list, address) {
-			return nil, nil, "", fmt.Errorf("target %q has address %s twice: use WithConnections for more connections", target, address)
-		}
-		list = append(list, address)
-	}
-	return list, nil, "", nil
 }
 
 // discover keeps the replicas up to date until ctx ends.
@@ -142,16 +117,12 @@ func (c *core) setReplicas(found []string) error {
 // dial makes a replica and starts to connect to it.
 func (c *core) dial(address string) (*replica, error) {
 	r := &replica{address: address}
-	target := address
-	if !strings.Contains(address, "://") && !strings.HasPrefix(address, "unix:") {
-		target = "passthrough:///" + address // the dialer looks names up
-	}
-	for range c.connections {
-		cc, err := grpc.NewClient(target, c.options...)
-		if err != nil {
-			return nil, errors.Join(fmt.Errorf("connect to %s: %w", address, err), r.close())
-		}
+	made, err := c.connect(address)
+	for _, cc := range made {
 		r.conns = append(r.conns, &conn{cc: cc, stub: tritonpb.NewGRPCInferenceServiceClient(cc)})
+	}
+	if err != nil {
+		return nil, errors.Join(err, r.close())
 	}
 	r.conns[0].cc.Connect()
 	return r, nil

@@ -1,4 +1,4 @@
-// Package client talks to Triton Inference Server, or any server of the KServe v2 protocol, over gRPC.
+// Package client talks to Triton Inference Server, or any server of the KServe v2 protocol, over gRPC or HTTP.
 //
 // [New] makes a [Client] for a server or several replicas. [Client.Infer] runs a model on tensors; [Client.Do] is the
 // same with everything that the protocol can say about one inference, [Client.Stream] has a decoupled model's answers as
@@ -29,6 +29,12 @@
 //
 // Errors are of type [*Error] and match the package's sentinels: errors.Is(err, client.ErrUnavailable) says
 // that another try or another replica may answer.
+//
+// # HTTP
+//
+// A target that begins with "http://" or "https://" is reached by Triton's HTTP endpoint, for servers that open no other
+// port; everything here works the same but [Client.Stream], which HTTP has not. Tensors travel as raw bytes all the same,
+// by the protocol's binary tensor data extension. gRPC is the faster of the two.
 //
 // # Replicas
 //

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"time"
 
 	"google.golang.org/grpc"
@@ -32,6 +33,7 @@ type settings struct {
 	hedge       *Hedge // nil for none
 	maxInFlight int    // 0 for no limit
 	leastBusy   bool
+	dialer      func(ctx context.Context, address string) (net.Conn, error)
 	find        func(context.Context) ([]string, error)
 	refresh     time.Duration
 	observer    func(context.Context, Attempt)
@@ -57,8 +59,8 @@ func WithLogger(logger *slog.Logger) Option {
 	return func(s *settings) { s.logger = logger }
 }
 
-// WithTLS encrypts the connections. The default is not to: Triton's gRPC port speaks plain HTTP/2 unless it was
-// started with --grpc-use-ssl.
+// WithTLS encrypts the connections. The default is not to, but for "https://": Triton's gRPC port speaks plain HTTP/2
+// unless it was started with --grpc-use-ssl.
 func WithTLS(config *tls.Config) Option {
 	return func(s *settings) { s.tls = config }
 }
@@ -75,17 +77,23 @@ func WithHeaders(headers func(context.Context) (map[string]string, error)) Optio
 	return func(s *settings) { s.headers = headers }
 }
 
-// WithGzip compresses requests, and takes compressed answers, which a server sends if it runs with
-// --grpc-infer-response-compression-level: where the network is slower than the compression. The default is not to.
+// WithGzip compresses requests, and takes compressed answers, which a server sends over HTTP, and over gRPC if it runs
+// with --grpc-infer-response-compression-level: where the network is slower than the compression. The default is not to.
 func WithGzip() Option {
 	return func(s *settings) { s.gzip = true }
 }
 
 // WithDialOptions adds options of grpc-go's, such as interceptors, a stats handler, credentials for each call or a
 // dialer. They come last, so they win over what the client sets itself. An interceptor sees inferences as values that
-// are no protobuf messages.
+// are no protobuf messages. HTTP has no use for them, and refuses them.
 func WithDialOptions(options ...grpc.DialOption) Option {
 	return func(s *settings) { s.dial = append(s.dial, options...) }
+}
+
+// WithDialer has dial make the connections, of either protocol, to an address as the target has it. The default is
+// TCP, or a socket for "unix:PATH".
+func WithDialer(dial func(ctx context.Context, address string) (net.Conn, error)) Option {
+	return func(s *settings) { s.dialer = dial }
 }
 
 // WithMaxMessageSize bounds a message in either direction, in bytes. The default is 64 MiB; grpc-go's own 4 MiB is
@@ -101,7 +109,8 @@ func WithTimeout(timeout time.Duration) Option {
 }
 
 // WithConnections sets the number of connections to each server; a call takes the least busy. The default is 2. One
-// connection's traffic passes through one goroutine on either side, which many large concurrent calls fill.
+// connection's traffic passes through one goroutine on either side, which many large concurrent calls fill. With HTTP
+// each call in flight has a connection, whatever this says.
 func WithConnections(n int) Option {
 	return func(s *settings) { s.connections = n }
 }
@@ -151,6 +160,18 @@ func WithChecks() Option {
 // and what it takes its time is added to the call.
 func WithObserver(observe func(context.Context, Attempt)) Option {
 	return func(s *settings) { s.observer = observe }
+}
+
+// fits says which settings are not for the target's scheme.
+func (s settings) fits(to scheme) error {
+	encrypted := s.tls != nil || s.files != nil
+	switch {
+	case to != schemeGRPC && len(s.dial) > 0:
+		return errors.New("WithDialOptions has options of grpc-go, and the target is for HTTP: leave them out")
+	case to == schemeHTTP && encrypted:
+		return errors.New("TLS is set up, and the target is http://: give https://")
+	}
+	return nil
 }
 
 func (s settings) validate() error {

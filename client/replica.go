@@ -7,7 +7,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/connectivity"
 
 	"recsys/client/tritonpb"
@@ -29,7 +28,7 @@ type replica struct {
 }
 
 type conn struct {
-	cc    *grpc.ClientConn
+	cc    transport
 	stub  tritonpb.GRPCInferenceServiceClient
 	calls atomic.Int64 // in flight
 }

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/http"
 	"sync"
 	"testing"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/test/bufconn"
@@ -35,22 +37,37 @@ type Server struct {
 type running struct {
 	listener *bufconn.Listener
 	grpc     *grpc.Server
-	served   chan struct{} // closed when grpc has ended
+	web      *bufconn.Listener
+	http     *http.Server
+	calls    sync.WaitGroup // over HTTP
+	served   sync.WaitGroup // both servers
 }
 
 func (s *Server) run() *running {
-	r := &running{listener: bufconn.Listen(buffer), grpc: grpc.NewServer(s.options...), served: make(chan struct{})}
+	r := &running{listener: bufconn.Listen(buffer), grpc: grpc.NewServer(s.options...), web: bufconn.Listen(buffer)}
 	tritonpb.RegisterGRPCInferenceServiceServer(r.grpc, s.service)
-	go func() {
-		defer close(r.served)
-		_ = r.grpc.Serve(r.listener) // ends with stop, and only then
-	}()
+	handler := s.Handler()
+	r.http = &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
+		r.calls.Add(1)
+		defer r.calls.Done()
+		handler.ServeHTTP(w, request)
+	})}
+	r.served.Go(func() { _ = r.grpc.Serve(r.listener) }) // both end with stop, and only then
+	r.served.Go(func() { _ = r.http.Serve(r.web) })
 	return r
 }
 
 func (r *running) stop() {
 	r.grpc.Stop()
-	<-r.served
+	_ = r.http.Close() // of listeners in memory
+	r.served.Wait()
+	r.calls.Wait()
+}
+
+// drain refuses new calls.
+func (r *running) drain() {
+	go r.grpc.GracefulStop()                                  // ends with stop at the latest
+	go func() { _ = r.http.Shutdown(context.Background()) }() // likewise
 }
 
 // Start serves models, all of them loaded and ready, until the test ends.
@@ -96,7 +113,7 @@ func (s *Server) Drain() {
 	}
 	old := s.running
 	s.running, s.draining = s.run(), append(s.draining, old)
-	go old.grpc.GracefulStop() // ends with stop at the latest
+	old.drain()
 }
 
 // Stop ends the server as a crash would: calls in flight fail as unavailable, and so do later ones until a
@@ -124,13 +141,25 @@ func (s *Server) DialOption() grpc.DialOption {
 
 // Dial makes a connection to the server, for dialers that choose among several.
 func (s *Server) Dial(ctx context.Context) (net.Conn, error) {
+	return s.dial(ctx, func(r *running) *bufconn.Listener { return r.listener })
+}
+
+// HTTPTarget is the address to give to a client together with [Server.DialHTTP], for HTTP.
+func (s *Server) HTTPTarget() string { return "http://tritontest" }
+
+// DialHTTP makes a connection to the server's HTTP endpoint, whatever the address.
+func (s *Server) DialHTTP(ctx context.Context, _ string) (net.Conn, error) {
+	return s.dial(ctx, func(r *running) *bufconn.Listener { return r.web })
+}
+
+func (s *Server) dial(ctx context.Context, port func(*running) *bufconn.Listener) (net.Conn, error) {
 	s.mu.Lock()
 	running := s.running
 	s.mu.Unlock()
 	if running == nil {
 		return nil, errors.New("the fake server is stopped")
 	}
-	conn, err := running.listener.DialContext(ctx)
+	conn, err := port(running).DialContext(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -148,10 +177,32 @@ func Dialer(servers map[string]*Server) grpc.DialOption {
 	})
 }
 
+// HTTPDialer is [Dialer] for HTTP and [client.WithDialer].
+func HTTPDialer(servers map[string]*Server) func(context.Context, string) (net.Conn, error) {
+	return func(ctx context.Context, address string) (net.Conn, error) {
+		s := servers[address]
+		if s == nil {
+			return nil, errors.New("no fake server is at " + address)
+		}
+		return s.DialHTTP(ctx, address)
+	}
+}
+
 // Client makes a client of the server, which is closed when the test ends.
 func (s *Server) Client(tb testing.TB, opts ...client.Option) *client.Client {
 	tb.Helper()
-	c, err := client.New(context.Background(), s.Target(), append(opts, client.WithDialOptions(s.DialOption()))...)
+	return connect(tb, s.Target(), append(opts, client.WithDialOptions(s.DialOption())))
+}
+
+// HTTPClient is [Server.Client] over HTTP.
+func (s *Server) HTTPClient(tb testing.TB, opts ...client.Option) *client.Client {
+	tb.Helper()
+	return connect(tb, s.HTTPTarget(), append(opts, client.WithDialer(s.DialHTTP)))
+}
+
+func connect(tb testing.TB, target string, opts []client.Option) *client.Client {
+	tb.Helper()
+	c, err := client.New(context.Background(), target, opts...)
 	if err != nil {
 		tb.Fatal(err)
 	}

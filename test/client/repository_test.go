@@ -105,7 +105,12 @@ func onnx(tb testing.TB, name string) []byte {
 func connect(tb testing.TB, models ...string) (*triton.Server, *client.Client) {
 	tb.Helper()
 	s := triton.Start(tb, repository(tb), triton.Options{LoadModels: models})
-	c, err := client.New(tb.Context(), s.GRPC, client.WithTimeout(30*time.Second))
+	return s, dial(tb, s.GRPC)
+}
+
+func dial(tb testing.TB, target string, opts ...client.Option) *client.Client {
+	tb.Helper()
+	c, err := client.New(tb.Context(), target, append(opts, client.WithTimeout(30*time.Second))...)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -114,5 +119,5 @@ func connect(tb testing.TB, models ...string) (*triton.Server, *client.Client) {
 			tb.Error(err)
 		}
 	})
-	return s, c
+	return c
 }

@@ -31,6 +31,12 @@ func (h *hold) Put(*[]byte) {
 	}
 }
 
+// Hold counts a use of the inputs, which ends when the function that it returns is called.
+func (r *Request) Hold() (end func()) {
+	r.hold.add()
+	return func() { r.hold.Put(nil) }
+}
+
 // Released reports whether no connection reads the inputs any more, which it waits for d at most. After a try that has
 // been answered this is so at once; one that was given up may still lie in a connection that is stuck.
 func (r *Request) Released(d time.Duration) bool {

@@ -50,8 +50,8 @@ type output struct {
 // errPlain says that protobuf has to decode the message: it has something that servers rarely send.
 var errPlain = errors.New("message needs the general decoder")
 
-// sharedRegion is the parameter of a tensor whose contents lie in shared memory.
-const sharedRegion = "shared_memory_region"
+// SharedRegion is the parameter of a tensor whose contents lie in shared memory.
+const SharedRegion = "shared_memory_region"
 
 // unmarshal does not keep data.
 func (r *Response) unmarshal(data mem.BufferSlice) error {
@@ -71,7 +71,7 @@ func (r *Response) plain(data mem.BufferSlice) error {
 	var elsewhere []Described
 	kept := m.Outputs[:0]
 	for _, o := range m.GetOutputs() {
-		if _, ok := o.GetParameters()[sharedRegion]; !ok {
+		if _, ok := o.GetParameters()[SharedRegion]; !ok {
 			kept = append(kept, o)
 			continue
 		}
@@ -176,19 +176,18 @@ func (r *Response) contents(c *cursor, d Described, size int, block []byte, left
 	if r.Outputs[d.Name] != nil {
 		return block, errPlain // a name twice
 	}
-	if into := r.Into[d.Name]; into != nil && into.DType() == d.DType && equal(into.Shape(), d.Shape) {
-		if view, ok := wire.View(into); ok && len(view) == size {
-			c.copy(view)
-			r.Outputs[d.Name] = into
-			return block, nil
-		}
+	into := r.Into[d.Name]
+	if view, ok := d.Fits(into); ok && len(view) == size {
+		c.copy(view)
+		r.Outputs[d.Name] = into
+		return block, nil
 	}
 	const align = 8 // of the widest elements
 	if block == nil {
-		block = alignedBytes(left + (align-1)*8)
+		block = AlignedBytes(left + (align-1)*8)
 	}
 	if len(block) < size {
-		block = alignedBytes(left + align - 1)
+		block = AlignedBytes(left + align - 1)
 	}
 	raw := block[:size:size]
 	block = block[min((size+align-1)&^(align-1), len(block)):]
@@ -201,10 +200,18 @@ func (r *Response) contents(c *cursor, d Described, size int, block []byte, left
 	return block, nil
 }
 
-// alignedBytes allocates n bytes that start where any element may.
-func alignedBytes(n int) []byte {
+// AlignedBytes allocates n bytes that start where any element may.
+func AlignedBytes(n int) []byte {
 	words := make([]uint64, n/8+1)
 	return unsafe.Slice((*byte)(unsafe.Pointer(&words[0])), n) // within words
+}
+
+// Fits returns the memory of a tensor that the output can be decoded into; false if there is none.
+func (d *Described) Fits(into *tensor.Tensor) ([]byte, bool) {
+	if into == nil || into.DType() != d.DType || !equal(into.Shape(), d.Shape) {
+		return nil, false
+	}
+	return wire.View(into)
 }
 
 func equal(a, b []int) bool {
@@ -249,7 +256,7 @@ func (r *Response) describe(b []byte) (output, error) {
 			if !ok || !utf8.Valid(name) || proto.Unmarshal(setting, &tritonpb.InferParameter{}) != nil {
 				return o, errPlain
 			}
-			o.elsewhere = o.elsewhere || string(name) == sharedRegion
+			o.elsewhere = o.elsewhere || string(name) == SharedRegion
 		default: // typed contents
 			return o, errPlain
 		}
