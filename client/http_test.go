@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"math"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -394,13 +395,76 @@ func TestHTTPAnswers(t *testing.T) {
 	}
 }
 
+// TestHTTPKeepsConnections makes calls one after another over one connection, and many at once over theirs.
+func TestHTTPKeepsConnections(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := tritontest.Start(t, tritontest.Model{Name: "m"})
+		var mu sync.Mutex
+		dialled := 0
+		c, err := client.New(t.Context(), server.HTTPTarget(), client.WithDialer(func(ctx context.Context, address string) (net.Conn, error) {
+			mu.Lock()
+			dialled++
+			mu.Unlock()
+			return server.DialHTTP(ctx, address)
+		}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		for range 10 {
+			if err := infer(t, c); err != nil {
+				t.Error(err)
+			}
+			if err := c.Ready(t.Context(), "nobody"); !errors.Is(err, client.ErrUnavailable) {
+				t.Errorf("got error %v, want one that is ErrUnavailable", err)
+			}
+		}
+		if dialled != 1 {
+			t.Errorf("20 calls one after another went over %d connections, want 1", dialled)
+		}
+		server.Inject("m", tritontest.Fault{Latency: time.Second})
+		for range 2 {
+			for i, err := range inFlight(t, c, 10)() {
+				if err != nil {
+					t.Errorf("call %d: %v", i, err)
+				}
+			}
+		}
+		if dialled != 10 {
+			t.Errorf("10 calls at a time went over %d connections, want 10", dialled)
+		}
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // TestHTTPLimits refuses what is too large on either way, before it is sent or taken.
 func TestHTTPLimits(t *testing.T) {
 	server := tritontest.Start(t, tritontest.Model{Name: "m", Infer: func(context.Context, tritontest.Call) (tensor.Map, error) {
 		return tensor.Map{"x": tensor.Zeros(tensor.Float32, 1000)}, nil
 	}})
+	plain := `{"outputs":[{"name":"x","datatype":"FP32","shape":[1],"data":[3.5` + strings.Repeat(" ", 2000) + `]}]}`
+	chunked := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, plain[:10])
+		w.(http.Flusher).Flush() // so that the size is not known before
+		_, _ = io.WriteString(w, plain[10:])
+	}))
+	defer chunked.Close()
+	for limit, want := range map[int]error{len(plain) - 1: client.ErrTooLarge, len(plain): nil} {
+		c, err := client.New(t.Context(), chunked.URL, client.WithMaxMessageSize(limit))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := infer(t, c); !errors.Is(err, want) {
+			t.Errorf("an answer of %d bytes by a limit of %d: got error %v, want %v", len(plain), limit, err, want)
+		}
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	}
 	for _, gzip := range []bool{false, true} {
-		opts := []client.Option{client.WithMaxMessageSize(2000)}
+		opts := []client.Option{client.WithMaxMessageSize(2000), once()}
 		if gzip { // where nobody knows the answer's size before
 			opts = append(opts, client.WithGzip())
 		}
