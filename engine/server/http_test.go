@@ -163,8 +163,8 @@ func TestMetrics(t *testing.T) {
 	}
 	a := ask(server.Metrics(e), "GET", "/metrics", "")
 	for _, want := range []string{
-		"# TYPE nv_inference_count counter\n", `nv_inference_count{model="shop",version="1"} 3` + "\n",
-		`nv_inference_request_success{model="shop_all",version="1"} 1` + "\n", `nv_inference_request_failure{model="shop",reason="OTHER",version="1"} 0` + "\n",
+		"# TYPE nv_inference_count counter\n", `nv_inference_count{_ensemble="shop",_stage="ensemble",model="shop",version="1"} 3` + "\n",
+		`nv_inference_request_success{_ensemble="shop",_stage="all",model="shop_all",version="1"} 1` + "\n", `nv_inference_request_failure{_ensemble="shop",_stage="ensemble",model="shop",reason="OTHER",version="1"} 0` + "\n",
 		"# TYPE nv_inference_pending_request_count gauge\n",
 	} {
 		if !strings.Contains(a.Body.String(), want) {
