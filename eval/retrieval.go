@@ -134,6 +134,54 @@ func group(e *train.Examples, rows []int32, known *model.UserItems, first int) [
 	return out
 }
 
+// List is the items of a ranking, best first, with their scores.
+type List struct {
+	Items  []int
+	Scores []float32
+}
+
+// Top ranks all items for every interaction of e, as of its place in time, without those of seen[i], and returns the
+// first k: fewer where there are no more. Ties go to the lower index.
+func Top(ctx context.Context, r *model.Retrieval, e *train.Examples, seen [][]int32, k int, o Options) ([]List, error) {
+	o = o.withDefaults()
+	plan, err := exec.Compile(r.Query, exec.Options{Kernels: o.Kernels, Frozen: true})
+	if err != nil {
+		return nil, fmt.Errorf("rank by %q: %w", r.Name, err)
+	}
+	v := &evaluation{r: r, e: e, plan: plan, o: o}
+	rows := make([]int32, e.Len())
+	for i := range rows {
+		rows[i] = int32(i)
+	}
+	blocks := slices.Collect(slices.Chunk(rows, usersAtOnce(r.Count())))
+	lists := make([]List, len(rows))
+	err = parallel.Do(o.Workers, len(blocks), func(b int) error {
+		scores, err := v.scores(ctx, blocks[b])
+		if err != nil {
+			return err
+		}
+		items := r.Count()
+		for i, row := range blocks[b] {
+			line := scores[i*items : (i+1)*items]
+			v.mask(line, seen[row])
+			top, err := metric.TopK(line, nil, k, nil)
+			if err != nil {
+				return fmt.Errorf("user row %d: %w", e.User[row], err)
+			}
+			list := List{Items: top, Scores: make([]float32, len(top))}
+			for j, item := range top {
+				list.Scores[j] = line[item]
+			}
+			lists[row] = list
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("rank by %q: %w", r.Name, err)
+	}
+	return lists, nil
+}
+
 type evaluation struct {
 	r     *model.Retrieval
 	e     *train.Examples
@@ -156,7 +204,7 @@ func (v *evaluation) block(ctx context.Context, queries []query) ([][]int, error
 	lists := make([][]int, len(queries))
 	for i, q := range queries {
 		line := scores[i*items : (i+1)*items]
-		v.mask(line, v.e.User[q.row])
+		v.mask(line, v.known.Of(v.e.User[q.row]))
 		if lists[i], err = metric.TopK(line, nil, v.o.Cutoffs[len(v.o.Cutoffs)-1], nil); err != nil {
 			return nil, fmt.Errorf("user row %d: %w", v.e.User[q.row], err)
 		}
@@ -206,12 +254,12 @@ func (v *evaluation) scores(ctx context.Context, rows []int32) ([]float32, error
 }
 
 // mask gives -inf to what is no item and to what the user has.
-func (v *evaluation) mask(scores []float32, user int32) {
+func (v *evaluation) mask(scores []float32, seen []int32) {
 	none := float32(math.Inf(-1))
 	for i := range min(v.r.First, len(scores)) {
 		scores[i] = none
 	}
-	for _, item := range v.known.Of(user) {
+	for _, item := range seen {
 		if int(item) < len(scores) {
 			scores[item] = none
 		}

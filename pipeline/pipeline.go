@@ -143,6 +143,9 @@ func (p *Pipeline) Fit(ctx context.Context) error {
 		return err
 	}
 	p.workflow = w
+	if err := p.writeDataFolder(); err != nil {
+		return err
+	}
 	return writeJSON(p.path(originFile), p.origin())
 }
 

@@ -28,8 +28,7 @@ func (p *Pipeline) popular(first int) []string {
 		}
 		return int(a - b)
 	})
-	vocabulary, _ := p.workflow.Vocabulary(p.config.Data.Interactions.Item)
-	keys := data.FromTensor(p.config.Data.Interactions.Item, vocabulary.KeysByID())
+	keys := p.itemKeys()
 	out := make([]string, 0, min(len(items), p.config.Fallback))
 	for _, item := range items[:cap(out)] {
 		out = append(out, keyText(keys, int(item)))

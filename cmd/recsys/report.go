@@ -25,7 +25,7 @@ type reporter struct {
 	bar      *progressbar.ProgressBar
 	started  time.Time
 	epoch    int
-	shown    time.Duration // of a load, when it was told last
+	shown    time.Duration // of a load or a count, when it was told last
 }
 
 func newReporter(w io.Writer) *reporter {
@@ -50,9 +50,7 @@ func (r *reporter) Note(text string) {
 func (r *reporter) Training(p train.Progress) {
 	ended := p.Score == p.Score // NaN within an epoch
 	if r.terminal && r.bar == nil {
-		r.bar = progressbar.NewOptions(p.Total, progressbar.OptionSetWriter(r.w), progressbar.OptionShowIts(),
-			progressbar.OptionSetItsString("rows"), progressbar.OptionThrottle(100*time.Millisecond),
-			progressbar.OptionClearOnFinish(), progressbar.OptionSetPredictTime(true))
+		r.bar = r.newBar(p.Total, "rows")
 	}
 	if r.bar != nil {
 		r.bar.Describe(fmt.Sprintf("epoch %d/%d loss %.4f, %.0f %% waiting for data", p.Epoch, p.Epochs, p.Loss, 100*p.WaitShare()))
@@ -67,7 +65,28 @@ func (r *reporter) Training(p train.Progress) {
 	}
 }
 
-// loadLine is how often a line tells of a load where there is no terminal.
+func (r *reporter) newBar(total int, what string) *progressbar.ProgressBar {
+	return progressbar.NewOptions(total, progressbar.OptionSetWriter(r.w), progressbar.OptionShowIts(),
+		progressbar.OptionSetItsString(what), progressbar.OptionThrottle(100*time.Millisecond),
+		progressbar.OptionClearOnFinish(), progressbar.OptionSetPredictTime(true))
+}
+
+// Counted moves the bar to done of total, or prints a line now and then.
+func (r *reporter) Counted(done, total int, what string) {
+	if r.terminal {
+		if r.bar == nil {
+			r.bar = r.newBar(total, what)
+		}
+		_ = r.bar.Set(done) // See Training.
+		return
+	}
+	if elapsed := time.Since(r.started); elapsed-r.shown >= loadLine && done < total {
+		r.shown = elapsed
+		fmt.Fprintf(r.w, "%6.1fs  %d of %d %s\n", elapsed.Seconds(), done, total, what)
+	}
+}
+
+// loadLine is how often a line tells of a load, or of what is counted, where there is no terminal.
 const loadLine = 5 * time.Second
 
 // Load moves the bar, or prints a line now and then.
