@@ -79,3 +79,13 @@ func (g *gen) word(bits uint32) string {
 }
 
 func (g *gen) float(v float64) string { return g.word(math.Float32bits(float32(v))) }
+
+// expPoly, tanhPoly and logPoly are the coefficients of Cephes expf, tanhf and logf (Moshier 1992), highest first.
+var (
+	expPoly  = []float64{1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1}
+	tanhPoly = []float64{-5.70498872745e-3, 2.06390887954e-2, -5.37397155531e-2, 1.33314422036e-1, -3.33332819422e-1}
+	logPoly  = []float64{
+		7.0376836292e-2, -1.1514610310e-1, 1.1676998740e-1, -1.2420140846e-1, 1.4249322787e-1, -1.6668057665e-1, 2.0000714765e-1,
+		-2.4999993993e-1, 3.3333331174e-1,
+	}
+)

@@ -222,7 +222,7 @@ func (g *gen) exp512(x string) []string {
 		"VFNMADD231PS.BCST " + g.float(0.693359375) + ", Z1, Z0",
 		"VFNMADD231PS.BCST " + g.float(-2.12194440e-4) + ", Z1, Z0", // Z0 = r
 	}
-	list = append(list, g.poly512("Z2", "Z0", 1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1)...)
+	list = append(list, g.poly512("Z2", "Z0", expPoly...)...)
 	return append(list, "VMULPS Z0, Z0, Z3", "VFMADD213PS Z0, Z3, Z2", "VADDPS Z28, Z2, Z0", "VSCALEFPS Z1, Z0, Z0")
 }
 
@@ -252,7 +252,7 @@ func (g *gen) tanh512() []string {
 	list = append(list, g.exp512("Z7")...)
 	list = append(list, "VADDPS Z28, Z0, Z0", "VBROADCASTSS "+g.float(2)+", Z1", "VDIVPS Z0, Z1, Z1",
 		"VSUBPS Z1, Z28, Z0", "VANDPS.BCST "+g.word(1<<31)+", Z5, Z1", "VORPS Z1, Z0, Z0", "VMULPS Z5, Z5, Z1")
-	list = append(list, g.poly512("Z2", "Z1", -5.70498872745e-3, 2.06390887954e-2, -5.37397155531e-2, 1.33314422036e-1, -3.33332819422e-1)...)
+	list = append(list, g.poly512("Z2", "Z1", tanhPoly...)...)
 	return append(list, "VMULPS Z1, Z2, Z2", "VFMADD213PS Z5, Z5, Z2", "VCMPPS.BCST $0x11, "+g.float(0.625)+", Z6, K2", "VMOVAPS Z2, K2, Z0")
 }
 
@@ -264,8 +264,7 @@ func (g *gen) log512() []string {
 		"VADDPS.BCST " + g.float(1) + ", Z1, K2, Z1",
 		"KNOTW K2, K2", "VADDPS Z0, Z0, K2, Z0", "VSUBPS.BCST " + g.float(1) + ", Z0, Z0", // m or 2m, minus 1
 	}
-	list = append(list, g.poly512("Z2", "Z0", 7.0376836292e-2, -1.1514610310e-1, 1.1676998740e-1, -1.2420140846e-1, 1.4249322787e-1,
-		-1.6668057665e-1, 2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1)...)
+	list = append(list, g.poly512("Z2", "Z0", logPoly...)...)
 	return append(list, "VMULPS Z0, Z0, Z3", "VMULPS Z0, Z2, Z2", "VMULPS Z3, Z2, Z2",
 		"VFMADD231PS.BCST "+g.float(-2.12194440e-4)+", Z1, Z2", "VFNMADD231PS.BCST "+g.float(0.5)+", Z3, Z2",
 		"VADDPS Z2, Z0, Z0", "VFMADD231PS.BCST "+g.float(0.693359375)+", Z1, Z0",

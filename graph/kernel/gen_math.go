@@ -16,7 +16,7 @@ func (g *gen) exp(reg string, full bool) []string {
 		"VFNMADD231PS " + g.float(-2.12194440e-4) + ", Y1, Y0", // Y0 = r
 		"VCVTPS2DQ Y1, Y1",
 	}
-	list = append(list, g.poly("Y2", "Y0", 1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1)...)
+	list = append(list, g.poly("Y2", "Y0", expPoly...)...)
 	list = append(list, "VMULPS Y0, Y0, Y3", "VFMADD213PS Y0, Y3, Y2", "VADDPS "+g.float(1)+", Y2, Y0")
 	if !full {
 		return append(list, "VPADDD "+g.word(127)+", Y1, Y1", "VPSLLD $23, Y1, Y1", "VMULPS Y1, Y0, Y0")
@@ -54,7 +54,7 @@ func (g *gen) tanh() []string {
 	list = append(list, "VADDPS "+g.float(1)+", Y0, Y0", "VMOVUPS "+g.float(2)+", Y1", "VDIVPS Y0, Y1, Y1",
 		"VMOVUPS "+g.float(1)+", Y0", "VSUBPS Y1, Y0, Y0", "VANDPS "+g.word(1<<31)+", Y5, Y1", "VORPS Y1, Y0, Y0",
 		"VMULPS Y5, Y5, Y1")
-	list = append(list, g.poly("Y2", "Y1", -5.70498872745e-3, 2.06390887954e-2, -5.37397155531e-2, 1.33314422036e-1, -3.33332819422e-1)...)
+	list = append(list, g.poly("Y2", "Y1", tanhPoly...)...)
 	return append(list, "VMULPS Y1, Y2, Y2", "VFMADD213PS Y5, Y5, Y2",
 		"VCMPPS $0x11, "+g.float(0.625)+", Y6, Y1", "VBLENDVPS Y1, Y2, Y0, Y0")
 }
@@ -72,8 +72,7 @@ func (g *gen) log() []string {
 		"VANDPS Y2, Y0, Y3", "VADDPS Y3, Y0, Y0", "VSUBPS " + g.float(1) + ", Y0, Y0", // m or 2m, minus 1
 		"VANDPS " + g.float(1) + ", Y2, Y2", "VSUBPS Y2, Y1, Y1",
 	}
-	list = append(list, g.poly("Y2", "Y0", 7.0376836292e-2, -1.1514610310e-1, 1.1676998740e-1, -1.2420140846e-1, 1.4249322787e-1,
-		-1.6668057665e-1, 2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1)...)
+	list = append(list, g.poly("Y2", "Y0", logPoly...)...)
 	return append(list, "VMULPS Y0, Y0, Y3", "VMULPS Y0, Y2, Y2", "VMULPS Y3, Y2, Y2",
 		"VFMADD231PS "+g.float(-2.12194440e-4)+", Y1, Y2", "VFNMADD231PS "+g.float(0.5)+", Y3, Y2",
 		"VADDPS Y2, Y0, Y0", "VFMADD231PS "+g.float(0.693359375)+", Y1, Y0",

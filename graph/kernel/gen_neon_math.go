@@ -15,7 +15,7 @@ func (g *gen) tanh() []string {
 	list := append([]string{move(5, 0), "fabs 6 0", "fadd 0 6 6", g.load(1, 40), "fmin 0 0 1"}, g.exp(false)...)
 	list = append(list, g.load(2, 1), "fadd 0 0 2", g.load(1, 2), "fdiv 1 1 0", "fsub 0 2 1", g.loadWord(1, 1<<31), "and 1 5 1", "orr 0 0 1",
 		"fmul 1 5 5")
-	list = append(list, g.poly(2, 3, 1, -5.70498872745e-3, 2.06390887954e-2, -5.37397155531e-2, 1.33314422036e-1, -3.33332819422e-1)...)
+	list = append(list, g.poly(2, 3, 1, tanhPoly...)...)
 	return append(list, "fmul 2 2 1", move(3, 5), "fmla 3 2 5", g.load(1, 0.625), "fcmgt 1 1 6", "bit 0 3 1")
 }
 
@@ -31,8 +31,7 @@ func (g *gen) log() []string {
 		"and 3 0 2", "fadd 0 0 3", g.load(3, 1), "fsub 0 0 3", // m or 2m, minus 1
 		"and 2 2 3", "fsub 1 1 2",
 	}
-	list = append(list, g.poly(2, 3, 0, 7.0376836292e-2, -1.1514610310e-1, 1.1676998740e-1, -1.2420140846e-1, 1.4249322787e-1,
-		-1.6668057665e-1, 2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1)...)
+	list = append(list, g.poly(2, 3, 0, logPoly...)...)
 	return append(list, "fmul 3 0 0", "fmul 2 2 0", "fmul 2 2 3", g.load(4, -2.12194440e-4), "fmla 2 1 4", g.load(4, 0.5), "fmls 2 3 4",
 		"fadd 0 0 2", g.load(4, 0.693359375), "fmla 0 1 4",
 		// +Inf and NaN stay what they are, 0 gives -Inf, less than 0 gives NaN.

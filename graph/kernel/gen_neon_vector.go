@@ -259,7 +259,7 @@ func (g *gen) exp(full bool) []string {
 		g.load(2, 0.693359375), "fmls 0 1 2", g.load(2, -2.12194440e-4), "fmls 0 1 2", // 0: r
 		"fcvtns 1 1",
 	}
-	list = append(list, g.poly(2, 3, 0, 1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1)...)
+	list = append(list, g.poly(2, 3, 0, expPoly...)...)
 	list = append(list, "fmul 3 0 0", "fmla 0 2 3", g.load(2, 1), "fadd 0 0 2")
 	if !full {
 		return append(list, g.loadWord(2, 127), "add 1 1 2", "shl 1 1 23", "fmul 0 0 1")

@@ -110,18 +110,20 @@ func (g *gen) at(to int, address string) string {
 
 // loadTail loads the first R0 lanes, 0 < R0 < 4, of a register, zeros behind them; R16 is lost.
 func (g *gen) loadTail(from string, to int) {
-	g.labels++
-	one, done := fmt.Sprintf("one%d", g.labels), fmt.Sprintf("loaded%d", g.labels)
-	g.lines("TBZ $1, R0, "+one, fmt.Sprintf("FMOVD (%s), F%d", from, to), "TBZ $0, R0, "+done,
-		fmt.Sprintf("ADD $8, %s, R16", from), fmt.Sprintf("VLD1 (R16), V%d.S[2]", to), "B "+done,
-		one+":", fmt.Sprintf("FMOVS (%s), F%d", from, to), done+":")
+	g.tailLanes(from, func(move, at string) string { return fmt.Sprintf("%s (%s), F%d", move, at, to) },
+		fmt.Sprintf("VLD1 (R16), V%d.S[2]", to))
 }
 
 // storeTail stores the first R0 lanes, 0 < R0 < 4, of a register; R16 is lost.
 func (g *gen) storeTail(from int, to string) {
+	g.tailLanes(to, func(move, at string) string { return fmt.Sprintf("%s F%d, (%s)", move, from, at) },
+		fmt.Sprintf("VST1 V%d.S[2], (R16)", from))
+}
+
+// tailLanes moves two lanes or one to or from an address, and the third lane, at R16 then.
+func (g *gen) tailLanes(address string, move func(how, at string) string, third string) {
 	g.labels++
-	one, done := fmt.Sprintf("one%d", g.labels), fmt.Sprintf("stored%d", g.labels)
-	g.lines("TBZ $1, R0, "+one, fmt.Sprintf("FMOVD F%d, (%s)", from, to), "TBZ $0, R0, "+done,
-		fmt.Sprintf("ADD $8, %s, R16", to), fmt.Sprintf("VST1 V%d.S[2], (R16)", from), "B "+done,
-		one+":", fmt.Sprintf("FMOVS F%d, (%s)", from, to), done+":")
+	one, done := fmt.Sprintf("one%d", g.labels), fmt.Sprintf("moved%d", g.labels)
+	g.lines("TBZ $1, R0, "+one, move("FMOVD", address), "TBZ $0, R0, "+done, fmt.Sprintf("ADD $8, %s, R16", address), third, "B "+done,
+		one+":", move("FMOVS", address), done+":")
 }

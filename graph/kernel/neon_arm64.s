@@ -1346,32 +1346,32 @@ tail:
 	BEQ done
 	TBZ $1, R0, one1
 	FMOVD (R2), F1
-	TBZ $0, R0, loaded1
+	TBZ $0, R0, moved1
 	ADD $8, R2, R16
 	VLD1 (R16), V1.S[2]
-	B loaded1
+	B moved1
 one1:
 	FMOVS (R2), F1
-loaded1:
+moved1:
 	TBZ $1, R0, one2
 	FMOVD (R3), F2
-	TBZ $0, R0, loaded2
+	TBZ $0, R0, moved2
 	ADD $8, R3, R16
 	VLD1 (R16), V2.S[2]
-	B loaded2
+	B moved2
 one2:
 	FMOVS (R3), F2
-loaded2:
+moved2:
 	WORD $0x4e22d420 // fadd v0.4s, v1.4s, v2.4s
 	TBZ $1, R0, one3
 	FMOVD F0, (R1)
-	TBZ $0, R0, stored3
+	TBZ $0, R0, moved3
 	ADD $8, R1, R16
 	VST1 V0.S[2], (R16)
-	B stored3
+	B moved3
 one3:
 	FMOVS F0, (R1)
-stored3:
+moved3:
 done:
 	RET
 
@@ -1395,32 +1395,32 @@ tail:
 	BEQ done
 	TBZ $1, R0, one4
 	FMOVD (R2), F1
-	TBZ $0, R0, loaded4
+	TBZ $0, R0, moved4
 	ADD $8, R2, R16
 	VLD1 (R16), V1.S[2]
-	B loaded4
+	B moved4
 one4:
 	FMOVS (R2), F1
-loaded4:
+moved4:
 	TBZ $1, R0, one5
 	FMOVD (R3), F2
-	TBZ $0, R0, loaded5
+	TBZ $0, R0, moved5
 	ADD $8, R3, R16
 	VLD1 (R16), V2.S[2]
-	B loaded5
+	B moved5
 one5:
 	FMOVS (R3), F2
-loaded5:
+moved5:
 	WORD $0x4ea2d420 // fsub v0.4s, v1.4s, v2.4s
 	TBZ $1, R0, one6
 	FMOVD F0, (R1)
-	TBZ $0, R0, stored6
+	TBZ $0, R0, moved6
 	ADD $8, R1, R16
 	VST1 V0.S[2], (R16)
-	B stored6
+	B moved6
 one6:
 	FMOVS F0, (R1)
-stored6:
+moved6:
 done:
 	RET
 
@@ -1444,32 +1444,32 @@ tail:
 	BEQ done
 	TBZ $1, R0, one7
 	FMOVD (R2), F1
-	TBZ $0, R0, loaded7
+	TBZ $0, R0, moved7
 	ADD $8, R2, R16
 	VLD1 (R16), V1.S[2]
-	B loaded7
+	B moved7
 one7:
 	FMOVS (R2), F1
-loaded7:
+moved7:
 	TBZ $1, R0, one8
 	FMOVD (R3), F2
-	TBZ $0, R0, loaded8
+	TBZ $0, R0, moved8
 	ADD $8, R3, R16
 	VLD1 (R16), V2.S[2]
-	B loaded8
+	B moved8
 one8:
 	FMOVS (R3), F2
-loaded8:
+moved8:
 	WORD $0x6e22dc20 // fmul v0.4s, v1.4s, v2.4s
 	TBZ $1, R0, one9
 	FMOVD F0, (R1)
-	TBZ $0, R0, stored9
+	TBZ $0, R0, moved9
 	ADD $8, R1, R16
 	VST1 V0.S[2], (R16)
-	B stored9
+	B moved9
 one9:
 	FMOVS F0, (R1)
-stored9:
+moved9:
 done:
 	RET
 
@@ -1494,33 +1494,33 @@ tail:
 	BEQ done
 	TBZ $1, R0, one10
 	FMOVD (R2), F1
-	TBZ $0, R0, loaded10
+	TBZ $0, R0, moved10
 	ADD $8, R2, R16
 	VLD1 (R16), V1.S[2]
-	B loaded10
+	B moved10
 one10:
 	FMOVS (R2), F1
-loaded10:
+moved10:
 	TBZ $1, R0, one11
 	FMOVD (R3), F2
-	TBZ $0, R0, loaded11
+	TBZ $0, R0, moved11
 	ADD $8, R3, R16
 	VLD1 (R16), V2.S[2]
-	B loaded11
+	B moved11
 one11:
 	FMOVS (R3), F2
-loaded11:
+moved11:
 	WORD $0x4ea0c820 // fcmgt v0.4s, v1.4s, #0.0
 	WORD $0x4e221c00 // and v0.16b, v0.16b, v2.16b
 	TBZ $1, R0, one12
 	FMOVD F0, (R1)
-	TBZ $0, R0, stored12
+	TBZ $0, R0, moved12
 	ADD $8, R1, R16
 	VST1 V0.S[2], (R16)
-	B stored12
+	B moved12
 one12:
 	FMOVS F0, (R1)
-stored12:
+moved12:
 done:
 	RET
 
@@ -1545,25 +1545,25 @@ tail:
 	BEQ done
 	TBZ $1, R0, one13
 	FMOVD (R2), F1
-	TBZ $0, R0, loaded13
+	TBZ $0, R0, moved13
 	ADD $8, R2, R16
 	VLD1 (R16), V1.S[2]
-	B loaded13
+	B moved13
 one13:
 	FMOVS (R2), F1
-loaded13:
+moved13:
 	WORD $0x4ea11c20 // orr v0.16b, v1.16b, v1.16b
 	WORD $0x6e221c42 // eor v2.16b, v2.16b, v2.16b
 	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
 	TBZ $1, R0, one14
 	FMOVD F0, (R1)
-	TBZ $0, R0, stored14
+	TBZ $0, R0, moved14
 	ADD $8, R1, R16
 	VST1 V0.S[2], (R16)
-	B stored14
+	B moved14
 one14:
 	FMOVS F0, (R1)
-stored14:
+moved14:
 done:
 	RET
 
@@ -1622,13 +1622,13 @@ tail:
 	BEQ done
 	TBZ $1, R0, one15
 	FMOVD (R2), F1
-	TBZ $0, R0, loaded15
+	TBZ $0, R0, moved15
 	ADD $8, R2, R16
 	VLD1 (R16), V1.S[2]
-	B loaded15
+	B moved15
 one15:
 	FMOVS (R2), F1
-loaded15:
+moved15:
 	WORD $0x4ea11c20 // orr v0.16b, v1.16b, v1.16b
 	FMOVQ 0(R9), F1
 	WORD $0x4ea1f400 // fmin v0.4s, v0.4s, v1.4s
@@ -1668,13 +1668,13 @@ loaded15:
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
 	TBZ $1, R0, one16
 	FMOVD F0, (R1)
-	TBZ $0, R0, stored16
+	TBZ $0, R0, moved16
 	ADD $8, R1, R16
 	VST1 V0.S[2], (R16)
-	B stored16
+	B moved16
 one16:
 	FMOVS F0, (R1)
-stored16:
+moved16:
 done:
 	RET
 
@@ -1741,13 +1741,13 @@ tail:
 	BEQ done
 	TBZ $1, R0, one17
 	FMOVD (R2), F1
-	TBZ $0, R0, loaded17
+	TBZ $0, R0, moved17
 	ADD $8, R2, R16
 	VLD1 (R16), V1.S[2]
-	B loaded17
+	B moved17
 one17:
 	FMOVS (R2), F1
-loaded17:
+moved17:
 	WORD $0x4ea11c20 // orr v0.16b, v1.16b, v1.16b
 	WORD $0x4ea01c05 // orr v5.16b, v0.16b, v0.16b
 	FMOVQ 208(R9), F1
@@ -1795,13 +1795,13 @@ loaded17:
 	WORD $0x6e21fca0 // fdiv v0.4s, v5.4s, v1.4s
 	TBZ $1, R0, one18
 	FMOVD F0, (R1)
-	TBZ $0, R0, stored18
+	TBZ $0, R0, moved18
 	ADD $8, R1, R16
 	VST1 V0.S[2], (R16)
-	B stored18
+	B moved18
 one18:
 	FMOVS F0, (R1)
-stored18:
+moved18:
 done:
 	RET
 
@@ -1884,13 +1884,13 @@ tail:
 	BEQ done
 	TBZ $1, R0, one19
 	FMOVD (R2), F1
-	TBZ $0, R0, loaded19
+	TBZ $0, R0, moved19
 	ADD $8, R2, R16
 	VLD1 (R16), V1.S[2]
-	B loaded19
+	B moved19
 one19:
 	FMOVS (R2), F1
-loaded19:
+moved19:
 	WORD $0x4ea11c20 // orr v0.16b, v1.16b, v1.16b
 	WORD $0x4ea01c05 // orr v5.16b, v0.16b, v0.16b
 	WORD $0x4ea0f806 // fabs v6.4s, v0.4s
@@ -1954,13 +1954,13 @@ loaded19:
 	WORD $0x6ea11c60 // bit v0.16b, v3.16b, v1.16b
 	TBZ $1, R0, one20
 	FMOVD F0, (R1)
-	TBZ $0, R0, stored20
+	TBZ $0, R0, moved20
 	ADD $8, R1, R16
 	VST1 V0.S[2], (R16)
-	B stored20
+	B moved20
 one20:
 	FMOVS F0, (R1)
-stored20:
+moved20:
 done:
 	RET
 
@@ -2043,13 +2043,13 @@ tail:
 	BEQ done
 	TBZ $1, R0, one21
 	FMOVD (R2), F1
-	TBZ $0, R0, loaded21
+	TBZ $0, R0, moved21
 	ADD $8, R2, R16
 	VLD1 (R16), V1.S[2]
-	B loaded21
+	B moved21
 one21:
 	FMOVS (R2), F1
-loaded21:
+moved21:
 	WORD $0x4ea11c20 // orr v0.16b, v1.16b, v1.16b
 	WORD $0x4ea01c05 // orr v5.16b, v0.16b, v0.16b
 	FMOVQ 352(R9), F1
@@ -2113,13 +2113,13 @@ loaded21:
 	WORD $0x4ea21c00 // orr v0.16b, v0.16b, v2.16b
 	TBZ $1, R0, one22
 	FMOVD F0, (R1)
-	TBZ $0, R0, stored22
+	TBZ $0, R0, moved22
 	ADD $8, R1, R16
 	VST1 V0.S[2], (R16)
-	B stored22
+	B moved22
 one22:
 	FMOVS F0, (R1)
-stored22:
+moved22:
 done:
 	RET
 
@@ -2146,33 +2146,33 @@ tail:
 	BEQ done
 	TBZ $1, R0, one23
 	FMOVD (R2), F0
-	TBZ $0, R0, loaded23
+	TBZ $0, R0, moved23
 	ADD $8, R2, R16
 	VLD1 (R16), V0.S[2]
-	B loaded23
+	B moved23
 one23:
 	FMOVS (R2), F0
-loaded23:
+moved23:
 	TBZ $1, R0, one24
 	FMOVD (R11), F1
-	TBZ $0, R0, loaded24
+	TBZ $0, R0, moved24
 	ADD $8, R11, R16
 	VLD1 (R16), V1.S[2]
-	B loaded24
+	B moved24
 one24:
 	FMOVS (R11), F1
-loaded24:
+moved24:
 	WORD $0x6e30dc00 // fmul v0.4s, v0.4s, v16.4s
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
 	TBZ $1, R0, one25
 	FMOVD F0, (R1)
-	TBZ $0, R0, stored25
+	TBZ $0, R0, moved25
 	ADD $8, R1, R16
 	VST1 V0.S[2], (R16)
-	B stored25
+	B moved25
 one25:
 	FMOVS F0, (R1)
-stored25:
+moved25:
 done:
 	RET
 
@@ -2197,23 +2197,23 @@ tail:
 	BEQ done
 	TBZ $1, R0, one26
 	FMOVD (R2), F0
-	TBZ $0, R0, loaded26
+	TBZ $0, R0, moved26
 	ADD $8, R2, R16
 	VLD1 (R16), V0.S[2]
-	B loaded26
+	B moved26
 one26:
 	FMOVS (R2), F0
-loaded26:
+moved26:
 	WORD $0x6e30dc00 // fmul v0.4s, v0.4s, v16.4s
 	TBZ $1, R0, one27
 	FMOVD F0, (R1)
-	TBZ $0, R0, stored27
+	TBZ $0, R0, moved27
 	ADD $8, R1, R16
 	VST1 V0.S[2], (R16)
-	B stored27
+	B moved27
 one27:
 	FMOVS F0, (R1)
-stored27:
+moved27:
 done:
 	RET
 
@@ -2238,23 +2238,23 @@ tail:
 	BEQ done
 	TBZ $1, R0, one28
 	FMOVD (R2), F0
-	TBZ $0, R0, loaded28
+	TBZ $0, R0, moved28
 	ADD $8, R2, R16
 	VLD1 (R16), V0.S[2]
-	B loaded28
+	B moved28
 one28:
 	FMOVS (R2), F0
-loaded28:
+moved28:
 	WORD $0x4e30d400 // fadd v0.4s, v0.4s, v16.4s
 	TBZ $1, R0, one29
 	FMOVD F0, (R1)
-	TBZ $0, R0, stored29
+	TBZ $0, R0, moved29
 	ADD $8, R1, R16
 	VST1 V0.S[2], (R16)
-	B stored29
+	B moved29
 one29:
 	FMOVS F0, (R1)
-stored29:
+moved29:
 done:
 	RET
 
@@ -2292,31 +2292,31 @@ tail:
 	BEQ done
 	TBZ $1, R0, one30
 	FMOVD (R11), F0
-	TBZ $0, R0, loaded30
+	TBZ $0, R0, moved30
 	ADD $8, R11, R16
 	VLD1 (R16), V0.S[2]
-	B loaded30
+	B moved30
 one30:
 	FMOVS (R11), F0
-loaded30:
+moved30:
 	TBZ $1, R0, one31
 	FMOVD (R12), F1
-	TBZ $0, R0, loaded31
+	TBZ $0, R0, moved31
 	ADD $8, R12, R16
 	VLD1 (R16), V1.S[2]
-	B loaded31
+	B moved31
 one31:
 	FMOVS (R12), F1
-loaded31:
+moved31:
 	TBZ $1, R0, one32
 	FMOVD (R3), F2
-	TBZ $0, R0, loaded32
+	TBZ $0, R0, moved32
 	ADD $8, R3, R16
 	VLD1 (R16), V2.S[2]
-	B loaded32
+	B moved32
 one32:
 	FMOVS (R3), F2
-loaded32:
+moved32:
 	WORD $0x6e22dc43 // fmul v3.4s, v2.4s, v2.4s
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
 	WORD $0x6ea1f823 // fsqrt v3.4s, v1.4s
@@ -2326,22 +2326,22 @@ loaded32:
 	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
 	TBZ $1, R0, one33
 	FMOVD F0, (R1)
-	TBZ $0, R0, stored33
+	TBZ $0, R0, moved33
 	ADD $8, R1, R16
 	VST1 V0.S[2], (R16)
-	B stored33
+	B moved33
 one33:
 	FMOVS F0, (R1)
-stored33:
+moved33:
 	TBZ $1, R0, one34
 	FMOVD F1, (R2)
-	TBZ $0, R0, stored34
+	TBZ $0, R0, moved34
 	ADD $8, R2, R16
 	VST1 V1.S[2], (R16)
-	B stored34
+	B moved34
 one34:
 	FMOVS F1, (R2)
-stored34:
+moved34:
 done:
 	RET
 
@@ -2398,40 +2398,40 @@ tail:
 	BEQ done
 	TBZ $1, R0, one35
 	FMOVD (R11), F0
-	TBZ $0, R0, loaded35
+	TBZ $0, R0, moved35
 	ADD $8, R11, R16
 	VLD1 (R16), V0.S[2]
-	B loaded35
+	B moved35
 one35:
 	FMOVS (R11), F0
-loaded35:
+moved35:
 	TBZ $1, R0, one36
 	FMOVD (R12), F1
-	TBZ $0, R0, loaded36
+	TBZ $0, R0, moved36
 	ADD $8, R12, R16
 	VLD1 (R16), V1.S[2]
-	B loaded36
+	B moved36
 one36:
 	FMOVS (R12), F1
-loaded36:
+moved36:
 	TBZ $1, R0, one37
 	FMOVD (R13), F2
-	TBZ $0, R0, loaded37
+	TBZ $0, R0, moved37
 	ADD $8, R13, R16
 	VLD1 (R16), V2.S[2]
-	B loaded37
+	B moved37
 one37:
 	FMOVS (R13), F2
-loaded37:
+moved37:
 	TBZ $1, R0, one38
 	FMOVD (R4), F3
-	TBZ $0, R0, loaded38
+	TBZ $0, R0, moved38
 	ADD $8, R4, R16
 	VLD1 (R16), V3.S[2]
-	B loaded38
+	B moved38
 one38:
 	FMOVS (R4), F3
-loaded38:
+moved38:
 	WORD $0x4ea1d464 // fsub v4.4s, v3.4s, v1.4s
 	WORD $0x6e31dc84 // fmul v4.4s, v4.4s, v17.4s
 	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
@@ -2447,31 +2447,31 @@ loaded38:
 	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
 	TBZ $1, R0, one39
 	FMOVD F0, (R1)
-	TBZ $0, R0, stored39
+	TBZ $0, R0, moved39
 	ADD $8, R1, R16
 	VST1 V0.S[2], (R16)
-	B stored39
+	B moved39
 one39:
 	FMOVS F0, (R1)
-stored39:
+moved39:
 	TBZ $1, R0, one40
 	FMOVD F1, (R2)
-	TBZ $0, R0, stored40
+	TBZ $0, R0, moved40
 	ADD $8, R2, R16
 	VST1 V1.S[2], (R16)
-	B stored40
+	B moved40
 one40:
 	FMOVS F1, (R2)
-stored40:
+moved40:
 	TBZ $1, R0, one41
 	FMOVD F2, (R3)
-	TBZ $0, R0, stored41
+	TBZ $0, R0, moved41
 	ADD $8, R3, R16
 	VST1 V2.S[2], (R16)
-	B stored41
+	B moved41
 one41:
 	FMOVS F2, (R3)
-stored41:
+moved41:
 done:
 	RET
 
@@ -2507,13 +2507,13 @@ tail:
 	BEQ done
 	TBZ $1, R0, one42
 	FMOVD (R1), F4
-	TBZ $0, R0, loaded42
+	TBZ $0, R0, moved42
 	ADD $8, R1, R16
 	VLD1 (R16), V4.S[2]
-	B loaded42
+	B moved42
 one42:
 	FMOVS (R1), F4
-loaded42:
+moved42:
 	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
 done:
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
@@ -2560,22 +2560,22 @@ tail:
 	BEQ done
 	TBZ $1, R0, one43
 	FMOVD (R1), F4
-	TBZ $0, R0, loaded43
+	TBZ $0, R0, moved43
 	ADD $8, R1, R16
 	VLD1 (R16), V4.S[2]
-	B loaded43
+	B moved43
 one43:
 	FMOVS (R1), F4
-loaded43:
+moved43:
 	TBZ $1, R0, one44
 	FMOVD (R2), F8
-	TBZ $0, R0, loaded44
+	TBZ $0, R0, moved44
 	ADD $8, R2, R16
 	VLD1 (R16), V8.S[2]
-	B loaded44
+	B moved44
 one44:
 	FMOVS (R2), F8
-loaded44:
+moved44:
 	WORD $0x4e28cc80 // fmla v0.4s, v4.4s, v8.4s
 done:
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
@@ -2662,13 +2662,13 @@ tail:
 	BEQ done
 	TBZ $1, R0, one45
 	FMOVD (R2), F0
-	TBZ $0, R0, loaded45
+	TBZ $0, R0, moved45
 	ADD $8, R2, R16
 	VLD1 (R16), V0.S[2]
-	B loaded45
+	B moved45
 one45:
 	FMOVS (R2), F0
-loaded45:
+moved45:
 	WORD $0x4eb0d400 // fsub v0.4s, v0.4s, v16.4s
 	FMOVQ 0(R9), F1
 	WORD $0x4ea1f400 // fmin v0.4s, v0.4s, v1.4s
@@ -2708,22 +2708,22 @@ loaded45:
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
 	TBZ $1, R0, one46
 	FMOVD F0, (R1)
-	TBZ $0, R0, stored46
+	TBZ $0, R0, moved46
 	ADD $8, R1, R16
 	VST1 V0.S[2], (R16)
-	B stored46
+	B moved46
 one46:
 	FMOVS F0, (R1)
-stored46:
+moved46:
 	TBZ $1, R0, one47
 	FMOVD (R1), F0
-	TBZ $0, R0, loaded47
+	TBZ $0, R0, moved47
 	ADD $8, R1, R16
 	VLD1 (R16), V0.S[2]
-	B loaded47
+	B moved47
 one47:
 	FMOVS (R1), F0
-loaded47:
+moved47:
 	WORD $0x4e20d631 // fadd v17.4s, v17.4s, v0.4s
 done:
 	WORD $0x4eb11e20 // orr v0.16b, v17.16b, v17.16b
@@ -2843,13 +2843,13 @@ tail:
 	BEQ done
 	TBZ $1, R0, one48
 	FMOVD (R2), F0
-	TBZ $0, R0, loaded48
+	TBZ $0, R0, moved48
 	ADD $8, R2, R16
 	VLD1 (R16), V0.S[2]
-	B loaded48
+	B moved48
 one48:
 	FMOVS (R2), F0
-loaded48:
+moved48:
 	WORD $0x0e617801 // fcvtl v1.2d, v0.2s
 	WORD $0x4e617802 // fcvtl2 v2.2d, v0.4s
 	WORD $0x4ef0d421 // fsub v1.2d, v1.2d, v16.2d
@@ -2860,35 +2860,35 @@ loaded48:
 	WORD $0x4e616840 // fcvtn2 v0.4s, v2.2d
 	TBZ $1, R0, one49
 	FMOVD (R3), F3
-	TBZ $0, R0, loaded49
+	TBZ $0, R0, moved49
 	ADD $8, R3, R16
 	VLD1 (R16), V3.S[2]
-	B loaded49
+	B moved49
 one49:
 	FMOVS (R3), F3
-loaded49:
+moved49:
 	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
 	CBZ R4, last
 	TBZ $1, R0, one50
 	FMOVD (R4), F3
-	TBZ $0, R0, loaded50
+	TBZ $0, R0, moved50
 	ADD $8, R4, R16
 	VLD1 (R16), V3.S[2]
-	B loaded50
+	B moved50
 one50:
 	FMOVS (R4), F3
-loaded50:
+moved50:
 	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
 last:
 	TBZ $1, R0, one51
 	FMOVD F0, (R1)
-	TBZ $0, R0, stored51
+	TBZ $0, R0, moved51
 	ADD $8, R1, R16
 	VST1 V0.S[2], (R16)
-	B stored51
+	B moved51
 one51:
 	FMOVS F0, (R1)
-stored51:
+moved51:
 done:
 	RET
 
