@@ -30,7 +30,7 @@ func TestAssemblerIsAsGenerated(t *testing.T) {
 			continue
 		}
 		args := []string{"run"}
-		for _, name := range strings.Fields(names) {
+		for name := range strings.FieldsSeq(names) {
 			args = append(args, filepath.Join(here, name))
 		}
 		cmd := exec.CommandContext(t.Context(), command, args...)
