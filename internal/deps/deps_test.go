@@ -66,6 +66,7 @@ var policy = map[string]string{
 		"graph/grad graph/kernel internal/atomicfile layer loss metric model onnx optim sampler schema tensor train internal/portable",
 	"internal/verify": "ensemble featurestore tensor",
 	"internal/load":   "internal/portable",
+	"internal/tune":   "internal/atomicfile",
 	"internal/diff":   "ensemble graph onnx tensor internal/pbtxt internal/verify",
 	"internal/golden": "data/synthetic ensemble examples/shop graph/kernel pipeline",
 	"internal/docs":   "",

@@ -20,6 +20,7 @@ import (
 	"recsys/feature/op"
 	"recsys/graph"
 	"recsys/internal/load"
+	"recsys/internal/tune"
 	"recsys/pipeline"
 )
 
@@ -358,6 +359,7 @@ func TestFormats(t *testing.T) {
 		"### serving.json":  reflect.TypeFor[pipeline.Serving](),
 		"### manifest.json": reflect.TypeFor[pipeline.Origin](),
 		"### metrics.json":  reflect.TypeFor[pipeline.Metrics](),
+		"## tune.json":      reflect.TypeFor[tune.Record](),
 		"## Bench report":   reflect.TypeFor[load.Report](),
 	} {
 		below := section(t, page, heading)
