@@ -9,8 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"recsys/client"
 	"recsys/internal/load"
 	"recsys/internal/tune"
@@ -66,10 +64,6 @@ func TestOnTriton(t *testing.T) {
 		})
 	}
 	t.Run("tune", func(t *testing.T) {
-		before, err := c.RepositoryIndex(t.Context(), true)
-		if err != nil {
-			t.Fatal(err)
-		}
 		out := filepath.Join(t.TempDir(), "tune.yaml")
 		var r tune.Record
 		text := recsys(t, "tune", "--run", filepath.Join(shared, "run"), "--triton", s.GRPC, "--latency-budget", "10s", "--timeout", "10s",
@@ -88,13 +82,13 @@ func TestOnTriton(t *testing.T) {
 		if _, err := os.Stat(out); err != nil {
 			t.Error(err)
 		}
-		// Unloading is done once the calls in flight are answered, and there are none; the index knows at once.
-		after, err := c.RepositoryIndex(t.Context(), true)
-		if err != nil {
-			t.Fatal(err)
+		for _, name := range []string{"shop_tune", "shop_tune_all", "shop_tune_prep", "shop_tune_recall", "shop_tune_score"} {
+			if ready, err := c.ModelReady(t.Context(), name, ""); err != nil || ready {
+				t.Errorf("%s is still served: %v, %v", name, ready, err)
+			}
 		}
-		if diff := cmp.Diff(after, before); diff != "" {
-			t.Errorf("other models are loaded than before (-got +want):\n%s", diff)
+		if err := c.Ready(t.Context(), "shop"); err != nil {
+			t.Error(err)
 		}
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -33,6 +34,7 @@ type tuner struct {
 	name     string // of the ensemble
 	folder   string // of exports
 	triton   *client.Client
+	loaded   []string // models on it, an ensemble behind its stages
 	reporter *reporter
 }
 
@@ -158,6 +160,7 @@ func (t *tuner) loadModel(ctx context.Context, c *ensemble.Config, files map[str
 	if err != nil {
 		return err
 	}
+	t.loaded = append(t.loaded, c.Name)
 	if err := t.triton.Load(ctx, c.Name, client.LoadOptions{Config: config, Files: files}); err != nil {
 		return fmt.Errorf("%w; is Triton run with --model-control-mode=explicit?", err)
 	}
@@ -181,21 +184,36 @@ func versionFiles(dir string, version int64) (map[string][]byte, error) {
 	return files, nil
 }
 
-// unload takes the candidate away, also when ctx has ended.
+// unload takes the candidate away, also when ctx has ended, and waits until it is gone. The server's index does not have models that
+// were loaded from memory.
 func (t *tuner) unload(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), unloadTime)
 	defer cancel()
-	index, err := t.triton.RepositoryIndex(ctx, true)
-	if err != nil {
-		return err
-	}
 	var errs []error
-	for _, m := range index {
-		if m.Name == t.name+tuneSuffix || strings.HasPrefix(m.Name, t.name+tuneSuffix+"_") {
-			errs = append(errs, t.triton.Unload(ctx, m.Name, client.UnloadOptions{}))
+	for _, name := range slices.Backward(t.loaded) { // the ensemble before its stages
+		err := t.triton.Unload(ctx, name, client.UnloadOptions{})
+		if err == nil {
+			err = t.awaitGone(ctx, name)
+		}
+		errs = append(errs, err)
+	}
+	t.loaded = nil
+	return errors.Join(errs...)
+}
+
+func (t *tuner) awaitGone(ctx context.Context, name string) error {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if ready, err := t.triton.ModelReady(ctx, name, ""); err != nil || !ready {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("unload %q: still ready after %s: %w", name, unloadTime, ctx.Err())
+		case <-tick.C:
 		}
 	}
-	return errors.Join(errs...)
 }
 
 // candidate is asked in a closed loop.
