@@ -32,7 +32,7 @@ type tuneCmd struct {
 	Run_      string        `name:"run" required:"" type:"existingdir" placeholder:"RUN" help:"Run folder."`
 	Budget    time.Duration `name:"latency-budget" required:"" placeholder:"DURATION" help:"What 99 of 100 answers have to come within, such as 20ms."`
 	Triton    string        `placeholder:"HOST:PORT" help:"gRPC address of a Triton to try the settings on, with --model-control-mode=explicit; without it the embedded engine is tuned."`
-	Profile   string        `default:"auto" enum:"auto,cpu" help:"Machines to export for: auto takes GPUs where there are any, cpu never."`
+	Profile   string        `default:"auto" enum:"auto,cpu,gpu,gpu-tensorrt" help:"Machines to export for, as in recsys export."`
 	Fuse      []string      `default:"groups,all,none" enum:"groups,all,none" help:"Fusings to try. Of this list and the next ones the search begins with the first value."`
 	Instances []int         `placeholder:"N" help:"Instances of every stage to try; by default 1, 2 and 4 for Triton."`
 	Threads   []int         `placeholder:"N" help:"Threads to try: of each instance for Triton, by default 1 and 2; of the embedded engine, by default all processors and 1."`
@@ -182,7 +182,7 @@ func (c tuneCmd) report(o output, record tune.Record) error {
 		return fmt.Errorf("no candidate answers 99 of 100 requests within %s; the nearest is %s; allow more time, take fewer candidates or a "+
 			"smaller ranker, or a GPU", c.Budget, r.Evidence[r.Chosen].Candidate)
 	}
-	if err := atomicfile.WriteBytes(c.Out, []byte(c.settings(r))); err != nil {
+	if err := atomicfile.WriteBytes(c.Out, []byte(c.chosen(r))); err != nil {
 		return err
 	}
 	fmt.Fprintf(o.err, "settings in %s, evidence in %s\n", c.Out, c.evidence())
@@ -226,22 +226,27 @@ func (c tuneCmd) table(o output, r tune.Result) error {
 	return t.Flush()
 }
 
-// settings are the export block of the choice.
-func (c tuneCmd) settings(r tune.Result) string {
+// chosen is the file of the choice.
+func (c tuneCmd) chosen(r tune.Result) string {
 	e := r.Evidence[r.Chosen]
 	l, _ := e.Best(c.Budget)
-	var b strings.Builder
-	fmt.Fprintf(&b, "# Chosen by recsys tune for 99 of 100 answers within %s: %.1f requests/s with p99 %.2f ms for %d clients.\n"+
-		"# %s has what else was measured.\n", c.Budget, l.Throughput, l.P99, l.Clients, filepath.Base(c.evidence()))
+	text := fmt.Sprintf("# Chosen by recsys tune for 99 of 100 answers within %s: %.1f requests/s with p99 %.2f ms for %d clients.\n"+
+		"# %s has what else was measured. recsys export --settings takes this file.\n",
+		c.Budget, l.Throughput, l.P99, l.Clients, filepath.Base(c.evidence()))
 	if c.Triton == "" {
-		fmt.Fprintf(&b, "# recsys serve --threads %s\n", e.Candidate.Get(tuneThreads))
+		text += fmt.Sprintf("# recsys serve --threads %s\n", e.Candidate.Get(tuneThreads))
 	}
-	fmt.Fprintf(&b, "export:\n  profile: %s\n  fuse: %s\n  max_batch: %s\n  stages:\n    default:\n      instance_group: {count: %s}\n",
-		c.Profile, e.Candidate.Get(tuneFuse), e.Candidate.Get(tuneBatch), e.Candidate.Get(tuneInstances))
+	return text + c.settings(e.Candidate)
+}
+
+// settings are the export block of a candidate.
+func (c tuneCmd) settings(of tune.Candidate) string {
+	text := fmt.Sprintf("export:\n  profile: %s\n  fuse: %s\n  max_batch: %s\n  stages:\n    default:\n      instance_group: {count: %s}\n",
+		c.Profile, of.Get(tuneFuse), of.Get(tuneBatch), of.Get(tuneInstances))
 	if c.Triton != "" {
-		fmt.Fprintf(&b, "      parameters: {intra_op_thread_count: %q}\n", e.Candidate.Get(tuneThreads))
+		text += fmt.Sprintf("      parameters: {intra_op_thread_count: %q}\n", of.Get(tuneThreads))
 	}
-	return b.String()
+	return text
 }
 
 // known reads the evidence of an earlier search of the same run on the same subject; none is no error.

@@ -14,7 +14,6 @@ import (
 	"recsys/client"
 	"recsys/engine"
 	"recsys/ensemble"
-	"recsys/internal/atomicfile"
 	"recsys/internal/load"
 	"recsys/internal/tune"
 	"recsys/onnx"
@@ -41,23 +40,23 @@ type tuner struct {
 // prepare exports the candidate and opens or loads it.
 func (t *tuner) prepare(ctx context.Context, c tune.Candidate) (_ tune.Runner, err error) {
 	t.reporter.Phase(c.String())
-	number := map[string]int{}
-	for _, name := range []string{tuneInstances, tuneThreads, tuneBatch} {
-		if number[name], err = strconv.Atoi(c.Get(name)); err != nil {
-			return nil, err
-		}
+	dir := filepath.Join(t.folder, "repository")
+	if err := os.RemoveAll(dir); err != nil {
+		return nil, err
 	}
-	dir := filepath.Join(t.folder, c.Get(tuneFuse)+"-"+c.Get(tuneBatch))
-	if _, err := os.Stat(dir); err != nil {
-		_, err := pipeline.Export(ctx, t.Run_, dir, pipeline.ExportOptions{Options: ensemble.Options{
-			Fuse: ensemble.Fuse(c.Get(tuneFuse)), MaxBatch: number[tuneBatch], Profile: ensemble.Profile(t.Profile),
-			Meta: onnx.Meta{ProducerVersion: version},
-		}})
-		if err != nil {
-			return nil, errors.Join(err, os.RemoveAll(dir))
-		}
+	// What is measured is what the file of the choice makes an export of.
+	file := filepath.Join(t.folder, "tune.yaml")
+	if err := os.WriteFile(file, []byte(t.settings(c)), 0o600); err != nil {
+		return nil, err
 	}
-	if err := configureStages(dir, number[tuneInstances], number[tuneThreads]); err != nil {
+	settings, err := pipeline.ReadExportSettings(file)
+	if err != nil {
+		return nil, err
+	}
+	_, err = pipeline.Export(ctx, t.Run_, dir, pipeline.ExportOptions{
+		Settings: settings, Options: ensemble.Options{Meta: onnx.Meta{ProducerVersion: version}},
+	})
+	if err != nil {
 		return nil, err
 	}
 	target, err := findModel(dir, t.name)
@@ -73,7 +72,10 @@ func (t *tuner) prepare(ctx context.Context, c tune.Candidate) (_ tune.Runner, e
 		return nil, err
 	}
 	if t.triton == nil {
-		threads := number[tuneThreads]
+		threads, err := strconv.Atoi(c.Get(tuneThreads))
+		if err != nil {
+			return nil, err
+		}
 		e, err := engine.Open(ctx, dir, engineFlags{Threads: threads}.options())
 		if err != nil {
 			return nil, err
@@ -95,28 +97,6 @@ func (t *tuner) probed(ctx context.Context, s *benchSubject) (tune.Runner, error
 		return nil, errors.Join(err, s.Close())
 	}
 	return &candidate{s, t}, nil
-}
-
-// configureStages sets what every stage has.
-func configureStages(dir string, instances, threads int) error {
-	r, err := ensemble.Open(dir)
-	if err != nil {
-		return err
-	}
-	for _, name := range r.Names() {
-		m := r.Models[name]
-		if m.Config.IsEnsemble() {
-			continue
-		}
-		for i := range m.Config.InstanceGroups {
-			m.Config.InstanceGroups[i].Count = instances
-		}
-		m.Config.Parameters["intra_op_thread_count"] = strconv.Itoa(threads)
-		if err := atomicfile.WriteBytes(filepath.Join(m.Dir, ensemble.ConfigFile), m.Config.Marshal()); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // load loads the candidate's models from memory, under names of their own, and waits until they can answer.
