@@ -6,6 +6,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -81,6 +82,10 @@ func TestOnTriton(t *testing.T) {
 		}
 		if _, err := os.Stat(out); err != nil {
 			t.Error(err)
+		}
+		// The server's log names the instances that it starts: GROUP_INSTANCE, from 0.
+		if log := s.Log(); !regexp.MustCompile(`shop_tune_\w+_0_1 \(`).MatchString(log) || strings.Contains(log, "_0_2 (") {
+			t.Errorf("the candidate with two instances was not loaded with two:\n%s", log)
 		}
 		for _, name := range []string{"shop_tune", "shop_tune_all", "shop_tune_prep", "shop_tune_recall", "shop_tune_score"} {
 			if ready, err := c.ModelReady(t.Context(), name, ""); err != nil || ready {

@@ -164,36 +164,16 @@ func versionFiles(dir string, version int64) (map[string][]byte, error) {
 	return files, nil
 }
 
-// unload takes the candidate away, also when ctx has ended, and waits until it is gone. The server's index does not have models that
-// were loaded from memory.
+// unload takes the candidate away, also when ctx has ended. The server's index does not have models that were loaded from memory.
 func (t *tuner) unload(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), unloadTime)
 	defer cancel()
 	var errs []error
 	for _, name := range slices.Backward(t.loaded) { // the ensemble before its stages
-		err := t.triton.Unload(ctx, name, client.UnloadOptions{})
-		if err == nil {
-			err = t.awaitGone(ctx, name)
-		}
-		errs = append(errs, err)
+		errs = append(errs, t.triton.Unload(ctx, name, client.UnloadOptions{}))
 	}
 	t.loaded = nil
 	return errors.Join(errs...)
-}
-
-func (t *tuner) awaitGone(ctx context.Context, name string) error {
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		if ready, err := t.triton.ModelReady(ctx, name, ""); err != nil || !ready {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("unload %q: still ready after %s: %w", name, unloadTime, ctx.Err())
-		case <-tick.C:
-		}
-	}
 }
 
 // candidate is asked in a closed loop.
