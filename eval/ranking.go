@@ -75,13 +75,9 @@ func Ranking(
 	}
 	out := make(map[string]Metrics, len(scores))
 	for task, p := range scores {
-		all, ok := e.Labels[task]
-		if !ok {
-			return nil, fmt.Errorf("evaluate %q: the examples have no labels of task %q", g.Name, task)
-		}
-		labels := make([]float32, len(rows))
-		for i, r := range rows {
-			labels[i] = all[r]
+		labels, err := e.LabelsOf(task, rows)
+		if err != nil {
+			return nil, fmt.Errorf("evaluate %q: %w", g.Name, err)
 		}
 		if out[task], err = pointwise(users, p, labels); err != nil {
 			return nil, fmt.Errorf("evaluate %q: task %q: %w", g.Name, task, err)

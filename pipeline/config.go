@@ -61,6 +61,10 @@ type Interactions struct {
 	// Columns names further columns with their element types, int64, float32 or string. Features may use them as
 	// context: requests bring them. Labels may use any column of the file.
 	Columns map[string]string `yaml:"columns"`
+	// Storage says where the interactions are kept: "memory", "disk", or "auto", the default: on disk where Memory MiB
+	// would not hold their columns, at 16 bytes a cell. Default of Memory: 4096.
+	Storage string `yaml:"storage"`
+	Memory  int    `yaml:"memory"`
 }
 
 // Entities is the table of users or items, one row a key.
@@ -122,7 +126,7 @@ func ParseConfig(text []byte) (*Config, error) {
 
 // wholeNumbers refuses fractions, which the YAML library would cut.
 func wholeNumbers(text []byte) error {
-	for _, key := range []string{"candidates", "export.max_batch", "fallback", "ordering.return", "seed"} {
+	for _, key := range []string{"candidates", "data.interactions.memory", "export.max_batch", "fallback", "ordering.return", "seed"} {
 		path, err := yaml.PathString("$." + key)
 		if err != nil {
 			return err
@@ -144,6 +148,8 @@ func (c *Config) setDefaults() {
 	def(&c.Ordering.Return, 100)
 	def(&c.Fallback, 200)
 	def(&c.Seed, 1)
+	def(&c.Data.Interactions.Storage, storeAuto)
+	def(&c.Data.Interactions.Memory, 4096)
 	if c.Data.Interactions.Order == "" {
 		c.Data.Interactions.Order = c.Data.Interactions.Time
 	}
@@ -168,6 +174,12 @@ func (c *Config) Validate() error {
 		if value == "" {
 			fail("data.interactions.%s: is missing", field)
 		}
+	}
+	if !slices.Contains([]string{storeAuto, storeMemory, storeDisk}, in.Storage) {
+		fail("data.interactions.storage: unknown %q; there are: auto, memory, disk", in.Storage)
+	}
+	if in.Memory < 1 || in.Memory > 1<<30 {
+		fail("data.interactions.memory: %d MiB; it has to be 1 or more", in.Memory)
 	}
 	for table, e := range map[string]*Entities{"users": c.Data.Users, "items": c.Data.Items} {
 		if e != nil && (e.Path == "" || e.Key == "") {

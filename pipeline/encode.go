@@ -37,10 +37,15 @@ func fitWorkflow(ctx context.Context, c *Config, r *Registry, t *Tables) (*featu
 		return nil, err
 	}
 	in := c.Data.Interactions
-	events := t.Interactions.Take(data.Rows(t.Parts, data.Train))
-	w2, err := w.Fit(ctx, t.Raw, feature.Tables{Tables: []tensor.Map{
-		columnsOf(events, t.Raw), columnsOf(t.Users, t.Raw, in.User), columnsOf(t.Items, t.Raw, in.Item),
-	}})
+	var source feature.Source
+	users, items := columnsOf(t.Users, t.Raw, in.User), columnsOf(t.Items, t.Raw, in.Item)
+	if t.Events != nil {
+		source = eventSource{t, feature.Tables{Tables: []tensor.Map{users, items}}}
+	} else {
+		events := t.Interactions.Take(data.Rows(t.Parts, data.Train))
+		source = feature.Tables{Tables: []tensor.Map{columnsOf(events, t.Raw), users, items}}
+	}
+	w2, err := w.Fit(ctx, t.Raw, source)
 	if err != nil {
 		return nil, fmt.Errorf("features: %w", err)
 	}
@@ -54,8 +59,8 @@ type encoder struct {
 	workflow *feature.FittedWorkflow
 }
 
-// examples encodes users, items, context and history, and cuts labels.
-func (e encoder) examples(ctx context.Context, tasks []TaskSettings) (*train.Examples, error) {
+// examples encodes users, items and histories.
+func (e encoder) examples(ctx context.Context) (*train.Examples, error) {
 	in := e.config.Data.Interactions
 	users, err := e.transform(ctx, schema.User, columnsOf(e.tables.Users, e.tables.Raw))
 	if err != nil {
@@ -69,13 +74,9 @@ func (e encoder) examples(ctx context.Context, tasks []TaskSettings) (*train.Exa
 	if err != nil {
 		return nil, fmt.Errorf("encode items: %w", err)
 	}
-	events, err := e.transform(ctx, schema.Context, columnsOf(e.tables.Interactions, e.tables.Raw))
-	if err != nil {
-		return nil, fmt.Errorf("encode context: %w", err)
-	}
 	ex := &train.Examples{
-		Schema: e.workflow.Schema(), Users: users, Items: items, First: first, Context: events,
-		User: e.tables.User, Item: make([]int32, len(e.tables.Item)), Labels: map[string][]float32{},
+		Schema: e.workflow.Schema(), Users: users, Items: items, First: first,
+		User: e.tables.User, Item: make([]int32, len(e.tables.Item)),
 	}
 	for i, row := range e.tables.Item {
 		ex.Item[i] = index[row]
@@ -85,19 +86,35 @@ func (e encoder) examples(ctx context.Context, tasks []TaskSettings) (*train.Exa
 		return nil, err
 	}
 	ex.Sequences, ex.Position, err = train.NewSequences(e.tables.Users.Len(), ex.User, ex.Item, order)
-	if err != nil {
-		return nil, err
+	return ex, err
+}
+
+// columns encodes context and cuts labels of interactions in memory.
+func (e encoder) columns(ctx context.Context, ex *train.Examples, tasks []TaskSettings) error {
+	var err error
+	if ex.Context, err = e.transform(ctx, schema.Context, columnsOf(e.tables.Interactions, e.tables.Raw)); err != nil {
+		return fmt.Errorf("encode context: %w", err)
 	}
+	ex.Labels = map[string][]float32{}
 	for _, task := range tasks {
 		if ex.Labels[task.Name], err = task.labels(e.tables.Interactions); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return ex, ex.Validate()
+	return nil
 }
 
 // transform encodes the columns of one entity, but for sequences, which training cuts itself.
 func (e encoder) transform(ctx context.Context, entity schema.Tag, raw tensor.Map) (tensor.Map, error) {
+	part, err := e.part(entity)
+	if err != nil || part == nil {
+		return tensor.Map{}, err
+	}
+	return part.Transform(ctx, raw)
+}
+
+// part returns the workflow of one entity's columns, but for sequences; nil where there are none.
+func (e encoder) part(entity schema.Tag) (*feature.FittedWorkflow, error) {
 	var names []string
 	for _, c := range e.workflow.Schema().Select(entity) {
 		if !c.Has(schema.Sequence) {
@@ -105,13 +122,9 @@ func (e encoder) transform(ctx context.Context, entity schema.Tag, raw tensor.Ma
 		}
 	}
 	if len(names) == 0 {
-		return tensor.Map{}, nil
+		return nil, nil //nolint:nilnil // The caller has nothing to do then.
 	}
-	part, err := e.workflow.Only(names...)
-	if err != nil {
-		return nil, err
-	}
-	return part.Transform(ctx, raw)
+	return e.workflow.Only(names...)
 }
 
 // itemRows returns the raw item table by item index (indices before first have null rows), the item index of every row

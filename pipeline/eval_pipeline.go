@@ -34,7 +34,12 @@ func (p *Pipeline) evalPipeline(ctx context.Context, m *Metrics) error {
 		return nil
 	}
 	test := held[len(held)-1]
-	requests, err := newRequester(p.config, p.tables, serving.Manifest.Inputs)
+	queries := firstRows(p.examples, p.ordered(test.rows))
+	rows := make([]int32, len(queries))
+	for i, q := range queries {
+		rows[i] = q.row
+	}
+	requests, err := newRequester(ctx, p.config, p.tables, serving.Manifest.Inputs, rows)
 	if err != nil {
 		return err
 	}
@@ -42,7 +47,6 @@ func (p *Pipeline) evalPipeline(ctx context.Context, m *Metrics) error {
 	if slices.Contains(p.config.Filter, "seen") {
 		e.seen = train.NewUserItems(p.examples, test.seen)
 	}
-	queries := firstRows(p.examples, p.ordered(test.rows))
 	for block := range slices.Chunk(queries, evalBatch) {
 		if err := e.block(ctx, block); err != nil {
 			return fmt.Errorf("evaluate pipeline: %w", err)

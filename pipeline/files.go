@@ -25,6 +25,7 @@ const (
 	sourcesDir   = "sources"
 	rankingDir   = "ranking"
 	featuresDir  = "features"
+	cacheFile    = "cache/interactions.cols"
 )
 
 // runFormat is the version of the run folder that this package reads and writes.

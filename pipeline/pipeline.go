@@ -37,7 +37,7 @@ type Options struct {
 
 // Pipeline is a recsys.yaml with its data folder and run folder. Fit, Train and Eval each leave files in the run folder
 // and find what they need there; within one Pipeline data that was read stays in memory. It is not safe for concurrent
-// use.
+// use. Close it at the end.
 type Pipeline struct {
 	config   *Config
 	text     []byte // recsys.yaml
@@ -48,6 +48,7 @@ type Pipeline struct {
 	tables   *Tables
 	workflow *feature.FittedWorkflow
 	examples *train.Examples
+	cache    *data.Blocks // of interactions that are on disk
 }
 
 // New makes a pipeline of the text of a recsys.yaml. data is the folder of the tables, run the run folder, which is made
@@ -167,14 +168,18 @@ func (p *Pipeline) readTables(ctx context.Context) error {
 		return err
 	}
 	for _, task := range p.tasks { // No rows: what is wrong with a task shows before any work.
-		if _, err := task.labels(t.Interactions.Take(nil)); err != nil {
+		if _, err := task.labels(t.columns()); err != nil {
 			return fmt.Errorf("%s: %w", p.config.Data.Interactions.Path, err)
 		}
 		if _, ok := t.Raw.Column(task.Name); ok {
 			return fmt.Errorf("task %q: a column has this name; call the task otherwise", task.Name)
 		}
 	}
-	p.note("%d interactions, %d users, %d items", t.Interactions.Len(), t.Users.Len(), t.Items.Len())
+	where := ""
+	if t.Events != nil {
+		where = ", which stay on disk"
+	}
+	p.note("%d interactions%s, %d users, %d items", t.Interactions.Len(), where, t.Users.Len(), t.Items.Len())
 	p.tables = t
 	return nil
 }
@@ -193,9 +198,30 @@ func (p *Pipeline) prepare(ctx context.Context) error {
 		return err
 	}
 	p.phase("encode")
-	var err error
-	p.examples, err = encoder{p.config, p.tables, p.workflow}.examples(ctx, p.tasks)
-	return err
+	e := encoder{p.config, p.tables, p.workflow}
+	examples, err := e.examples(ctx)
+	if err != nil {
+		return err
+	}
+	if columns := e.cacheColumns(p.tasks); p.tables.Events == nil {
+		err = e.columns(ctx, examples, p.tasks)
+	} else if len(columns) > 0 {
+		err = p.openCache(ctx, e, columns)
+		examples.Blocks = p.cache
+	}
+	if err != nil {
+		return err
+	}
+	p.examples = examples
+	return examples.Validate()
+}
+
+// Close closes what the pipeline keeps on disk; nothing of it can be used any more.
+func (p *Pipeline) Close() error {
+	if p.cache == nil {
+		return nil
+	}
+	return p.cache.Close()
 }
 
 // load reads what an earlier process has fitted. What is missing shows before data is read.

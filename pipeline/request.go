@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"context"
 	"fmt"
 	"strconv"
 
@@ -17,17 +18,26 @@ type requester struct {
 	inputs schema.Schema // raw columns that the ensemble takes
 	users  tensor.Map    // raw user columns, [U] and [U,L]
 	items  *data.Column  // raw item keys by row of the tables' Items
+	events *data.Table   // raw context columns, of the interactions that requests are made of
+	at     map[int32]int // their rows in events
 	// sequences hold rows of the tables' Items, in order of time; position is each interaction's place.
 	sequences train.Sequences
 	position  []int32
 }
 
-func newRequester(c *Config, t *Tables, inputs schema.Schema) (*requester, error) {
+// newRequester makes a requester that knows the interactions rows.
+func newRequester(ctx context.Context, c *Config, t *Tables, inputs schema.Schema, rows []int32) (*requester, error) {
 	order, err := orderOf(t.Interactions, c.Data.Interactions.Order)
 	if err != nil {
 		return nil, err
 	}
-	r := &requester{config: c, tables: t, inputs: inputs, users: columnsOf(t.Users, t.Raw)}
+	r := &requester{config: c, tables: t, inputs: inputs, users: columnsOf(t.Users, t.Raw), at: make(map[int32]int, len(rows))}
+	if r.events, err = t.contextOf(ctx, inputs, rows); err != nil {
+		return nil, fmt.Errorf("context: %w", err)
+	}
+	for i, row := range rows {
+		r.at[row] = i
+	}
 	if r.items, err = t.Items.Column(c.Data.Interactions.Item); err != nil {
 		return nil, err
 	}
@@ -35,13 +45,13 @@ func newRequester(c *Config, t *Tables, inputs schema.Schema) (*requester, error
 	return r, err
 }
 
-// columns returns the raw inputs for the interactions rows, [B] and [B,L].
+// columns returns the raw inputs for some of the interactions that the requester knows, [B] and [B,L].
 func (r *requester) columns(rows []int32) (tensor.Map, error) {
 	out := make(tensor.Map, len(r.inputs))
 	userRows := make([]int, len(rows))
 	eventRows := make([]int, len(rows))
 	for i, row := range rows {
-		userRows[i], eventRows[i] = int(r.tables.User[row]), int(row)
+		userRows[i], eventRows[i] = int(r.tables.User[row]), r.at[row]
 	}
 	for _, c := range r.inputs {
 		switch {
@@ -54,7 +64,7 @@ func (r *requester) columns(rows []int32) (tensor.Map, error) {
 			}
 			out[c.Name] = taken(column, userRows, c.Length)
 		default:
-			column, err := r.tables.Interactions.Column(c.Name)
+			column, err := r.events.Column(c.Name)
 			if err != nil {
 				return nil, fmt.Errorf("context: %w", err)
 			}

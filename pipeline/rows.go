@@ -40,7 +40,7 @@ func (p *Pipeline) popular(first int) []string {
 func (p *Pipeline) writeRows(ctx context.Context, m ensemble.Manifest) func(dir string) error {
 	return func(dir string) error {
 		users := featurestore.RowsHeader{Entity: schema.User, Key: m.UserKey, Schema: m.UserRow}
-		if _, err := featurestore.WriteRows(filepath.Join(dir, userRowsFile), users, p.userRecords(users)); err != nil {
+		if _, err := featurestore.WriteRows(filepath.Join(dir, userRowsFile), users, p.userRecords(ctx, users)); err != nil {
 			return err
 		}
 		items := featurestore.RowsHeader{Entity: schema.Item, Key: m.ItemKey}
@@ -54,14 +54,14 @@ func (p *Pipeline) writeRows(ctx context.Context, m ensemble.Manifest) func(dir 
 	}
 }
 
-func (p *Pipeline) userRecords(h featurestore.RowsHeader) iter.Seq2[featurestore.Record, error] {
+func (p *Pipeline) userRecords(ctx context.Context, h featurestore.RowsHeader) iter.Seq2[featurestore.Record, error] {
 	return func(yield func(featurestore.Record, error) bool) {
 		codec, err := featurestore.NewCodec(h.Schema)
 		if err != nil {
 			yield(featurestore.Record{}, err)
 			return
 		}
-		r, err := newRequester(p.config, p.tables, nil)
+		r, err := newRequester(ctx, p.config, p.tables, nil, nil)
 		if err != nil {
 			yield(featurestore.Record{}, err)
 			return

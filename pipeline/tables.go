@@ -15,7 +15,11 @@ import (
 
 // Tables is the data of a pipeline: interactions with their parts, users and items.
 type Tables struct {
+	// Interactions has all columns of the interactions, or, where Events is not nil, those alone that place them: keys, order,
+	// time and split.
 	Interactions *data.Table
+	// Events is the file of the interactions where they stay on disk.
+	Events *data.File
 	// Parts holds the part of each interaction.
 	Parts []data.Part
 	// Users and Items have one row a key: those of their files in order, then those that only interactions name,
@@ -32,16 +36,21 @@ type Tables struct {
 // ReadTables reads the tables that c names from folder dir.
 func ReadTables(ctx context.Context, c *Config, dir string) (*Tables, error) {
 	in := c.Data.Interactions
-	interactions, err := readTable(ctx, dir, data.Spec{Path: in.Path, Columns: dtypes(in.Columns)}, in.Columns)
+	f, err := openTable(ctx, dir, data.Spec{Path: in.Path, Columns: dtypes(in.Columns)}, in.Columns)
 	if err != nil {
 		return nil, err
 	}
+	t := &Tables{}
+	hash, err := t.readEvents(ctx, c, f)
+	if err != nil {
+		return nil, err
+	}
+	interactions := t.Interactions
 	for _, key := range []string{in.User, in.Item} {
 		if _, err := interactions.Column(key); err != nil {
 			return nil, fmt.Errorf("%s: %w; data.interactions names it", in.Path, err)
 		}
 	}
-	t := &Tables{Interactions: interactions}
 	if t.Users, t.User, err = readEntities(ctx, dir, c.Data.Users, in.Path, interactions, in.User); err != nil {
 		return nil, err
 	}
@@ -58,7 +67,7 @@ func ReadTables(ctx context.Context, c *Config, dir string) (*Tables, error) {
 	if t.Raw, err = rawSchema(c, t); err != nil {
 		return nil, err
 	}
-	t.Hash = combineHashes(t.Interactions.Hash(), t.Users.Hash(), t.Items.Hash())
+	t.Hash = combineHashes(hash, t.Users.Hash(), t.Items.Hash())
 	return t, nil
 }
 
@@ -71,7 +80,7 @@ func dtypes(columns map[string]string) map[string]tensor.DType {
 	return out
 }
 
-func readTable(ctx context.Context, dir string, spec data.Spec, named map[string]string) (*data.Table, error) {
+func openTable(ctx context.Context, dir string, spec data.Spec, named map[string]string) (*data.File, error) {
 	for name, text := range named {
 		if _, err := tensor.ParseDType(text); err != nil {
 			return nil, fmt.Errorf("%s: column %q: %w; use int64, float32 or string", spec.Path, name, err)
@@ -82,7 +91,7 @@ func readTable(ctx context.Context, dir string, spec data.Spec, named map[string
 		return nil, err
 	}
 	spec.Path = path
-	return data.Read(ctx, spec)
+	return data.Open(ctx, spec)
 }
 
 // readEntities reads the table of users or items and returns it, completed with the keys that only interactions name,
@@ -99,7 +108,11 @@ func readEntities(
 		columns := dtypes(e.Columns)
 		columns[e.Key] = keys.DType()
 		spec := data.Spec{Path: e.Path, Key: e.Key, Columns: columns, Lists: e.Lists}
-		if table, err = readTable(ctx, dir, spec, e.Columns); err != nil {
+		f, err := openTable(ctx, dir, spec, e.Columns)
+		if err != nil {
+			return nil, nil, err
+		}
+		if table, err = f.Read(ctx); err != nil {
 			return nil, nil, err
 		}
 		if table, err = renameKey(table, e.Key, key); err != nil {
@@ -189,7 +202,7 @@ func rawSchema(c *Config, t *Tables) (schema.Schema, error) {
 	}
 	add(t.Users, in.User, schema.User)
 	add(t.Items, in.Item, schema.Item)
-	for _, column := range t.Interactions.Schema() {
+	for _, column := range t.columns().Schema() {
 		switch _, named := in.Columns[column.Name]; {
 		case column.Name == in.User, column.Name == in.Item: // named for their type alone
 			continue

@@ -43,6 +43,8 @@ type TrainSettings struct {
 	// ClipNorm and ClipValue bound the gradient's norm and its elements; 0 means no bound.
 	ClipNorm  float64 `json:"clip_norm"`
 	ClipValue float64 `json:"clip_value"`
+	// Buffer is the number of rows in the shuffle buffer of interactions on disk; 0 means 262144.
+	Buffer int `json:"buffer"`
 	// Patience is the number of epochs without a better validation score after which training stops; 0 means 2,
 	// negative means never.
 	Patience int `json:"patience"`
@@ -50,7 +52,7 @@ type TrainSettings struct {
 
 // validate checks the settings by themselves.
 func (s TrainSettings) validate() error {
-	if s.Epochs < 0 || s.Batch < 0 || s.Shard < 0 || s.Warmup < 0 || s.Every < 0 || s.LearningRate < 0 || s.WeightDecay < 0 {
+	if s.Epochs < 0 || s.Batch < 0 || s.Shard < 0 || s.Warmup < 0 || s.Every < 0 || s.LearningRate < 0 || s.WeightDecay < 0 || s.Buffer < 0 {
 		return errors.New("train: only patience can be negative")
 	}
 	errs := []error{
@@ -134,7 +136,7 @@ func (s TrainSettings) options(
 	t *train.Task, j Job, validate func(context.Context, tensor.Map) (float64, error),
 ) (train.Options, error) {
 	o := train.Options{
-		Epochs: s.Epochs, BatchRows: s.Batch, ShardRows: s.Shard, Patience: s.Patience, Seed: j.Seed, Kernels: j.Kernels,
+		Epochs: s.Epochs, BatchRows: s.Batch, ShardRows: s.Shard, Buffer: s.Buffer, Patience: s.Patience, Seed: j.Seed, Kernels: j.Kernels,
 		Progress: j.Progress, Validate: validate,
 	}
 	if err := s.validate(); err != nil {

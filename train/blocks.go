@@ -2,6 +2,7 @@ package train
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 
 	"recsys/model"
@@ -41,9 +42,9 @@ func (e *Examples) hasLabels(task string) bool {
 	return ok
 }
 
-// wide returns the columns that the task copies from, in memory.
-func (t *Task) wide() tensor.Map {
-	m, e := tensor.Map{}, t.examples
+// wide returns the columns of context and labels in memory.
+func (e *Examples) wide() tensor.Map {
+	m := tensor.Map{}
 	for name, c := range e.Context {
 		m[model.QueryInput(name)] = c
 	}
@@ -53,16 +54,22 @@ func (t *Task) wide() tensor.Map {
 	return m
 }
 
-// readsWide reports whether the task copies from any column of context or labels.
-func (t *Task) readsWide() bool {
-	return slices.ContainsFunc(t.fillers, func(f filler) bool { return f.wide })
+// wideNames returns the columns of context and labels that the task copies from.
+func (t *Task) wideNames() []string {
+	var names []string
+	for _, f := range t.fillers {
+		if f.wide {
+			names = append(names, f.name)
+		}
+	}
+	return names
 }
 
-// newWide allocates the columns that the task copies from, for n rows.
-func (t *Task) newWide(n int) tensor.Map {
+// newWide allocates columns of blocks for n rows.
+func newWide(b Blocks, names []string, n int) tensor.Map {
 	m := tensor.Map{}
-	for _, c := range t.examples.Blocks.Columns() {
-		if !slices.ContainsFunc(t.fillers, func(f filler) bool { return f.wide && f.name == c.Name }) {
+	for _, c := range b.Columns() {
+		if !slices.Contains(names, c.Name) {
 			continue
 		}
 		shape := []int{n}
@@ -74,18 +81,33 @@ func (t *Task) newWide(n int) tensor.Map {
 	return m
 }
 
-// pick finds the wide columns of some interactions.
-func (t *Task) pick(rows []int32) (picked, error) {
-	e := t.examples
+// pick finds wide columns of some interactions.
+func (e *Examples) pick(names []string, rows []int32) (picked, error) {
 	if e.Blocks == nil {
-		return picked{rows: rows, places: rows, wide: t.wide()}, nil
+		return picked{rows: rows, places: rows, wide: e.wide()}, nil
 	}
-	p := picked{rows: rows, places: make([]int32, len(rows)), wide: t.newWide(len(rows))}
+	p := picked{rows: rows, places: make([]int32, len(rows)), wide: newWide(e.Blocks, names, len(rows))}
 	for i := range p.places {
 		p.places[i] = int32(i)
 	}
-	r := t.newBlockReader()
-	return p, r.gather(p)
+	return p, newBlockReader(e.Blocks, names).gather(p)
+}
+
+func noLabels(task string) error { return fmt.Errorf("the examples have no labels of task %q", task) }
+
+// LabelsOf returns a task's labels of some interactions, in the order of rows. The slice is new.
+func (e *Examples) LabelsOf(task string, rows []int32) ([]float32, error) {
+	if !e.hasLabels(task) {
+		return nil, noLabels(task)
+	}
+	name := model.LabelInput(task)
+	p, err := e.pick([]string{name}, rows)
+	if err != nil {
+		return nil, fmt.Errorf("labels of task %q: %w", task, err)
+	}
+	out := make([]float32, len(rows))
+	gather(out, tensor.MustData[float32](p.wide[name]), p.places, nil, 1)
+	return out, nil
 }
 
 // blockReader has one block in memory.
@@ -95,8 +117,8 @@ type blockReader struct {
 	block  int // -1 for none
 }
 
-func (t *Task) newBlockReader() *blockReader {
-	return &blockReader{blocks: t.examples.Blocks, wide: t.newWide(t.examples.Blocks.BlockRows()), block: -1}
+func newBlockReader(b Blocks, names []string) *blockReader {
+	return &blockReader{blocks: b, wide: newWide(b, names, b.BlockRows()), block: -1}
 }
 
 // gather reads the rows of p into their places, each block once.

@@ -78,6 +78,17 @@ func TestInputsFromBlocks(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		labels, err := moved.LabelsOf("like", picked)
+		if err != nil {
+			t.Fatal(err)
+		}
+		inMemory, err := e.LabelsOf("like", picked)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(labels, inMemory) || labels[0] != e.Labels["like"][479] {
+			t.Errorf("blocks of %d: labels %v, in memory %v", blockRows, labels, inMemory)
+		}
 		for name, w := range want {
 			if !got[name].Equal(w) {
 				t.Errorf("blocks of %d, input %q: got %v, want %v", blockRows, name, got[name].Any(), w.Any())

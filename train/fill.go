@@ -125,7 +125,7 @@ func (f filler) uniform() (filler, error) {
 
 func (f filler) label(task string, e *Examples) (filler, error) {
 	if !e.hasLabels(task) {
-		return f, fmt.Errorf("the examples have no labels of task %q", task)
+		return f, noLabels(task)
 	}
 	f.items = true
 	return f.copies(), nil
@@ -202,7 +202,7 @@ func (e *Examples) Inputs(g *graph.Graph, rows []int32) (tensor.Map, error) {
 	if err := t.bind(nil); err != nil {
 		return nil, fmt.Errorf("graph %q: %w", g.Name, err)
 	}
-	p, err := t.pick(rows)
+	p, err := e.pick(t.wideNames(), rows)
 	if err != nil {
 		return nil, fmt.Errorf("graph %q: %w", g.Name, err)
 	}

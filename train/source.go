@@ -19,8 +19,8 @@ type source interface {
 // newSource returns the source of a task: rows in memory in the order of a permutation, or rows of blocks through a
 // shuffle buffer where the task reads any columns of them.
 func newSource(t *Task, o Options) source {
-	if t.examples.Blocks == nil || !t.readsWide() {
-		return &permutation{rows: slices.Clone(t.Rows), wide: t.wide(), seed: o.Seed, name: t.Name}
+	if t.examples.Blocks == nil || len(t.wideNames()) == 0 {
+		return &permutation{rows: slices.Clone(t.Rows), wide: t.examples.wide(), seed: o.Seed, name: t.Name}
 	}
 	return newShuffleBuffer(t, o)
 }
@@ -70,10 +70,10 @@ type shuffleBuffer struct {
 }
 
 func newShuffleBuffer(t *Task, o Options) *shuffleBuffer {
-	b := t.examples.Blocks
+	b, names := t.examples.Blocks, t.wideNames()
 	size := min(max(o.Buffer, o.ShardRows), len(t.Rows))
 	s := &shuffleBuffer{
-		name: t.Name, o: o, reader: t.newBlockReader(), wide: t.newWide(size), rows: t.Rows,
+		name: t.Name, o: o, reader: newBlockReader(b, names), wide: newWide(b, names, size), rows: t.Rows,
 		inside: make([]int32, size), places: make([]int32, size),
 	}
 	if !slices.IsSorted(s.rows) {

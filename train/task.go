@@ -108,7 +108,7 @@ func (t *Task) fill(b *buffer, p picked, weight float32, rng *portable.Rand) {
 // Inputs returns the inputs of the task's graph for one shard of rows, with weights of 1/len(rows) and negatives drawn
 // from seed. The tensors are new. Fit feeds the graph the same way.
 func (t *Task) Inputs(rows []int32, seed uint64) (tensor.Map, error) {
-	p, err := t.pick(rows)
+	p, err := t.examples.pick(t.wideNames(), rows)
 	if err != nil {
 		return nil, fmt.Errorf("train %q: %w", t.Name, err)
 	}

@@ -66,6 +66,7 @@ func (c runCmd) Run(ctx context.Context, o output) error {
 	if err != nil {
 		return err
 	}
+	defer p.Close() //nolint:errcheck // Only read from.
 	m, err := p.Run(ctx)
 	if err != nil {
 		return err
@@ -83,6 +84,7 @@ func (c fitCmd) Run(ctx context.Context, o output) error {
 	if err != nil {
 		return err
 	}
+	defer p.Close() //nolint:errcheck // Only read from.
 	return p.Fit(ctx)
 }
 
@@ -96,6 +98,7 @@ func (c trainCmd) Run(ctx context.Context, o output) error {
 	if err != nil {
 		return err
 	}
+	defer p.Close() //nolint:errcheck // Only read from.
 	return p.Train(ctx)
 }
 
@@ -109,6 +112,7 @@ func (c evalCmd) Run(ctx context.Context, o output) error {
 	if err != nil {
 		return err
 	}
+	defer p.Close() //nolint:errcheck // Only read from.
 	m, err := p.Eval(ctx)
 	if err != nil {
 		return err
