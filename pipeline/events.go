@@ -77,6 +77,24 @@ func (t *Tables) readEvents(ctx context.Context, c *Config, f *data.File) (hash 
 	return combineHashes(hashes...), nil
 }
 
+// placing leaves out the columns of interactions that say neither order nor time, but for one.
+func placing(in Interactions, t *data.Table) *data.Table {
+	var kept []*data.Column
+	for _, c := range t.Columns() {
+		if c.Name() == in.Order || c.Name() == in.Time {
+			kept = append(kept, c)
+		}
+	}
+	if len(kept) == 0 {
+		kept = t.Columns()[:1]
+	}
+	left, err := data.NewTable(kept...)
+	if err != nil {
+		panic("pipeline: " + err.Error()) // columns of one table
+	}
+	return left
+}
+
 // columns describes the columns of the interactions, in memory or not.
 func (t *Tables) columns() *data.Table {
 	if t.Events != nil {

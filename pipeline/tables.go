@@ -15,8 +15,7 @@ import (
 
 // Tables is the data of a pipeline: interactions with their parts, users and items.
 type Tables struct {
-	// Interactions has all columns of the interactions, or, where Events is not nil, those alone that place them: keys, order,
-	// time and split.
+	// Interactions has all columns of the interactions, or, where Events is not nil, order and time alone.
 	Interactions *data.Table
 	// Events is the file of the interactions where they stay on disk.
 	Events *data.File
@@ -66,6 +65,9 @@ func ReadTables(ctx context.Context, c *Config, dir string) (*Tables, error) {
 	}
 	if t.Raw, err = rawSchema(c, t); err != nil {
 		return nil, err
+	}
+	if t.Events != nil { // User, Item and Parts say what the other columns said.
+		t.Interactions = placing(in, t.Interactions)
 	}
 	t.Hash = combineHashes(hash, t.Users.Hash(), t.Items.Hash())
 	return t, nil
