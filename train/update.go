@@ -13,6 +13,7 @@ type updater struct {
 	dense     []*tensor.Tensor // by slot, over the sums' memory
 	sorted    []optim.Rows     // by slot
 	combiners []optim.Combiner // by slot, which hold the memory of sorted
+	gradients optim.Gradients  // of the step
 }
 
 func newUpdater(o Options, slots []slot, sums []gradient) (*updater, error) {
@@ -20,6 +21,7 @@ func newUpdater(o Options, slots []slot, sums []gradient) (*updater, error) {
 	u := &updater{
 		slots: slots, dense: make([]*tensor.Tensor, len(slots)), sorted: make([]optim.Rows, len(slots)),
 		combiners: make([]optim.Combiner, len(slots)),
+		gradients: optim.Gradients{Dense: make(tensor.Map, len(slots)), Sparse: make(map[string]optim.Rows, len(slots))},
 	}
 	for i, s := range slots {
 		params[s.param.Path] = s.param.Data
@@ -52,7 +54,9 @@ func (u *updater) step(workers int, sums []gradient) error {
 	if err != nil {
 		return err
 	}
-	g := optim.Gradients{Dense: tensor.Map{}, Sparse: map[string]optim.Rows{}}
+	g := u.gradients
+	clear(g.Dense)
+	clear(g.Sparse)
 	for i, s := range u.slots {
 		switch {
 		case sums[i].filled:
