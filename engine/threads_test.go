@@ -1,0 +1,117 @@
+package engine_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"recsys/engine"
+	"recsys/graph"
+	"recsys/graph/kernel"
+	"recsys/onnx"
+	"recsys/tensor"
+)
+
+// wide writes a repository of a model whose product is worth several threads, with a parameter for ONNX Runtime.
+func wide(t *testing.T, threads string) string {
+	t.Helper()
+	b := graph.NewBuilder("wide")
+	x := b.Input("x", tensor.Float32, graph.Shape{graph.Sym("B"), graph.Fixed(64)})
+	b.Output("y", b.Relu(b.MatMul(x, b.Param("w", graph.Dims(64, 64), graph.Uniform(1)))))
+	g, err := b.Build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := g.InitParams(1); err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(dir, "wide", "1"), 0o750); err != nil {
+		t.Fatal(err)
+	}
+	if err := onnx.Write(filepath.Join(dir, "wide", "1", "model.onnx"), g, onnx.Meta{}); err != nil {
+		t.Fatal(err)
+	}
+	config := `name: "wide" backend: "onnxruntime" max_batch_size: 4096
+input [ { name: "x" data_type: TYPE_FP32 dims: [ 64 ] } ]
+output [ { name: "y" data_type: TYPE_FP32 dims: [ 64 ] } ]
+`
+	if threads != "" {
+		config += fmt.Sprintf("parameters { key: %q value { string_value: %q } }\n", "intra_op_thread_count", threads)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "wide", "config.pbtxt"), []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// meeting is a kernel set whose products wait until as many are under way as are wanted, ten seconds at most.
+type meeting struct {
+	kernel.Set
+	mu        sync.Mutex
+	changed   *sync.Cond
+	now, most int
+	late      bool
+}
+
+func newMeeting(t *testing.T, wanted int) *meeting {
+	t.Helper()
+	m := &meeting{Set: *kernel.Portable()}
+	m.changed = sync.NewCond(&m.mu)
+	impatience := time.AfterFunc(10*time.Second, func() {
+		m.mu.Lock()
+		m.late = true
+		m.mu.Unlock()
+		m.changed.Broadcast()
+	})
+	t.Cleanup(func() { impatience.Stop() })
+	gemm := m.Gemm
+	m.Gemm = func(p kernel.Gemm) {
+		m.mu.Lock()
+		m.now++
+		m.most = max(m.most, m.now)
+		m.changed.Broadcast()
+		for m.most < wanted && !m.late {
+			m.changed.Wait()
+		}
+		m.mu.Unlock()
+		gemm(p)
+		m.mu.Lock()
+		m.now--
+		m.mu.Unlock()
+	}
+	return m
+}
+
+// TestThreads: a request alone is computed on as many threads as Options say, whatever the model's configuration says to
+// ONNX Runtime, and has the same bits with any number of them.
+func TestThreads(t *testing.T) {
+	x := make([]float32, 2000*64)
+	for i := range x {
+		x[i] = float32(i*i%1013)/1013 - 0.5
+	}
+	in := tensor.Map{"x": tensor.Of(x, 2000, 64)}
+	var want *tensor.Tensor
+	for _, threads := range []int{1, 2, 3} {
+		for _, parameter := range []string{"", "1", "2"} {
+			kernels := newMeeting(t, threads)
+			e := open(t, wide(t, parameter), engine.Options{Threads: threads, Kernels: &kernels.Set})
+			out, _, err := e.Infer(t.Context(), "wide", in, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if kernels.most != threads {
+				t.Errorf("%d threads, intra_op_thread_count %q: %d products at once", threads, parameter, kernels.most)
+			}
+			if want == nil {
+				want = out["y"]
+			}
+			if !out["y"].Equal(want) {
+				t.Errorf("%d threads, intra_op_thread_count %q: other bits than one thread gives", threads, parameter)
+			}
+		}
+	}
+}
