@@ -214,6 +214,34 @@ func TestLoadTakesWhatChanged(t *testing.T) {
 	}
 }
 
+// TestAnEnsembleKeepsWhatFits loads its stage with a smaller batch, which the ensemble does not take.
+func TestAnEnsembleKeepsWhatFits(t *testing.T) {
+	e, _ := control(t, "", "-1", "pair")
+	config, err := e.Config("double", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := *config
+	other.MaxBatchSize = 2
+	if err := e.Load(t.Context(), "double", engine.LoadOptions{Config: &other}); err != nil {
+		t.Fatal(err)
+	}
+	x := tensor.Map{"x": tensor.Zeros(tensor.Float32, 4, 1)}
+	if _, _, err := e.Infer(t.Context(), "double", x, nil); err == nil {
+		t.Error("the stage takes four users still")
+	}
+	if _, _, err := e.Infer(t.Context(), "pair", x, nil); err != nil {
+		t.Errorf("four users for the ensemble: %v", err)
+	}
+	list, err := e.Statistics("double", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if list[0].Inferences != 0 {
+		t.Errorf("the stage's new version ran for %d users of the ensemble", list[0].Inferences)
+	}
+}
+
 func TestLoadWithAConfiguration(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
 	e, dir := control(t, "", "-1", "double")
