@@ -70,6 +70,7 @@ func TestHTTP(t *testing.T) {
 		{"load", "POST", "/v2/repository/models/shop/load", "{}", 503, "explicit model load / unload is not allowed"},
 		{"infer", "POST", "/v2/models/shop_prep/infer", `{"id":"7","inputs":[` + prepInputs + `],"outputs":[{"name":"encoded_user_id"}]}`, 200, `{"model_name":"shop_prep","model_version":"1","id":"7","outputs":[{"name":"encoded_user_id","datatype":"INT64","shape":[1,1],"data":[4]}]}`},
 		{"a value too few", "POST", "/v2/models/shop_prep/infer", `{"inputs":[{"name":"user_id","shape":[2,1],"datatype":"INT64","data":[101]}]}`, 500, "Shape does not match true shape of 'data' field"},
+		{"a value too many", "POST", "/v2/models/shop_prep/infer", `{"inputs":[{"name":"user_id","shape":[1,1],"datatype":"INT64","data":[101,102]}]}`, 500, "Shape does not match true shape of 'data' field"},
 		{"an object as value", "POST", "/v2/models/shop_prep/infer", `{"inputs":[{"name":"user_id","shape":[1,1],"datatype":"INT64","data":[{"a":[1]}]}]}`, 500, "non-signed-integer"},
 		{"a huge shape", "POST", "/v2/models/shop_prep/infer", `{"inputs":[{"name":"user_id","shape":[4000000000,4000000000],"datatype":"INT64","data":[1]}]}`, 400, "expected 2 inputs but got 1"},
 		{"a shape beyond all data", "POST", "/v2/models/shop_prep/infer", `{"inputs":[{"name":"user_id","shape":[1000000000,1],"datatype":"INT64","data":[1]}]}`, 500, "Shape does not match"},
