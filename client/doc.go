@@ -5,6 +5,7 @@
 // they come, and [Client.Sequence] keeps to the replica that holds a session's state. [Client.WaitReady] and
 // [Client.Ready] ask whether models can answer, [Client.ModelMetadata], [Client.ModelConfig] and [Client.Statistics]
 // what they are and do, and [Client.Load], [Client.Unload] and [Client.RepositoryIndex] change and list what is served.
+// [Client.RegisterShared] has tensors stay in memory that a server on the same machine shares.
 //
 //	c, err := client.New(ctx, "localhost:8001")
 //	if err != nil {
@@ -45,6 +46,6 @@
 // replica, [Client.WaitServing] waits for every one, [Client.ForEach] does anything with each, and [Client.Replicas]
 // shows their state. [WithMaxInFlight] refuses what is too much, [WithObserver] tells each try.
 //
-// A Client is safe for concurrent use, and one is enough for a process. The stubs of every call, also of those that
-// have no method here, are in recsys/client/tritonpb; recsys/client/tritontest is a server for tests.
+// A Client is safe for concurrent use, and one is enough for a process. The stubs of the protocol are in
+// recsys/client/tritonpb; recsys/client/tritontest is a server for tests.
 package client

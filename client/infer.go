@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 	"time"
 
@@ -33,7 +31,11 @@ type Request struct {
 	ID string
 	// Inputs are the model's inputs by name. They must not change during the call.
 	Inputs tensor.Map
-	// Outputs are the names of the wanted outputs, at least one: a server sends all that are not asked for otherwise,
+	// SharedInputs are inputs in memory that the server shares, by name; see [Client.RegisterShared].
+	SharedInputs map[string]SharedTensor
+	// SharedOutputs are wanted outputs that the server is to write into such memory.
+	SharedOutputs map[string]SharedTensor
+	// Outputs are the names of the other wanted outputs, at least one of both: a server sends all that are not asked for otherwise,
 	// and an ensemble may have many that only explain an answer.
 	Outputs []string
 	// Into are tensors, by name, that outputs of the same type and shape are decoded into, so that calls one after
@@ -56,6 +58,8 @@ type Result struct {
 	// Outputs are the wanted outputs, which belong to the caller. They share one piece of memory: who keeps one of many
 	// for long should clone it.
 	Outputs tensor.Map
+	// Shared are the SharedOutputs with their type, shape and size. Of strings the size is the most they may have.
+	Shared map[string]SharedTensor
 	// InputsHeld is true in the rare case that an earlier try of the call lies in a connection that is stuck, which may
 	// still read the inputs: do not change them any more.
 	InputsHeld bool
@@ -108,7 +112,7 @@ func (c *Client) Do(ctx context.Context, request Request) (Result, error) {
 		if deadline, ok := ctx.Deadline(); ok {
 			m.Timeout = max((time.Until(deadline) - timeoutMargin).Microseconds(), 1)
 		}
-		answer := &message.Response{Into: into, ExpectModel: request.Model, Expect: request.Outputs}
+		answer := &message.Response{Into: into, ExpectModel: request.Model, Expect: request.Outputs, Shared: sorted(request.SharedOutputs)}
 		if err := k.cc.Invoke(ctx, tritonpb.GRPCInferenceService_ModelInfer_FullMethodName, m, answer); err != nil {
 			return Result{}, err
 		}
@@ -125,7 +129,7 @@ func (c *Client) Do(ctx context.Context, request Request) (Result, error) {
 
 // message makes the request's message, but for the timeout.
 func (r Request) message() (*message.Request, error) {
-	if len(r.Outputs) == 0 {
+	if len(r.Outputs)+len(r.SharedOutputs) == 0 {
 		return nil, errors.New("no outputs are named: name those that are wanted")
 	}
 	m := &message.Request{
@@ -146,7 +150,10 @@ func (r Request) message() (*message.Request, error) {
 	for i, name := range r.Outputs {
 		m.Outputs[i].Name = name
 	}
-	for _, name := range slices.Sorted(maps.Keys(r.Parameters)) {
+	if err := r.share(m); err != nil {
+		return nil, err
+	}
+	for _, name := range sorted(r.Parameters) {
 		if reserved(name) {
 			return nil, fmt.Errorf("parameter %q is reserved: use the field of Request, where it has one", name)
 		}
@@ -178,7 +185,11 @@ func (r Request) result(m *message.Response) (Result, error) {
 	if err != nil {
 		return Result{}, fmt.Errorf("%w: %w", ErrProtocol, err)
 	}
-	return Result{Model: m.Model, Version: m.Version, ID: m.ID, Outputs: m.Outputs, Parameters: parameters}, nil
+	shared, err := r.shared(m)
+	if err != nil {
+		return Result{}, fmt.Errorf("%w: %w", ErrProtocol, err)
+	}
+	return Result{Model: m.Model, Version: m.Version, ID: m.ID, Outputs: m.Outputs, Shared: shared, Parameters: parameters}, nil
 }
 
 func reserved(name string) bool {

@@ -99,6 +99,9 @@ func (r Request) stub() (*tritonpb.ModelInferRequest, error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(r.SharedInputs)+len(r.SharedOutputs) > 0 {
+		return nil, errors.New("tensors are in shared memory, which streams do not use: leave them out, or call Do")
+	}
 	out := &tritonpb.ModelInferRequest{ModelName: r.Model, ModelVersion: r.Version, Id: r.ID, Parameters: map[string]*tritonpb.InferParameter{
 		"triton_enable_empty_final_response": {ParameterChoice: &tritonpb.InferParameter_BoolParam{BoolParam: true}},
 	}}

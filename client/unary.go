@@ -27,6 +27,16 @@ func query[Q, A any](
 	return simple(ctx, c, spec{name: name, model: model, repeatable: true}, request, call)
 }
 
+// everywhere makes a change on every replica.
+func everywhere[Q, A any](
+	ctx context.Context, c *Client, name string, request Q, call func(stub, context.Context, Q, ...grpc.CallOption) (A, error),
+) error {
+	return c.ForEach(ctx, func(ctx context.Context, _ string, one *Client) error {
+		_, err := unary(ctx, one, name, "", request, call)
+		return err
+	})
+}
+
 func simple[Q, A any](
 	ctx context.Context, c *Client, s spec, request Q, call func(stub, context.Context, Q, ...grpc.CallOption) (A, error),
 ) (A, error) {

@@ -2,12 +2,14 @@ package message_test
 
 import (
 	"bytes"
+	"slices"
 	"testing"
 	"time"
 	"unsafe"
 
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/grpc/mem"
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/testing/protocmp"
 	"pgregory.net/rapid"
@@ -290,5 +292,41 @@ func BenchmarkUnmarshal(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// TestSharedOutputs reads answers as Triton 24.10 gives them, with empty contents for outputs in shared memory, by both
+// decoders.
+func TestSharedOutputs(t *testing.T) {
+	m := &tritonpb.ModelInferResponse{ModelName: "m", RawOutputContents: [][]byte{{}, {7}, {}}}
+	for _, name := range []string{"a", "b", "c"} {
+		shape := []int64{1}
+		if name == "c" {
+			shape[0] = 0
+		}
+		m.Outputs = append(m.Outputs, &tritonpb.ModelInferResponse_InferOutputTensor{Name: name, Datatype: "UINT8", Shape: shape})
+	}
+	fast, err := proto.Marshal(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const unknown = 99
+	general := protowire.AppendVarint(protowire.AppendTag(slices.Clone(fast), unknown, protowire.VarintType), 1)
+	for name, data := range map[string][]byte{"fast": fast, "general": general} {
+		r := message.Response{Shared: []string{"a"}}
+		if err := message.NewCodec().Unmarshal(split(data, 1), &r); err != nil || r.Err != nil {
+			t.Fatalf("%s: %v, %v", name, err, r.Err)
+		}
+		want := tensor.Map{"b": tensor.Of([]uint8{7}, 1), "c": tensor.Zeros(tensor.Uint8, 0)}
+		if diff := cmp.Diff(r.Outputs, want); diff != "" {
+			t.Errorf("%s: got (-), want (+):\n%s", name, diff)
+		}
+		if diff := cmp.Diff(r.Elsewhere, []message.Described{{Name: "a", DType: tensor.Uint8, Shape: []int{1}}}); diff != "" {
+			t.Errorf("%s: got (-), want (+):\n%s", name, diff)
+		}
+		r = message.Response{}
+		if _ = message.NewCodec().Unmarshal(split(data, 1), &r); r.Err == nil {
+			t.Errorf("%s: empty contents that nobody has asked for: got no error", name)
+		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"unicode/utf8"
 	"unsafe"
 
@@ -23,6 +24,8 @@ type Response struct {
 	// ExpectModel and Expect, the names of outputs, are what the answer probably has, so that it needs no memory.
 	ExpectModel string
 	Expect      []string
+	// Shared are the outputs that are to come in shared memory: Triton says so by empty contents (24.10).
+	Shared []string
 
 	Model, Version, ID string
 	Parameters         map[string]*tritonpb.InferParameter
@@ -70,8 +73,17 @@ func (r *Response) plain(data mem.BufferSlice) error {
 	}
 	var elsewhere []Described
 	kept := m.Outputs[:0]
+	raw, place := m.RawOutputContents[:0], 0
 	for _, o := range m.GetOutputs() {
-		if _, ok := o.GetParameters()[SharedRegion]; !ok {
+		_, shared := o.GetParameters()[SharedRegion]
+		if !shared && place < len(m.RawOutputContents) {
+			contents := m.RawOutputContents[place]
+			place++
+			if shared = len(contents) == 0 && r.IsShared(o.GetName()); !shared {
+				raw = append(raw, contents)
+			}
+		}
+		if !shared {
 			kept = append(kept, o)
 			continue
 		}
@@ -81,7 +93,7 @@ func (r *Response) plain(data mem.BufferSlice) error {
 		}
 		elsewhere = append(elsewhere, Described{Name: o.GetName(), DType: dtype, Shape: shape})
 	}
-	m.Outputs = kept
+	m.Outputs, m.RawOutputContents = kept, append(raw, m.RawOutputContents[place:]...)
 	outputs, err := wire.Outputs(&m)
 	if err != nil {
 		return err
@@ -117,16 +129,9 @@ func (r *Response) fast(data mem.BufferSlice) error {
 		}
 		left -= n + size
 		if field == responseRaw {
-			for place < len(outputs) && outputs[place].elsewhere {
-				place++
+			if place, block, err = r.raw(&c, outputs, place, size, block, size+left); err != nil {
+				return err
 			}
-			if place == len(outputs) {
-				return errPlain // protobuf allows any order; or an error to tell
-			}
-			if block, err = r.contents(&c, outputs[place].Described, size, block, size+left); err != nil {
-				return fmt.Errorf("output %q: %w", outputs[place].Name, err)
-			}
-			place++
 			continue
 		}
 		view := c.view(size)
@@ -155,6 +160,29 @@ func (r *Response) fast(data mem.BufferSlice) error {
 	}
 	return r.finish(outputs, place)
 }
+
+// raw reads the next contents, and returns the place of the output after theirs.
+func (r *Response) raw(c *cursor, outputs []output, place, size int, block []byte, left int) (int, []byte, error) {
+	for place < len(outputs) && outputs[place].elsewhere {
+		place++
+	}
+	if place == len(outputs) {
+		return place, block, errPlain // protobuf allows any order; or an error to tell
+	}
+	o := &outputs[place]
+	if size == 0 && r.IsShared(o.Name) {
+		o.elsewhere = true
+		return place + 1, block, nil
+	}
+	block, err := r.contents(c, o.Described, size, block, left)
+	if err != nil {
+		err = fmt.Errorf("output %q: %w", o.Name, err)
+	}
+	return place + 1, block, err
+}
+
+// IsShared reports whether an output is to come in shared memory.
+func (r *Response) IsShared(name string) bool { return slices.Contains(r.Shared, name) }
 
 // finish sees to the outputs that have no contents.
 func (r *Response) finish(outputs []output, place int) error {

@@ -195,7 +195,8 @@ func decode(a *answer, to *message.Response) error {
 		if to.Outputs[o.Name] != nil {
 			return fmt.Errorf("output %q comes twice", o.Name)
 		}
-		if _, ok := o.Parameters[message.SharedRegion]; ok {
+		_, inBody := o.Parameters[binaryDataSize]
+		if _, ok := o.Parameters[message.SharedRegion]; ok || !inBody && o.Data == nil && to.IsShared(o.Name) {
 			to.Elsewhere = append(to.Elsewhere, d)
 			continue
 		}
