@@ -44,7 +44,8 @@
 // unavailable are tried again, on another replica first, within their deadline and a budget for all calls: see [Retry].
 // With [WithHedge] one that takes long is asked of a second replica too. [Client.Load] and [Client.Unload] change every
 // replica, [Client.WaitServing] waits for every one, [Client.ForEach] does anything with each, and [Client.Replicas]
-// shows their state. [WithMaxInFlight] refuses what is too much, [WithObserver] tells each try.
+// shows their state. [WithMaxInFlight] refuses what is too much, [WithObserver] and
+// [WithTracer] tell each try, and [ScrapeMetrics] reads a server's own figures.
 //
 // A Client is safe for concurrent use, and one is enough for a process. The stubs of the protocol are in
 // recsys/client/tritonpb; recsys/client/tritontest is a server for tests.

@@ -37,6 +37,7 @@ type settings struct {
 	find        func(context.Context) ([]string, error)
 	refresh     time.Duration
 	observer    func(context.Context, Attempt)
+	tracer      func(context.Context, Attempt) (context.Context, func(Attempt))
 	checked     bool
 	files       *TLSFiles
 	headers     func(context.Context) (map[string]string, error)
@@ -156,8 +157,8 @@ func WithChecks() Option {
 	return func(s *settings) { s.checked = true }
 }
 
-// WithObserver calls observe after each try of a call, such as to count it for Prometheus. It is called concurrently,
-// and what it takes its time is added to the call.
+// WithObserver calls observe after each try of a call, such as to count it for Prometheus; a stream is one, from its
+// start to its end. It is called concurrently, and the time that it takes is added to the call.
 func WithObserver(observe func(context.Context, Attempt)) Option {
 	return func(s *settings) { s.observer = observe }
 }
@@ -172,6 +173,12 @@ func (s settings) fits(to scheme) error {
 		return errors.New("TLS is set up, and the target is http://: give https://")
 	}
 	return nil
+}
+
+// WithTracer calls start before each try of a call, with what is known of it then, such as to begin a span. The try, and
+// [WithHeaders] with it, has the context that start returns; end is called after the try. Both are called concurrently.
+func WithTracer(start func(context.Context, Attempt) (traced context.Context, end func(Attempt))) Option {
+	return func(s *settings) { s.tracer = start }
 }
 
 func (s settings) validate() error {

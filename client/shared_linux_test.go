@@ -36,6 +36,9 @@ func TestSharedMemory(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = m.Close() }()
+	if _, err := client.NewSharedMemory(key, 8); !errors.Is(err, os.ErrExist) {
+		t.Errorf("a second time: got error %v, want one that is os.ErrExist", err)
+	}
 	if m.Key() != key || m.Size() != 16 {
 		t.Errorf("got %q of %d bytes", m.Key(), m.Size())
 	}

@@ -28,7 +28,7 @@ func (c *Client) Stream(ctx context.Context, request Request) iter.Seq2[Result, 
 }
 
 // stream returns what is to be yielded last, nil if the answers have ended or are not wanted any more.
-func (c *Client) stream(ctx context.Context, request Request, yield func(Result, error) bool) error {
+func (c *Client) stream(ctx context.Context, request Request, yield func(Result, error) bool) (err error) {
 	m, err := request.stub()
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrInvalidArgument, err)
@@ -48,6 +48,8 @@ func (c *Client) stream(ctx context.Context, request Request, yield func(Result,
 	}
 	defer p.release()
 	defer p.replica.settled() // where it is broken off
+	ctx, done := c.watch(ctx, s, p.replica, Attempt{Number: 1})
+	defer func() { done(callError(ctx, s.name, s.model, err)) }()
 	if ctx, err = c.outgoing(ctx); err != nil {
 		return err
 	}

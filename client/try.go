@@ -72,7 +72,7 @@ func (b *budget) spend() bool {
 	return true
 }
 
-// Attempt is one try of a call, as [WithObserver] tells it.
+// Attempt is one try of a call, as [WithObserver] and [WithTracer] tell it.
 type Attempt struct {
 	Call    string // such as "infer"
 	Model   string // empty for calls about the server
@@ -145,23 +145,37 @@ func (c *Client) hedgeAfter(hedging bool, model string) (time.Duration, bool) {
 
 // perform makes one try on a replica that was acquired for it.
 func perform[A any](ctx context.Context, c *Client, s spec, p picked, a Attempt, try trial[A]) (A, error) {
-	start := time.Now()
 	var answer A
-	with, err := c.outgoing(ctx)
+	traced, done := c.watch(ctx, s, p.replica, a)
+	with, err := c.outgoing(traced)
 	if err == nil {
 		answer, err = try(with, p.conn, a.Hedge)
 	}
 	p.release()
 	err = c.judge(ctx, s, p.replica, err)
-	took := time.Since(start)
+	took := done(err)
 	if s.hedgeable && c.hedges != nil && (err == nil || errors.Is(err, context.Canceled)) {
 		c.hedges.observe(s.model, took)
 	}
-	if c.observer != nil {
-		a.Call, a.Model, a.Address, a.Duration, a.Err = s.name, s.model, p.replica.address, took, err
-		c.observer(ctx, a)
-	}
 	return answer, err
+}
+
+// watch tells the tracer that a try begins, and returns its context and what tells the end.
+func (c *Client) watch(ctx context.Context, s spec, r *replica, a Attempt) (context.Context, func(error) time.Duration) {
+	a.Call, a.Model, a.Address = s.name, s.model, r.address
+	traced, end := ctx, func(Attempt) {}
+	if c.tracer != nil {
+		traced, end = c.tracer(ctx, a)
+	}
+	start := time.Now()
+	return traced, func(err error) time.Duration {
+		a.Duration, a.Err = time.Since(start), err
+		end(a)
+		if c.observer != nil {
+			c.observer(ctx, a)
+		}
+		return a.Duration
+	}
 }
 
 // pickError says why no replica could be asked.

@@ -38,38 +38,40 @@ func numbers(dtype tensor.DType, shape []int, data []byte) (*tensor.Tensor, erro
 				data[i] = 1
 			}
 		}
-		return tensor.New(elements[bool](data), shape)
+		return tensor.New(Elements[bool](data), shape)
 	case tensor.Uint8:
 		return tensor.New(data, shape)
 	case tensor.Uint16:
-		return tensor.New(elements[uint16](data), shape)
+		return tensor.New(Elements[uint16](data), shape)
 	case tensor.Uint32:
-		return tensor.New(elements[uint32](data), shape)
+		return tensor.New(Elements[uint32](data), shape)
 	case tensor.Uint64:
-		return tensor.New(elements[uint64](data), shape)
+		return tensor.New(Elements[uint64](data), shape)
 	case tensor.Int8:
-		return tensor.New(elements[int8](data), shape)
+		return tensor.New(Elements[int8](data), shape)
 	case tensor.Int16:
-		return tensor.New(elements[int16](data), shape)
+		return tensor.New(Elements[int16](data), shape)
 	case tensor.Int32:
-		return tensor.New(elements[int32](data), shape)
+		return tensor.New(Elements[int32](data), shape)
 	case tensor.Int64:
-		return tensor.New(elements[int64](data), shape)
+		return tensor.New(Elements[int64](data), shape)
 	case tensor.Float16:
-		return tensor.New(elements[tensor.F16](data), shape)
+		return tensor.New(Elements[tensor.F16](data), shape)
 	case tensor.BFloat16:
-		return tensor.New(elements[tensor.BF16](data), shape)
+		return tensor.New(Elements[tensor.BF16](data), shape)
 	case tensor.Float32:
-		return tensor.New(elements[float32](data), shape)
+		return tensor.New(Elements[float32](data), shape)
 	case tensor.Float64:
-		return tensor.New(elements[float64](data), shape)
+		return tensor.New(Elements[float64](data), shape)
 	case tensor.Invalid, tensor.String:
 	}
 	return nil, fmt.Errorf("%s tensors have no encoding", dtype)
 }
 
-// elements views data as elements, and copies only where the machine or the alignment wants it.
-func elements[T tensor.Element](data []byte) []T {
+// Elements views raw contents as numbers or bools, which share data's memory; it copies only on big-endian machines and
+// where data does not lie as the elements have to. Bytes after the last whole element are left out. The bytes of bools
+// have to be 0 or 1.
+func Elements[T Fixed](data []byte) []T {
 	var element T
 	n := len(data) / int(unsafe.Sizeof(element))
 	if n == 0 {
@@ -84,6 +86,11 @@ func elements[T tensor.Element](data []byte) []T {
 		panic("wire: " + err.Error()) // out is a slice of fixed-size elements of data's size
 	}
 	return out
+}
+
+// Fixed are the elements of a fixed size: all but strings.
+type Fixed interface {
+	bool | uint8 | uint16 | uint32 | uint64 | int8 | int16 | int32 | int64 | tensor.F16 | tensor.BF16 | float32 | float64
 }
 
 // decodeStrings reads n strings, which have to fill data.

@@ -258,3 +258,43 @@ func TestSetOutputsRefusesMissingTensors(t *testing.T) {
 		t.Errorf("got error %v, want one about output y", err)
 	}
 }
+
+// TestNumbersAreNotCopied has encoded and decoded numbers share their memory, whatever their number, and nothing is
+// allocated for them; a tensor's own description is three small pieces when it is decoded.
+func TestNumbersAreNotCopied(t *testing.T) {
+	data := make([]float32, 1<<16)
+	x := tensor.Of(data, 1, len(data))
+	raw, err := wire.Encode(x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw[3] = 0x40 // 2.0, little-endian
+	if data[0] != 2 {
+		t.Errorf("got %v after the raw contents changed, want 2: they are a copy", data[0])
+	}
+	elements := wire.Elements[float32](raw)
+	y, err := wire.Decode(tensor.Float32, x.Shape(), raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data[1] = 3
+	if elements[1] != 3 || tensor.MustData[float32](y)[1] != 3 || len(elements) != len(data) {
+		t.Errorf("got %v and %v after the data changed, want 3: they are copies", elements[1], tensor.MustData[float32](y)[1])
+	}
+	for name, tt := range map[string]struct {
+		most float64
+		do   func()
+	}{
+		"encode":   {0, func() { raw, err = wire.Encode(x) }},
+		"elements": {0, func() { elements = wire.Elements[float32](raw) }},
+		"view":     {0, func() { raw, _ = wire.View(x) }},
+		"decode":   {3, func() { y, err = wire.Decode(tensor.Float32, x.Shape(), raw) }},
+	} {
+		if got := testing.AllocsPerRun(100, tt.do); got > tt.most {
+			t.Errorf("%s: %v allocations, want %v at most", name, got, tt.most)
+		}
+	}
+	if odd := wire.Elements[uint16]([]byte{1, 2, 3}); len(odd) != 1 || odd[0] != 0x0201 {
+		t.Errorf("got %v of three bytes, want one number", odd)
+	}
+}

@@ -40,6 +40,7 @@ func TestRealTriton(t *testing.T) {
 	}
 	t.Run("stream", func(t *testing.T) { testStream(t, overGRPC) })
 	t.Run("checks", func(t *testing.T) { testChecks(t, s) })
+	t.Run("metrics", func(t *testing.T) { testMetrics(t, s, overGRPC) })
 	t.Run("compression", func(t *testing.T) { testCompression(t, s) })
 }
 
@@ -402,5 +403,37 @@ parameters { key: "intra_op_thread_count" value { string_value: "1" } }
 	}
 	if want := tensor.Of([]float32{2, 4, 6}, 1, 3); version != "3" || !got["sum"].Equal(want) {
 		t.Errorf("got version %s, %v, want 3, %v", version, got["sum"].Any(), want.Any())
+	}
+}
+
+// testMetrics reads the metrics of the server, and sees an inference counted.
+func testMetrics(t *testing.T, s *triton.Server, c *client.Client) {
+	t.Helper()
+	count := func() float64 {
+		metrics, err := client.ScrapeMetrics(t.Context(), "http://"+s.Metrics+"/metrics")
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum, series := metrics.Sum("nv_inference_request_success", "model", "square")
+		if series == 0 {
+			t.Error("got no series of the model")
+		}
+		for _, m := range metrics {
+			if m.Kind == "" {
+				t.Errorf("%s has no kind", m.Name)
+			}
+		}
+		return sum
+	}
+	before := count()
+	if _, _, err := c.Infer(t.Context(), "square", tensor.Map{"x": tensor.Zeros(tensor.Float32, 1, 3)}, []string{"doubled"}); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	for count() != before+1 { // which is counted after the answer
+		if ctx.Err() != nil {
+			t.Fatalf("got %v successes, want one more than %v", count(), before)
+		}
 	}
 }
