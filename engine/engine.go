@@ -96,15 +96,18 @@ func (e *Engine) Close() error {
 	return nil
 }
 
-// Ready returns nil if the model serves a version, an error that wraps [ErrNotFound] if it does not, and [ErrClosed]. An empty
-// name asks for the engine alone.
+// Ready returns nil if the model serves a version, an error that wraps [ErrNotFound] if it does not, [ErrUnimplemented] if the engine
+// cannot run it, and [ErrClosed]. An empty name asks for the engine alone.
 func (e *Engine) Ready(_ context.Context, model string) error {
 	e.mu.RLock()
 	defer e.mu.RUnlock()
 	if model == "" && !e.closed {
 		return nil
 	}
-	_, _, err := e.version(model, "")
+	_, v, err := e.version(model, "")
+	if err == nil {
+		err = v.able()
+	}
 	return err
 }
 
@@ -173,7 +176,7 @@ func (e *Engine) Infer(ctx context.Context, model string, inputs tensor.Map, out
 
 // Do answers a request. A model with dynamic batching may run it together with others; the answer is what it would be alone.
 //
-// Errors wrap [ErrNotFound], [ErrInvalidArgument], [ErrUnavailable], [ErrClosed] or ctx's error; others are faults of the model.
+// Errors wrap [ErrNotFound], [ErrInvalidArgument], [ErrUnimplemented], [ErrUnavailable], [ErrClosed] or ctx's error; others are faults of the model.
 func (e *Engine) Do(ctx context.Context, r Request) (Result, error) {
 	e.mu.RLock()
 	_, v, err := e.version(r.Model, r.Version)
@@ -184,6 +187,9 @@ func (e *Engine) Do(ctx context.Context, r Request) (Result, error) {
 	e.mu.RUnlock()
 	if err != nil {
 		return Result{}, err
+	}
+	if err := v.able(); err != nil {
+		return Result{}, fmt.Errorf("model %q: %w", r.Model, err)
 	}
 	inputs, err := specs(r.Model, r.Inputs)
 	if err != nil {

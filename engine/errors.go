@@ -13,6 +13,8 @@ var (
 	ErrInvalidArgument = errors.New("invalid argument")
 	// ErrUnavailable is for a request that found its model's queue full or waited there too long. Another time it may be served.
 	ErrUnavailable = errors.New("unavailable")
+	// ErrUnimplemented is for a model of a backend that the engine has not, and for an ensemble with one.
+	ErrUnimplemented = errors.New("not implemented by the embedded engine")
 	// ErrClosed is for calls after Close.
 	ErrClosed = errors.New("engine is closed")
 )

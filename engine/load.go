@@ -2,6 +2,7 @@ package engine
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -139,6 +140,12 @@ func (l *loader) stage(ctx context.Context, m *ensemble.Model) error {
 
 func (l *loader) version(ctx context.Context, m *ensemble.Model, n int64) (*version, error) {
 	path := m.ModelPath(n)
+	if !m.Config.IsONNX() {
+		path = filepath.Join(m.VersionDir(n), ensemble.StandInFile)
+		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+			return &version{config: m.Config, number: n, stats: &counters{}, missing: missing(m.Config)}, nil
+		}
+	}
 	f, err := l.file(path)
 	if err != nil {
 		return nil, err
@@ -159,6 +166,12 @@ func (l *loader) version(ctx context.Context, m *ensemble.Model, n int64) (*vers
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return v, nil
+}
+
+// missing is the error of a model of a backend that the engine has not.
+func missing(c *ensemble.Config) error {
+	return fmt.Errorf("%s runs on backend %q and has no %s: serve it with Triton: %w",
+		c.Name, cmp.Or(c.Backend, c.Platform), ensemble.StandInFile, ErrUnimplemented)
 }
 
 func sameConfig(a, b *ensemble.Config) bool { return bytes.Equal(a.Marshal(), b.Marshal()) }

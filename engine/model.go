@@ -28,7 +28,22 @@ type version struct {
 	file   *loaded
 	queue  *queue
 	steps  []*step
-	stats  *counters
+	// missing says why a model that is no ensemble cannot run, nil if it can.
+	missing error
+	stats   *counters
+}
+
+// able returns an error if the version, or a step of it, cannot run.
+func (v *version) able() error {
+	if v.missing != nil {
+		return v.missing
+	}
+	for _, s := range v.steps {
+		if s.part != nil && s.part.missing != nil {
+			return s.part.missing
+		}
+	}
+	return nil
 }
 
 // step is one step of an ensemble, in an order in which all inputs are there.

@@ -2,6 +2,7 @@ package ensemble
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -24,8 +25,15 @@ func Validate(dir string) ([]Finding, error) {
 				findings = append(findings, m.checkManifest(v)...)
 				continue
 			}
-			file := r.rel(m.ModelPath(v))
-			g, err := onnx.Read(m.ModelPath(v))
+			path := m.ModelPath(v)
+			if !m.Config.IsONNX() {
+				path = filepath.Join(m.VersionDir(v), StandInFile)
+				if _, err := os.Stat(path); err != nil {
+					continue // what the backend's files say only the backend knows
+				}
+			}
+			file := r.rel(path)
+			g, err := onnx.Read(path)
 			if err != nil {
 				findings = append(findings, Finding{
 					Rule: RuleModelFile, File: file, Message: relative(dir, err), Remedy: "export the stage again",
@@ -143,9 +151,8 @@ func elements(dims []int64) int64 {
 
 func (c *checker) stage() {
 	cfg := c.model.Config
-	if cfg.Backend != BackendONNX && cfg.Platform != PlatformONNX {
-		c.add(RuleBackend, "backend", fmt.Sprintf("stages have backend: %q", BackendONNX),
-			"platform %q and backend %q are neither ensemble nor ONNX", cfg.Platform, cfg.Backend)
+	if cfg.Backend == "" && cfg.Platform == "" {
+		c.add(RuleBackend, "backend", fmt.Sprintf("name it: graphs have backend: %q", BackendONNX), "names neither backend nor platform")
 	}
 	if len(cfg.Steps) > 0 {
 		c.add(RuleEnsemble, "ensemble_scheduling", "add platform: \"ensemble\" or remove the steps", "the model is no ensemble")

@@ -50,7 +50,7 @@ func TestValidateMutations(t *testing.T) {
 		{"no configuration", remove(prep), ensemble.RuleConfig, prep, "no such file"},
 		{"text", edit(prep, "backend", "bakend"), ensemble.RuleConfig, prep, `config.pbtxt:2:1: message ModelConfig has no field "bakend"`},
 		{"name", edit(prep, `"shop_prep"`, `"prep"`), ensemble.RuleName, prep, `is "prep", the folder is "shop_prep"`},
-		{"backend", edit(prep, `"onnxruntime"`, `"python"`), ensemble.RuleBackend, prep, `backend "python"`},
+		{"backend", edit(prep, `backend: "onnxruntime"`, ""), ensemble.RuleBackend, prep, "names neither backend nor platform"},
 		{"no dims", edit(prep, "dims: [ 4 ]", ""), ensemble.RuleTensor, prep, "has no dims"},
 		{"size 0", edit(prep, "dims: [ 4 ]", "dims: [ 0 ]"), ensemble.RuleTensor, prep, "has dims [0]"},
 		{"no data type", edit(prep, "data_type: TYPE_FP32", ""), ensemble.RuleTensor, prep, "has no data type"},

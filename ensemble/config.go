@@ -57,6 +57,9 @@ type Agent struct {
 // IsEnsemble reports whether the model is a composition of others.
 func (c *Config) IsEnsemble() bool { return c.Platform == PlatformEnsemble }
 
+// IsONNX reports whether ONNX Runtime runs the model.
+func (c *Config) IsONNX() bool { return c.Backend == BackendONNX || c.Platform == PlatformONNX }
+
 // ModelFile returns the model's file name in a version folder.
 func (c *Config) ModelFile() string {
 	if c.DefaultModelFilename != "" {

@@ -40,7 +40,11 @@ func ParseConfig(file string, text []byte) (*Config, error) {
 		return nil, fmt.Errorf("%s:%w", file, err)
 	}
 	c := &Config{}
-	if err := c.fields().read("ModelConfig", m); err != nil {
+	known := c.fields()
+	if foreign(m) {
+		known = c.foreignFields()
+	}
+	if err := known.read("ModelConfig", m); err != nil {
 		return nil, fmt.Errorf("%s:%w", file, err)
 	}
 	return c, nil
@@ -55,10 +59,16 @@ type reader struct {
 // fields are the known fields of a message by name.
 type fields map[string]reader
 
+// others, as a key of fields, lets fields that have no reader pass.
+const others = ""
+
 func (fs fields) read(message string, m *pbtxt.Message) error {
 	seen := map[string]bool{}
 	for f := range m.All() {
 		r, ok := fs[f.Name]
+		if _, open := fs[others]; !ok && open {
+			continue
+		}
 		if !ok {
 			return f.Errorf("message %s has no field %q that this version reads; it reads %s",
 				message, f.Name, strings.Join(slices.Sorted(maps.Keys(fs)), ", "))

@@ -26,9 +26,11 @@ func (e Ensemble) cutDense(how Fuse) (Ensemble, error) {
 	out, found := e, false
 	out.Groups = nil
 	for _, g := range e.Groups {
-		graphs := make([]*graph.Graph, len(g.Stages))
-		for i, s := range g.Stages {
-			graphs[i] = s.Graph
+		var graphs []*graph.Graph
+		for _, s := range g.Stages {
+			if s.Folder == nil {
+				graphs = append(graphs, s.Graph)
+			}
 		}
 		if cpuWork(graphs...) {
 			out.Groups = append(out.Groups, g)
@@ -68,6 +70,9 @@ func (e Ensemble) cutDense(how Fuse) (Ensemble, error) {
 
 // cutStage cuts a stage in two: what comes before its dense part, nil if nothing does, and that part, nil if it has no matrix product.
 func cutStage(s Stage) (embed, dense *Stage, err error) {
+	if s.Folder != nil {
+		return nil, nil, nil
+	}
 	part := denseNodes(s.Graph)
 	if !slices.ContainsFunc(s.Graph.Nodes, func(n *graph.Node) bool {
 		return part[n] && (n.Op.Type == "MatMul" || n.Op.Type == "Gemm")

@@ -5,7 +5,9 @@ import (
 	"crypto/md5" //nolint:gosec // What Triton's agent compares; it finds damage, not forgery.
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -17,12 +19,12 @@ import (
 func sameFolder(a, b string) (bool, error) {
 	var names [2][]string
 	for i, dir := range []string{a, b} {
-		entries, err := os.ReadDir(dir)
+		err := eachFile(dir, func(_ *os.Root, path string) error {
+			names[i] = append(names[i], path)
+			return nil
+		})
 		if err != nil {
 			return false, err
-		}
-		for _, e := range entries {
-			names[i] = append(names[i], e.Name())
 		}
 	}
 	if !slices.Equal(names[0], names[1]) {
@@ -34,6 +36,29 @@ func sameFolder(a, b string) (bool, error) {
 		}
 	}
 	return true, nil
+}
+
+// eachFile visits the regular files below a folder in the order of their paths, without what Python compiles for itself. Links are
+// refused: they may lead anywhere.
+func eachFile(dir string, visit func(root *os.Root, path string) error) (err error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, root.Close()) }()
+	return fs.WalkDir(root.FS(), ".", func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && d.Name() == "__pycache__":
+			return fs.SkipDir
+		case d.IsDir():
+			return nil
+		case !d.Type().IsRegular():
+			return fmt.Errorf("%s: neither a file nor a folder: put the file itself there", filepath.Join(dir, path))
+		}
+		return visit(root, filepath.FromSlash(path))
+	})
 }
 
 func sameFile(a, b string) (same bool, err error) {

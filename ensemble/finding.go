@@ -40,7 +40,7 @@ func (f Finding) Severity() Severity {
 const (
 	RuleConfig       = "config"         // config.pbtxt is there and readable
 	RuleName         = "name"           // the configuration's name is the folder's
-	RuleBackend      = "backend"        // the platform or backend is one that we know
+	RuleBackend      = "backend"        // a platform or a backend is named
 	RuleTensor       = "tensor"         // inputs and outputs have names of their own, types and dims
 	RuleVersion      = "version"        // the policy serves at least one version folder
 	RulePolicy       = "policy"         // stages pin versions: Triton loads others, and generations then mix

@@ -3,12 +3,17 @@ package ensemble
 import (
 	"fmt"
 	"slices"
+	"strconv"
 
 	"recsys/graph"
 )
 
 // Fuse composes the stages' graphs: every stage, every group, or all of them become one stage of the result. Its outputs are
-// the final tensors, those that later stages read and, but for FuseAll, a copy of each tensor that Explain names. Shapes of later stages become as exact as those of the tensors that they read.
+// the final tensors, those that later stages read and, but for FuseAll, a copy of each tensor that Explain names. Shapes of
+// later stages become as exact as those of the tensors that they read.
+//
+// A stage with a Folder stays by itself: what stands before and behind it in its group are models of their own, of the group's name
+// and the group's name with _2, _3 and so on. What a folder makes is explained if a graph reads it, which then puts the copy out.
 func (e Ensemble) Fuse(how Fuse) ([]Stage, error) {
 	if err := e.Validate(); err != nil {
 		return nil, err
@@ -17,21 +22,17 @@ func (e Ensemble) Fuse(how Fuse) ([]Stage, error) {
 	if err != nil {
 		return nil, err
 	}
-	known := map[string]*graph.Value{} // the tensors of earlier parts
+	f := fuser{e: e, known: map[string]Port{}, explained: map[string]bool{}, noExplain: how == FuseAll}
 	fused := make([]Stage, 0, len(parts))
 	for i, part := range parts {
-		var later []Stage
-		for _, p := range parts[i+1:] {
-			later = append(later, p.Stages...)
+		s := part.Stages[0]
+		if s.Folder == nil {
+			if s, err = f.compose(part, parts[i+1:]); err != nil {
+				return nil, fmt.Errorf("ensemble %q: compose %q: %w", e.Name, part.Name, err)
+			}
 		}
-		s, err := compose(part, known, func(name string) bool { return e.keeps(name, later) }, func(name string) bool {
-			return how != FuseAll && slices.Contains(e.Explain, name)
-		})
-		if err != nil {
-			return nil, fmt.Errorf("ensemble %q: compose %q: %w", e.Name, part.Name, err)
-		}
-		for _, o := range s.Graph.Outputs {
-			known[o.Name] = o.Value
+		for _, o := range s.Outputs() {
+			f.known[o.Name] = o
 		}
 		fused = append(fused, s)
 	}
@@ -50,40 +51,83 @@ func (e Ensemble) partition(how Fuse) ([]Group, error) {
 		}
 		return parts, nil
 	case FuseGroups, "":
-		return e.Groups, nil
+		var parts []Group
+		for _, g := range e.Groups {
+			parts = append(parts, g.split()...)
+		}
+		return parts, nil
 	case FuseAll:
-		return []Group{{Name: allName, Stages: e.stages()}}, nil
+		return Group{Name: allName, Stages: e.stages()}.split(), nil
 	}
 	return nil, fmt.Errorf("fuse %q: want none, groups or all", how)
 }
 
+// split cuts a group before and behind each folder.
+func (g Group) split() []Group {
+	var parts []Group
+	var run []Stage
+	runs := 0
+	end := func() {
+		if len(run) == 0 {
+			return
+		}
+		part := Group{Name: g.Name, Stages: run, within: g.within}
+		if runs++; runs > 1 {
+			part.Name, part.within = g.Name+"_"+strconv.Itoa(runs), append(slices.Clone(g.within), g.Name)
+		}
+		parts, run = append(parts, part), nil
+	}
+	for _, s := range g.Stages {
+		if s.Folder == nil {
+			run = append(run, s)
+			continue
+		}
+		end()
+		parts = append(parts, Group{Name: s.Name, Stages: []Stage{s}})
+	}
+	end()
+	return parts
+}
+
+// fuser composes parts one after another.
+type fuser struct {
+	e         Ensemble
+	known     map[string]Port // the tensors of earlier parts
+	explained map[string]bool // those of folders whose copies a part puts out
+	noExplain bool
+}
+
 // keeps says whether a tensor becomes an output of the part that makes it: a final one, or one that a later part reads.
-func (e Ensemble) keeps(name string, later []Stage) bool {
-	return slices.Contains(e.Outputs, name) || slices.ContainsFunc(later, func(s Stage) bool {
-		return slices.ContainsFunc(s.Graph.Inputs, func(v *graph.Value) bool { return v.Name() == name })
+func (f *fuser) keeps(name string, later []Group) bool {
+	return slices.Contains(f.e.Outputs, name) || slices.ContainsFunc(later, func(g Group) bool {
+		return slices.ContainsFunc(g.Stages, func(s Stage) bool {
+			return slices.ContainsFunc(s.Inputs(), func(p Port) bool { return p.Name == name })
+		})
 	})
 }
 
+func (f *fuser) explains(name string) bool { return !f.noExplain && slices.Contains(f.e.Explain, name) }
+
+// result is a tensor that a part makes.
+type result struct {
+	name  string
+	value *graph.Value
+}
+
 // compose makes one stage of a group. Tensors known from earlier parts become inputs with the shapes that they have.
-func compose(part Group, known map[string]*graph.Value, keep, explain func(string) bool) (Stage, error) {
+func (f *fuser) compose(part Group, later []Group) (Stage, error) {
 	b := graph.NewBuilder(part.Name)
 	values := map[string]*graph.Value{}
 	out := Stage{Name: part.Name, within: part.within, dense: len(part.Stages) == 1 && part.Stages[0].dense}
-	type named struct {
-		name  string
-		value *graph.Value
-	}
-	var outputs []named
+	var outputs []result
 	for _, s := range part.Stages {
 		given := map[string]*graph.Value{}
 		for _, in := range s.Graph.Inputs {
 			name := in.Name()
-			if values[name] == nil && known[name] != nil {
-				values[name] = b.Input(name, known[name].DType(), known[name].Shape())
+			if values[name] == nil {
+				values[name] = f.input(b, in)
 			}
-			if values[name] != nil {
-				given[name] = values[name]
-			}
+			given[name] = adapt(b, values[name], in.Shape())
 		}
 		leave := func() {}
 		if len(part.Stages) > 1 {
@@ -96,18 +140,45 @@ func compose(part Group, known map[string]*graph.Value, keep, explain func(strin
 		}
 		for _, o := range s.Graph.Outputs {
 			values[o.Name] = results[o.Name]
-			outputs = append(outputs, named{o.Name, results[o.Name]})
+			outputs = append(outputs, result{o.Name, results[o.Name]})
 		}
 	}
 	for _, o := range outputs {
-		if keep(o.name) {
+		if f.keeps(o.name, later) {
 			b.Output(o.name, o.value)
 		}
-		if explain(o.name) {
+		if f.explains(o.name) {
 			b.Output(ExplainPrefix+o.name, o.value)
+		}
+	}
+	for _, name := range f.e.Explain {
+		if v := values[name]; v != nil && f.known[name].wire && f.explains(name) && !f.explained[name] {
+			f.explained[name] = true
+			b.Output(ExplainPrefix+name, b.Identity(v))
 		}
 	}
 	g, err := b.Build()
 	out.Graph = g
 	return out, err
+}
+
+// input makes an input of the part for the input of one of its stages.
+func (f *fuser) input(b *graph.Builder, in *graph.Value) *graph.Value {
+	shape := in.Shape()
+	if p, ok := f.known[in.Name()]; ok {
+		shape = p.seenBy(shape)
+	}
+	return b.Input(in.Name(), in.DType(), shape)
+}
+
+// adapt turns a scalar of each user, [B] or [B,1], into the form that a stage reads; anything else stays.
+func adapt(b *graph.Builder, v *graph.Value, want graph.Shape) *graph.Value {
+	have := v.Shape()
+	switch {
+	case len(have) == 1 && len(want) == 2 && want[1].Is(1):
+		return b.Unsqueeze(v, []int64{1})
+	case len(have) == 2 && len(want) == 1 && have[1].Is(1):
+		return b.Squeeze(v, []int64{1})
+	}
+	return v
 }

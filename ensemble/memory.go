@@ -143,12 +143,18 @@ func (m model) memory(name string, batch int) (Memory, error) {
 }
 
 // fittingBatch returns the greatest power of two up to DefaultMaxBatch with which the intermediate values of all models' instances take
-// at most limit bytes.
+// at most limit bytes, and that the models of other backends take.
 func fittingBatch(models []model, limit int64) (int, error) {
 	need := int64(0)
 	for batch := DefaultMaxBatch; batch > 0; batch /= 2 {
 		need = 0
+		if slices.ContainsFunc(models, func(m model) bool { return !m.stage.Folder.takes(batch) }) {
+			continue
+		}
 		for _, m := range models {
+			if m.stage.Folder != nil {
+				continue // what it takes only its backend knows
+			}
 			bytes, err := intermediate(m.stage.Graph, m.batch(batch))
 			if err != nil {
 				return 0, fmt.Errorf("stage %q: %w", m.stage.Name, err)

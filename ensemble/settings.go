@@ -214,6 +214,10 @@ func (e Ensemble) models(o Options) ([]model, error) {
 	}
 	models := make([]model, len(fused))
 	for i, s := range fused {
+		if s.Folder != nil {
+			models[i] = model{stage: s} // its settings are in its own configuration
+			continue
+		}
 		if _, _, err := interfaceOf(s.Graph); err != nil {
 			return nil, fmt.Errorf("stage %q: %w", s.Name, err)
 		}

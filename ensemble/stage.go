@@ -14,9 +14,13 @@ import (
 // fixed once earlier stages' shapes are known.
 type Stage struct {
 	// Name says what the stage does: "features", "query", "retrieve", …; it becomes part of the model's name.
-	Name  string
+	Name string
+	// Graph is what the stage computes. Where Folder is set, it is what the embedded engine runs in the folder's place, under
+	// the ensemble's names; nil if nothing does.
 	Graph *graph.Graph
-	dense bool // what TensorRT is for, and nothing else
+	// Folder, if not nil, is a model of another backend, which is served as it is.
+	Folder *Folder
+	dense  bool // what TensorRT is for, and nothing else
 	// within are the groups and stages that it is a part of by another name, the largest first.
 	within []string
 }
@@ -97,9 +101,14 @@ func (e Ensemble) validateNames() error {
 		}
 		for _, s := range g.Stages {
 			check("stage", s.Name, stages)
-			if s.Graph == nil {
+			if s.Graph == nil && s.Folder == nil {
 				errs = append(errs, fmt.Errorf("stage %q has no graph", s.Name))
 			}
+		}
+	}
+	for _, s := range e.stages() {
+		if s.Folder != nil && (groups[s.Name] || s.Name == allName) {
+			errs = append(errs, fmt.Errorf("stage %q is called like a group, whose name its own model has: call it otherwise", s.Name))
 		}
 	}
 	return errors.Join(errs...)
@@ -109,27 +118,34 @@ func (e Ensemble) validateTensors() error {
 	var errs []error
 	stages := e.stages()
 	maker := map[string]string{} // the stage that makes a tensor
+	tensors := map[string]Port{}
 	for _, s := range stages {
-		for _, o := range s.outputs() {
+		for _, o := range s.Outputs() {
 			if other, ok := maker[o.Name]; ok {
 				errs = append(errs, fmt.Errorf("tensor %q is made by stage %q and stage %q: rename one of the outputs", o.Name, other, s.Name))
 				continue
 			}
-			maker[o.Name] = s.Name
+			maker[o.Name], tensors[o.Name] = s.Name, o
 		}
 	}
 	made := map[string]bool{}
 	for _, s := range stages {
-		for _, in := range s.inputs() {
-			if slices.Contains(e.Outputs, in.Name()) {
+		for _, in := range s.Inputs() {
+			if slices.Contains(e.Outputs, in.Name) {
 				errs = append(errs, fmt.Errorf("stage %q reads tensor %q, which is an output of the ensemble: a tensor cannot be both; "+
-					"name it in Explain", s.Name, in.Name()))
+					"name it in Explain", s.Name, in.Name))
 			}
-			if by, ok := maker[in.Name()]; ok && !made[in.Name()] {
-				errs = append(errs, fmt.Errorf("stage %q reads tensor %q, which stage %q makes only later: put it in front", s.Name, in.Name(), by))
+			by, ok := maker[in.Name]
+			switch {
+			case ok && !made[in.Name]:
+				errs = append(errs, fmt.Errorf("stage %q reads tensor %q, which stage %q makes only later: put it in front", s.Name, in.Name, by))
+			case ok:
+				if remedy := misfit(tensors[in.Name], in); remedy != "" {
+					errs = append(errs, fmt.Errorf("tensor %q: stage %q makes %s, stage %q reads %s: %s", in.Name, by, tensors[in.Name], s.Name, in, remedy))
+				}
 			}
 		}
-		for _, o := range s.outputs() {
+		for _, o := range s.Outputs() {
 			made[o.Name] = true
 		}
 	}
@@ -139,20 +155,6 @@ func (e Ensemble) validateTensors() error {
 		}
 	}
 	return errors.Join(errs...)
-}
-
-func (s Stage) inputs() []*graph.Value {
-	if s.Graph == nil {
-		return nil
-	}
-	return s.Graph.Inputs
-}
-
-func (s Stage) outputs() []graph.Output {
-	if s.Graph == nil {
-		return nil
-	}
-	return s.Graph.Outputs
 }
 
 func (e Ensemble) stages() []Stage {

@@ -128,7 +128,8 @@ type exporter struct {
 // stageExport is one model of the export.
 type stageExport struct {
 	config  *Config
-	dir     string // the version's files until they are written
+	dir     string  // the version's files until they are written
+	folder  *Folder // nil for a graph
 	version int64
 	exists  bool // the version is there already
 }
@@ -198,6 +199,9 @@ func hasPrefix(model, ensemble string) bool {
 // planStage writes a model beside its place and settles its name, version and configuration.
 func (x *exporter) planStage(ctx context.Context, r *Repository, name string, m model, o Options) error {
 	se := stageExport{version: int64(x.generation), dir: filepath.Join(x.staging, m.stage.Name)}
+	if m.stage.Folder != nil {
+		return x.planFolder(r, name+"_"+m.stage.Name, se, m.stage, o)
+	}
 	var err error
 	if se.config, err = m.config(name+"_"+m.stage.Name, o.MaxBatch); err != nil {
 		return err
@@ -282,7 +286,14 @@ func (x *exporter) write(ctx context.Context) error {
 		}
 	}
 	for _, s := range x.stages {
-		if err := x.tx.file(filepath.Join(x.dir, s.config.Name, ConfigFile), s.config.Marshal()); err != nil {
+		text, err := s.text()
+		if err == nil {
+			err = x.tx.file(filepath.Join(x.dir, s.config.Name, ConfigFile), text)
+		}
+		if err == nil {
+			err = x.writeBeside(s)
+		}
+		if err != nil {
 			return fmt.Errorf("stage %q: %w", s.config.Name, err)
 		}
 	}
@@ -302,4 +313,12 @@ func (x *exporter) write(ctx context.Context) error {
 		return err
 	}
 	return x.tx.file(filepath.Join(home, ConfigFile), x.config.Marshal())
+}
+
+// text is config.pbtxt.
+func (s stageExport) text() ([]byte, error) {
+	if s.folder != nil {
+		return s.folder.text(s.config.Name, s.config.VersionPolicy.Specific)
+	}
+	return s.config.Marshal(), nil
 }

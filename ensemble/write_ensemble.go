@@ -29,24 +29,33 @@ func (x *exporter) planEnsemble(e Ensemble, m Manifest, o Options) error {
 	raw := map[string]TensorConfig{}
 	var order []string // of raw inputs that the manifest may not know
 	var extra []string
+	wanted := x.wanted(e)
 	for _, s := range x.stages {
 		step := Step{Model: s.config.Name, Version: s.version}
 		for _, t := range s.config.Inputs {
-			step.Inputs = append(step.Inputs, Mapping{t.Name, t.Name})
-			if _, ok := made[t.Name]; ok {
+			seen := s.plain(t, true)
+			step.Inputs = append(step.Inputs, Mapping{t.Name, seen.Name})
+			if _, ok := made[seen.Name]; ok {
 				continue
 			}
-			if _, ok := raw[t.Name]; !ok {
-				order = append(order, t.Name)
+			if _, ok := raw[seen.Name]; !ok {
+				order = append(order, seen.Name)
 			}
-			raw[t.Name] = plain(t)
+			raw[seen.Name] = seen
 		}
 		for _, t := range s.config.Outputs {
-			step.Outputs = append(step.Outputs, Mapping{t.Name, t.Name})
-			made[t.Name] = plain(t)
-			if name, ok := strings.CutPrefix(t.Name, ExplainPrefix); ok && slices.Contains(e.Explain, name) {
-				extra = append(extra, t.Name)
+			seen := s.plain(t, false)
+			if s.folder != nil && !wanted[seen.Name] {
+				continue // Triton refuses tensors that nobody reads
 			}
+			step.Outputs = append(step.Outputs, Mapping{t.Name, seen.Name})
+			made[seen.Name] = seen
+			if name, ok := strings.CutPrefix(seen.Name, ExplainPrefix); ok && slices.Contains(e.Explain, name) {
+				extra = append(extra, seen.Name)
+			}
+		}
+		if len(step.Outputs) == 0 {
+			return fmt.Errorf("stage %q: no other stage reads what it makes, and it is no output of the ensemble: rename its outputs or leave it out", s.config.Name)
 		}
 		x.config.Steps = append(x.config.Steps, step)
 	}
@@ -56,9 +65,31 @@ func (x *exporter) planEnsemble(e Ensemble, m Manifest, o Options) error {
 	return x.planManifest(m, raw, order, extra, o)
 }
 
-// plain is a tensor as an ensemble has it: with the dims of the wire and nothing about reshaping.
-func plain(t TensorConfig) TensorConfig {
+// plain is a tensor as an ensemble has it: with its name there, the dims of the wire and nothing about reshaping.
+func (s stageExport) plain(t TensorConfig, input bool) TensorConfig {
+	if s.folder != nil {
+		names := s.folder.Outputs
+		if input {
+			names = s.folder.Inputs
+		}
+		t = s.folder.wire(t)
+		t.Name = named(names, t.Name)
+	}
 	return TensorConfig{Name: t.Name, DType: t.DType, Dims: t.Dims}
+}
+
+// wanted are the tensors that a stage reads or the ensemble puts out.
+func (x *exporter) wanted(e Ensemble) map[string]bool {
+	names := map[string]bool{}
+	for _, name := range e.Outputs {
+		names[name] = true
+	}
+	for _, s := range x.stages {
+		for _, t := range s.config.Inputs {
+			names[s.plain(t, true).Name] = true
+		}
+	}
+	return names
 }
 
 // planManifest completes the manifest and orders the ensemble's inputs as it does.

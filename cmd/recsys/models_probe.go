@@ -26,7 +26,8 @@ import (
 const probeUsers = 16
 
 // gatewayProbes returns requests as a gateway makes them of users in the generation's own rows, with what the embedded engine
-// answers. The ensemble called name is the pre-flight of an ensemble, whose generation has the manifest.
+// answers. The ensemble called name is the pre-flight of an ensemble, whose generation has the manifest. There are none for an ensemble
+// that the engine cannot run.
 func gatewayProbes(ctx context.Context, dir, name string) (_ []generation.Probe, err error) {
 	c, err := ensemble.ReadConfig(filepath.Join(dir, name, ensemble.ConfigFile))
 	if err != nil {
@@ -37,6 +38,9 @@ func gatewayProbes(ctx context.Context, dir, name string) (_ []generation.Probe,
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, e.Close()) }()
+	if err := e.Ready(ctx, name); errors.Is(err, engine.ErrUnimplemented) {
+		return nil, nil // only the server knows what is right: that it answers at all has to do
+	}
 	s := &served{dir: filepath.Join(dir, generation.Source(c), strconv.FormatInt(c.VersionPolicy.Specific[0], 10))}
 	if s.manifest, err = ensemble.ReadManifest(filepath.Join(s.dir, ensemble.ManifestFile)); err != nil {
 		return nil, exportAgain(err)

@@ -18,6 +18,8 @@ func failure(err error) error {
 		code = codes.NotFound
 	case errors.Is(err, engine.ErrInvalidArgument):
 		code = codes.InvalidArgument
+	case errors.Is(err, engine.ErrUnimplemented):
+		code = codes.Unimplemented
 	case errors.Is(err, engine.ErrUnavailable), errors.Is(err, engine.ErrClosed):
 		code = codes.Unavailable
 	case errors.Is(err, context.DeadlineExceeded):

@@ -24,8 +24,8 @@ func check(dir, name string) error {
 		own = append(own, stagesOf(m.Config)...)
 		for _, s := range m.Config.Steps {
 			stage := r.Models[s.Model]
-			if stage == nil {
-				continue // a finding
+			if stage == nil || !stage.Config.IsONNX() {
+				continue // a finding, or what only its backend can read
 			}
 			file := filepath.Join(s.Model, filepath.Base(stage.VersionDir(s.Version)), stage.Config.ModelFile())
 			g, err := onnx.Read(stage.ModelPath(s.Version))

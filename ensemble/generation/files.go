@@ -136,16 +136,35 @@ func setPolicies(dir string, stages []string, keep map[string][]int64) error {
 		}
 		slices.Sort(versions)
 		versions = slices.Compact(versions)
-		policy := m.Config.VersionPolicy
-		if slices.Equal(policy.Specific, versions) {
+		if slices.Equal(m.Config.VersionPolicy.Specific, versions) {
 			continue
 		}
-		m.Config.Serve(versions)
-		if err := writeConfig(configPath(dir, stage), m.Config.Marshal()); err != nil {
+		text, err := serving(m, versions)
+		if err != nil {
+			return err
+		}
+		if err := writeConfig(configPath(dir, stage), text); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// serving is the text of a model's configuration with a policy that serves versions. Of a model of another backend all else stays as it
+// was written.
+func serving(m *ensemble.Model, versions []int64) ([]byte, error) {
+	if m.Config.IsONNX() {
+		m.Config.Serve(versions)
+		return m.Config.Marshal(), nil
+	}
+	text, err := os.ReadFile(filepath.Join(m.Dir, ensemble.ConfigFile))
+	if err != nil {
+		return nil, err
+	}
+	if text, err = ensemble.WithVersions(text, versions); err != nil {
+		return nil, fmt.Errorf("%s: %w", filepath.Join(m.Dir, ensemble.ConfigFile), err)
+	}
+	return text, nil
 }
 
 // pins returns the versions that the ensembles of a repository pin, by stage.
