@@ -69,7 +69,10 @@ func (c *Chain) Run(ctx context.Context, raw tensor.Map) (tensor.Map, error) {
 			if !ok {
 				return nil, fmt.Errorf("stage %q: no tensor %q", c.names[i], v.Name())
 			}
-			in[v.Name()] = t
+			var err error
+			if in[v.Name()], err = scalarAs(t, v.Rank()); err != nil {
+				return nil, fmt.Errorf("stage %q: tensor %q: %w", c.names[i], v.Name(), err)
+			}
 		}
 		results, err := plan.Run(ctx, in)
 		if err != nil {
@@ -80,6 +83,17 @@ func (c *Chain) Run(ctx context.Context, raw tensor.Map) (tensor.Map, error) {
 		}
 	}
 	return out, nil
+}
+
+// scalarAs turns [B] into [B,1] and back, where a stage has the one form and its neighbour the other.
+func scalarAs(t *tensor.Tensor, rank int) (*tensor.Tensor, error) {
+	switch {
+	case t.Rank() == 1 && rank == 2:
+		return t.Reshape(t.Dim(0), 1)
+	case t.Rank() == 2 && rank == 1 && t.Dim(1) == 1:
+		return t.Reshape(t.Dim(0))
+	}
+	return t, nil
 }
 
 // Has reports whether the chain has a stage of that name.

@@ -33,6 +33,8 @@ type Config struct {
 	// Ranking is the ranker with its settings and tasks.
 	Ranking  *Block   `yaml:"ranking"`
 	Ordering Ordering `yaml:"ordering"`
+	// Stages are stages of other origin.
+	Stages []CustomStage `yaml:"stages"`
 	// Fallback is how many popular items the export carries for answers without a model. Default 200.
 	Fallback int `yaml:"fallback"`
 	// Seed drives every random choice. Default 1.
@@ -203,8 +205,7 @@ func (c *Config) Validate() error {
 			fail("%s: %d has to be 1 or more", field, v)
 		}
 	}
-	errs = append(errs, c.Export.Validate())
-	return joinSorted(errs)
+	return joinSorted(append(append(errs, c.Export.Validate()), validateCustom(c.Stages)...))
 }
 
 func (s Split) validate(in Interactions) error {

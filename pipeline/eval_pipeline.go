@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -25,6 +26,10 @@ func (p *Pipeline) evalPipeline(ctx context.Context, m *Metrics) error {
 	}
 	p.phase("evaluate pipeline")
 	serving, chain, err := OpenChain(p.run, p.options.Kernels)
+	if errors.Is(err, ErrNoStandIn) {
+		p.note("the pipeline is not evaluated: %v", err)
+		return nil
+	}
 	if err != nil {
 		return err
 	}

@@ -30,18 +30,22 @@ func OpenServing(run string) (*Serving, ensemble.Ensemble, error) {
 	for _, g := range s.Groups {
 		group := ensemble.Group{Name: g.Name}
 		for _, name := range g.Stages {
-			graph, err := readGraph(filepath.Join(run, stagesDir, name+".onnx"))
+			st, err := s.readStage(filepath.Join(run, stagesDir), name)
 			if err != nil {
 				return nil, e, err
 			}
-			group.Stages = append(group.Stages, ensemble.Stage{Name: name, Graph: graph})
+			group.Stages = append(group.Stages, st)
 		}
 		e.Groups = append(e.Groups, group)
 	}
 	return s, e, nil
 }
 
-// OpenChain opens a run's stages to be run offline.
+// ErrNoStandIn is wrapped by the error for stages that cannot be run offline, since one is a model of another backend and has no
+// stand-in.
+var ErrNoStandIn = errors.New("give it a stand_in in recsys.yaml to run it offline")
+
+// OpenChain opens a run's stages to be run offline. Errors may wrap [ErrNoStandIn].
 func OpenChain(run string, kernels *kernel.Set) (*Serving, *Chain, error) {
 	s, e, err := OpenServing(run)
 	if err != nil {
@@ -54,6 +58,9 @@ func OpenChain(run string, kernels *kernel.Set) (*Serving, *Chain, error) {
 	}
 	graphs := make([]NamedGraph, len(stages))
 	for i, st := range stages {
+		if st.Graph == nil {
+			return nil, nil, fmt.Errorf("stage %q runs on Triton's backend %q: %w", st.Name, st.Folder.Config.Backend, ErrNoStandIn)
+		}
 		graphs[i] = NamedGraph{st.Name, st.Graph}
 	}
 	c, err := NewChain(graphs, kernels)

@@ -45,6 +45,7 @@ type Pipeline struct {
 	run      string
 	options  Options
 	tasks    []TaskSettings // of the ranker
+	custom   []customStage
 	tables   *Tables
 	workflow *feature.FittedWorkflow
 	examples *train.Examples
@@ -90,7 +91,10 @@ func (p *Pipeline) check() error {
 	for _, t := range p.tasks {
 		tasks = append(tasks, t.Name)
 	}
-	_, err = parseBlend(p.config.Ordering.Blend, tasks)
+	if p.custom, err = openCustom(p.config, p.data); err != nil {
+		return err
+	}
+	_, err = parseBlend(p.config.Ordering.Blend, append(tasks, customTasks(p.custom)...))
 	return err
 }
 

@@ -45,7 +45,7 @@ func TestGoodStages(t *testing.T) {
 		},
 		"filter": func() (ensemble.Stage, error) { return stage.Filter(6, 4) },
 		"lookup": func() (ensemble.Stage, error) {
-			return stage.Lookup(tensor.Map{"price": tensor.Of([]float32{0, 1, 2, 3, 4, 5}, 6), "tags": tensor.Zeros(tensor.Int64, 6, 2)}, 4)
+			return stage.Lookup(tensor.Map{"price": tensor.Of([]float32{0, 1, 2, 3, 4, 5}, 6), "tags": tensor.Zeros(tensor.Int64, 6, 2)}, nil, 4)
 		},
 		"order": func() (ensemble.Stage, error) {
 			return stage.Order(stage.Ordering{Keys: keys, Blend: []stage.Term{{Tensor: "like", Weight: 1}}, Candidates: 4, Return: 3})

@@ -38,7 +38,7 @@ func Shop(seed uint64) (ensemble.Ensemble, ensemble.Manifest, error) {
 		Items: floats(seed, "items", ShopItems, shopWidth), First: ShopFirst, Candidates: ShopCandidates,
 	}))
 	filter := s.take(stage.Filter(ShopItems, ShopCandidates))
-	lookup := s.take(stage.Lookup(tensor.Map{"price": floats(7, "price", ShopItems)}, ShopCandidates))
+	lookup := s.take(stage.Lookup(tensor.Map{"price": floats(7, "price", ShopItems)}, nil, ShopCandidates))
 	rank := s.rank(seed)
 	keys := []string{"", "", "", "c", "d", "e", "f", "g", "h", "i", "j", "k"}
 	order := s.take(stage.Order(stage.Ordering{

@@ -11,6 +11,14 @@ const (
 	OrderName    = "order"
 )
 
+// The names of the stages that join stages of other origin.
+const (
+	KeysName  = "keys"
+	GuardName = "guard"
+	MaskName  = "mask"
+	PickName  = "pick"
+)
+
 // The tensors between the stages.
 const (
 	Query           = "query"            // [B,D] float32
@@ -23,11 +31,24 @@ const (
 	ItemIndices     = "item_indices"     // [B,N] int64
 )
 
+// The tensors by which stages of other origin are joined.
+const (
+	FoundCandidates = "found_candidates" // [B,K] int64: what a source found, by item index
+	CandidateKeys   = "candidate_keys"   // [B,K] int64 or string: the same by raw item key
+	FoundScores     = "found_scores"     // [B,K] float32
+	FilteredScores  = "filtered_scores"  // [B,K] float32: what the filter leaves where further filters follow
+	Positions       = "positions"        // [B,N] int64: places on the candidates' axis, best first
+	OrderScores     = "order_scores"     // [B,N] float32
+)
+
 // Encoded names the tensor of an encoded user or context column.
 func Encoded(column string) string { return "encoded_" + column }
 
 // Item names the tensor of an encoded item column of the candidates.
 func Item(column string) string { return "item_" + column }
+
+// RawItem names the tensor of a raw item column of the candidates.
+func RawItem(column string) string { return "raw_item_" + column }
 
 // BlockedBytes is the width of the bitmap for V item indices.
 func BlockedBytes(v int) int { return (v + 7) / 8 }

@@ -1,13 +1,14 @@
 package stage
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"recsys/ensemble"
 	"recsys/graph"
-	"recsys/onnx"
 )
 
 // Names renames tensors: a key is a name in the graph, its value the name in the ensemble. Names without an entry stay.
@@ -16,8 +17,8 @@ type Names struct {
 	Outputs map[string]string
 }
 
-// Rename makes a stage of a graph under other names of inputs and outputs. It fails for entries that the graph has not, and where two
-// tensors get one name.
+// Rename makes a stage of a graph under other names of inputs and outputs. The leading axis of its inputs is taken for that of the users,
+// whatever its name. It fails for entries that the graph has not, and where two tensors get one name.
 func Rename(name string, g *graph.Graph, names Names) (ensemble.Stage, error) {
 	if err := names.check(g); err != nil {
 		return ensemble.Stage{}, fmt.Errorf("stage %q: %w", name, err)
@@ -25,13 +26,23 @@ func Rename(name string, g *graph.Graph, names Names) (ensemble.Stage, error) {
 	b := graph.NewBuilder(name)
 	given := map[string]*graph.Value{}
 	for _, in := range g.Inputs {
-		given[in.Name()] = b.Input(renamed(names.Inputs, in.Name()), in.DType(), in.Shape())
+		given[in.Name()] = b.Input(renamed(names.Inputs, in.Name()), in.DType(), forUsers(in.Shape()))
 	}
 	values := b.Inline(g, given)
 	for _, o := range g.Outputs {
 		b.Output(renamed(names.Outputs, o.Name), values[o.Name])
 	}
 	return build(name, b)
+}
+
+// forUsers names the leading axis as stages do, if it has any other name.
+func forUsers(shape graph.Shape) graph.Shape {
+	if len(shape) == 0 || shape[0].IsFixed() {
+		return shape
+	}
+	shape = slices.Clone(shape)
+	shape[0] = graph.Sym(ensemble.BatchDim)
+	return shape
 }
 
 func renamed(names map[string]string, name string) string {
@@ -42,17 +53,27 @@ func renamed(names map[string]string, name string) string {
 }
 
 func (n Names) check(g *graph.Graph) error {
-	for _, name := range slices.Sorted(maps.Keys(n.Inputs)) {
-		if g.Input(name) == nil {
-			return fmt.Errorf("graph %q has no input %q to rename", g.Name, name)
+	inputs, outputs := make([]string, 0, len(g.Inputs)), make([]string, 0, len(g.Outputs))
+	for _, v := range g.Inputs {
+		inputs = append(inputs, v.Name())
+	}
+	for _, o := range g.Outputs {
+		outputs = append(outputs, o.Name)
+	}
+	return errors.Join(
+		missing(fmt.Sprintf("graph %q", g.Name), "input", n.Inputs, inputs),
+		missing(fmt.Sprintf("graph %q", g.Name), "output", n.Outputs, outputs))
+}
+
+// missing reports entries of a renaming for tensors that the model has not.
+func missing(model, kind string, names map[string]string, have []string) error {
+	var errs []error
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		if !slices.Contains(have, name) {
+			errs = append(errs, fmt.Errorf("%s has no %s %q to rename; it has %s", model, kind, name, strings.Join(have, ", ")))
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(n.Outputs)) {
-		if g.Output(name) == nil {
-			return fmt.Errorf("graph %q has no output %q to rename", g.Name, name)
-		}
-	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // build ends a stage's graph.
@@ -62,15 +83,6 @@ func build(name string, b *graph.Builder) (ensemble.Stage, error) {
 		return ensemble.Stage{}, fmt.Errorf("stage %q: %w", name, err)
 	}
 	return ensemble.Stage{Name: name, Graph: g}, nil
-}
-
-// File makes a stage of an ONNX file. Its inputs and outputs need a leading axis for the users of a batch; an unnamed one is taken for it.
-func File(name, path string, names Names) (ensemble.Stage, error) {
-	g, err := onnx.Read(path)
-	if err != nil {
-		return ensemble.Stage{}, fmt.Errorf("stage %q: %w", name, err)
-	}
-	return Rename(name, g, names)
 }
 
 // Features makes the first stage of a fitted workflow's graph: its outputs get the prefix "encoded_".

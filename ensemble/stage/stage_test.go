@@ -168,7 +168,7 @@ func TestLookup(t *testing.T) {
 		"brand":  tensor.Of([]int64{0, 10, 20, 30}, 4),
 		"price":  tensor.Of([]float32{0, 1.5, 2.5, 3.5}, 4),
 		"genres": tensor.Of([]int64{0, 0, 1, 2, 3, 4, 5, 0}, 4, 2),
-	}, 3)
+	}, tensor.Map{"title": tensor.Of([]string{"", "x", "y", "z"}, 4)}, 3)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -176,6 +176,7 @@ func TestLookup(t *testing.T) {
 	same(t, "item_brand", tensor.Of([]int64{30, 10, 20, 0, 30, 30}, 2, 3), got["item_brand"])
 	same(t, "item_price", tensor.Of([]float32{3.5, 1.5, 2.5, 0, 3.5, 3.5}, 2, 3), got["item_price"])
 	same(t, "item_genres", tensor.Of([]int64{5, 0, 1, 2, 3, 4, 0, 0, 5, 0, 5, 0}, 2, 3, 2), got["item_genres"])
+	same(t, "raw_item_title", tensor.Of([]string{"z", "x", "y", "", "z", "z"}, 2, 3), got["raw_item_title"])
 }
 
 func TestOrder(t *testing.T) {
@@ -274,7 +275,7 @@ func TestFile(t *testing.T) {
 	same(t, "years", tensor.Of([]float32{0.5}, 1), got["years"])
 
 	_, err = stage.File("mine", path, stage.Names{Outputs: map[string]string{"query": "q"}})
-	if want := `stage "mine": graph "features" has no output "query" to rename`; err == nil || err.Error() != want {
+	if want := `stage "mine": graph "features" has no output "query" to rename; it has encoded_age`; err == nil || err.Error() != want {
 		t.Errorf("got error %v, want %s", err, want)
 	}
 }
@@ -292,8 +293,8 @@ func TestSettingsErrors(t *testing.T) {
 		{"first item", fail(stage.Retrieve(stage.Retrieval{Items: matrix, First: 5, Candidates: 1})), "there are 5 items"},
 		{"candidates", fail(stage.Retrieve(stage.Retrieval{Items: matrix})), "0 candidates"},
 		{"filter", fail(stage.Filter(0, 1)), "0 items and 1 candidates"},
-		{"no tables", fail(stage.Lookup(nil, 1)), "at least one table"},
-		{"tables of two lengths", fail(stage.Lookup(tensor.Map{"a": tensor.Zeros(tensor.Int64, 2), "b": tensor.Zeros(tensor.Int64, 3)}, 1)), `column "b" is int64[3]`},
+		{"no tables", fail(stage.Lookup(nil, nil, 1)), "at least one table"},
+		{"tables of two lengths", fail(stage.Lookup(tensor.Map{"a": tensor.Zeros(tensor.Int64, 2), "b": tensor.Zeros(tensor.Int64, 3)}, nil, 1)), `column "b" is int64[3]`},
 		{"keys", fail(stage.Order(stage.Ordering{Keys: matrix, Candidates: 1, Return: 1})), "want [V] int64 or string"},
 		{"return", fail(stage.Order(stage.Ordering{Keys: tensor.Zeros(tensor.Int64, 5), Candidates: 1})), "0 of 1 candidates"},
 		{"weight", fail(stage.Order(stage.Ordering{

@@ -94,7 +94,7 @@ func TestPipelineKeys(t *testing.T) {
 			if row(page, path+name) == nil {
 				t.Errorf("recsys-yaml.md has no row of `%s`", path+name)
 			}
-			for field.Kind() == reflect.Pointer {
+			for field.Kind() == reflect.Pointer || field.Kind() == reflect.Slice {
 				field = field.Elem()
 			}
 			if field.Kind() == reflect.Struct && len(keys(field, "yaml")) > 0 {

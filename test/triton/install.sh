@@ -54,6 +54,11 @@ cp "$here"/backends/onnxruntime/*.py "$backend/"
 "$python" -m pip install -q --disable-pip-version-check --no-deps --require-hashes --only-binary=:all: \
 	--python-version 3.11 --root-user-action ignore --target "$backend/site-packages" -r "$here/requirements-backend.txt"
 
+# Models of the Python backend find numpy there too, beside the module that they all import.
+for package in "$backend"/site-packages/numpy "$backend"/site-packages/numpy.libs; do
+	ln -sfn "$package" "$triton/backends/python/$(basename "$package")"
+done
+
 if ldd "$triton/bin/tritonserver" | grep 'not found' >&2; then
 	fail "tritonserver lacks the libraries above"
 fi
