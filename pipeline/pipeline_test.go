@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"recsys/data/synthetic"
 	"recsys/ensemble"
 	"recsys/graph/kernel"
 	"recsys/pipeline"
@@ -33,14 +32,7 @@ func shop(t *testing.T, kernels *kernel.Set) (string, *pipeline.Metrics) {
 // shopWith is shop with a text of recsys.yaml replaced.
 func shopWith(t *testing.T, kernels *kernel.Set, old, text string) (string, *pipeline.Metrics) {
 	t.Helper()
-	dir := t.TempDir()
-	tables, err := synthetic.Shop(synthetic.Golden())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := tables.Write(dir); err != nil {
-		t.Fatal(err)
-	}
+	dir := shopData(t)
 	yaml, err := os.ReadFile("../examples/shop/recsys.yaml")
 	if err != nil {
 		t.Fatal(err)
