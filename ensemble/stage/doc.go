@@ -14,6 +14,8 @@
 // Item indices are encoded ids of the item key column: rows of the item matrix and of all tables. Bit i of byte j of blocked is
 // item index 8j+i; a set bit keeps the item out. A slot without a candidate has the score -inf and some index.
 //
+// [Retrieve] looks at all items, [RetrieveIVF] at those of a few inverted lists.
+//
 // [Rename] and [File] make a stage of any graph or .onnx file, [Dir] one of a model of any Triton backend. They join as one of four:
 //
 //	source    -> found_candidates [B,K] int64 or candidate_keys [B,K], found_scores [B,K]; behind it [Guard] or [Keys]

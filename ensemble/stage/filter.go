@@ -2,7 +2,6 @@ package stage
 
 import (
 	"fmt"
-	"math"
 
 	"recsys/ensemble"
 	"recsys/graph"
@@ -22,16 +21,17 @@ func Filter(v, k int) (ensemble.Stage, error) {
 	scores := b.Input(CandidateScores, tensor.Float32, slots)
 	blocked := b.Input(Blocked, tensor.Uint8, graph.Shape{batch, graph.Fixed(BlockedBytes(v))})
 
+	b.Output(MaskedScores, b.Where(bitOf(b, blocked, candidates), lowest(b), scores))
+	return build(FilterName, b)
+}
+
+// bitOf returns for item indices [B,M] their bits in a bitmap [B,W].
+func bitOf(b *graph.Builder, bitmap, indices *graph.Value) *graph.Value {
 	// Entry 8*byte+bit of the table is that bit of that byte.
 	eight := b.Int64(8)
-	place := b.Div(candidates, eight)
-	bytes := b.Cast(b.GatherElements(b.Cast(blocked, tensor.Int32), place, 1), tensor.Int64)
-	bit := b.Sub(candidates, b.Mul(place, eight))
-	table, err := bits().Reshape(256 * 8)
-	if err != nil {
-		return ensemble.Stage{}, err
-	}
-	mask := b.Gather(b.Const("bits", table), b.Add(b.Mul(bytes, eight), bit), 0)
-	b.Output(MaskedScores, b.Where(mask, b.Float32(float32(math.Inf(-1))), scores))
-	return build(FilterName, b)
+	place := b.Div(indices, eight)
+	bytes := b.Cast(b.GatherElements(b.Cast(bitmap, tensor.Int32), place, 1), tensor.Int64)
+	bit := b.Sub(indices, b.Mul(place, eight))
+	table := b.Const("bits", tensor.Of(tensor.MustData[bool](bits()), 256*8))
+	return b.Gather(table, b.Add(b.Mul(bytes, eight), bit), 0)
 }
