@@ -16,6 +16,9 @@ type Product struct {
 	Activation kernel.Activation
 	// Packed is input 1 laid out by the run's kernel set, where that is one matrix; nil means that it is not.
 	Packed *kernel.Packed
+	// ByRow keeps a product of one right-hand side from being cut along its columns: Packed is in one piece. Units and Run have to
+	// be told alike.
+	ByRow bool
 }
 
 // productColumns is the number of columns of one unit of a product with few rows: the parts of a wide row are as long as
@@ -46,7 +49,7 @@ func (p *Product) cut(in, out []*tensor.Tensor) (productCut, int) {
 	if !one || p.TransA && rows != m {
 		return byMatrix, total / (m * n)
 	}
-	if rows > fewRows || n < 2*productColumns || p.TransB || p.Packed != nil {
+	if rows > fewRows || n < 2*productColumns || p.TransB || p.ByRow {
 		return byRow, rows
 	}
 	return byColumn, (n + productColumns - 1) / productColumns

@@ -51,6 +51,6 @@ func (p *program) packWeights() {
 		if all[k] == nil {
 			all[k] = &weights{}
 		}
-		s.product.weights = all[k]
+		s.product.weights, s.product.ByRow = all[k], true
 	}
 }

@@ -75,3 +75,36 @@ func TestFrozenKeepsFirst(t *testing.T) {
 		t.Error("another plan did not read the weights again")
 	}
 }
+
+// TestWideRow: a product of few rows with a constant of many columns, which would be cut along its columns if it were not laid out, gives
+// what its node alone gives, on one thread and on several.
+func TestWideRow(t *testing.T) {
+	const width = 5000
+	g := build(t, func(b *graph.Builder) {
+		w := make([]float32, 8*width)
+		for i := range w {
+			w[i] = float32(i%97) / 97
+		}
+		b.Output("y", b.MatMul(b.Input("x", tensor.Float32, batch(8)), b.Const("w", tensor.Of(w, 8, width))))
+	})
+	for _, set := range kernel.Sets() {
+		for _, rows := range []int{1, 3, 16, 17} {
+			alone := compile(t, g, exec.Options{Kernels: set, Unfused: true})
+			in := stepInputs(alone, rows, testRows)
+			want, err := alone.Run(t.Context(), in)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, threads := range []int{1, 3} {
+				got, err := compile(t, g, exec.Options{Kernels: set, Threads: threads}).Run(t.Context(), in)
+				if err != nil {
+					t.Fatalf("%s, batch of %d, %d threads: %v", set.Name, rows, threads, err)
+				}
+				// The sums of 8 products may be taken in another order.
+				if err := graphtest.Compare(got["y"], want["y"], 1e-6); err != nil {
+					t.Errorf("%s, batch of %d, %d threads: %v", set.Name, rows, threads, err)
+				}
+			}
+		}
+	}
+}
