@@ -109,7 +109,7 @@ func (c diffCmd) compareOutputs(ctx context.Context, a, b *diff.Side, report *di
 		}
 		server := httptest.NewServer(g.Handler())
 		defer server.Close()
-		subjects = append(subjects, subject{side.String(), server.URL, s})
+		subjects = append(subjects, subject{side.String(), server.URL, s, server.Client()})
 	}
 	users, err := drawUsers(pipeline.UserRows(a.Folder()), c.Users, c.Seed)
 	if err != nil {

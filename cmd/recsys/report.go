@@ -25,7 +25,7 @@ type reporter struct {
 	bar      *progressbar.ProgressBar
 	started  time.Time
 	epoch    int
-	shown    time.Duration // of a load or a count, when it was told last
+	shown    time.Duration // how far work was when a line told last
 }
 
 func newReporter(w io.Writer) *reporter {
@@ -65,29 +65,8 @@ func (r *reporter) Training(p train.Progress) {
 	}
 }
 
-func (r *reporter) newBar(total int, what string) *progressbar.ProgressBar {
-	return progressbar.NewOptions(total, progressbar.OptionSetWriter(r.w), progressbar.OptionShowIts(),
-		progressbar.OptionSetItsString(what), progressbar.OptionThrottle(100*time.Millisecond),
-		progressbar.OptionClearOnFinish(), progressbar.OptionSetPredictTime(true))
-}
-
-// Counted moves the bar to done of total, or prints a line now and then.
-func (r *reporter) Counted(done, total int, what string) {
-	if r.terminal {
-		if r.bar == nil {
-			r.bar = r.newBar(total, what)
-		}
-		_ = r.bar.Set(done) // See Training.
-		return
-	}
-	if elapsed := time.Since(r.started); elapsed-r.shown >= loadLine && done < total {
-		r.shown = elapsed
-		fmt.Fprintf(r.w, "%6.1fs  %d of %d %s\n", elapsed.Seconds(), done, total, what)
-	}
-}
-
-// loadLine is how often a line tells of a load, or of what is counted, where there is no terminal.
-const loadLine = 5 * time.Second
+// lineEvery is how often a line tells how far work is where there is no terminal.
+const lineEvery = 5 * time.Second
 
 // Load moves the bar, or prints a line now and then.
 func (r *reporter) Load(p load.Progress) {
@@ -104,10 +83,34 @@ func (r *reporter) Load(p load.Progress) {
 	if p.Elapsed < r.shown {
 		r.shown = 0 // another one
 	}
-	if p.Elapsed-r.shown >= loadLine {
+	if p.Elapsed-r.shown >= lineEvery {
 		r.shown = p.Elapsed
 		fmt.Fprintf(r.w, "         %s, %s left\n", text, max(p.Total-p.Elapsed, 0).Round(time.Second))
 	}
+}
+
+// Counted moves the bar, or prints a line now and then, for what is gone through: users or rows.
+func (r *reporter) Counted(done, total int, what string) {
+	if r.terminal {
+		if r.bar == nil {
+			r.bar = r.newBar(total, what)
+		}
+		_ = r.bar.Set(done) // See Training.
+		return
+	}
+	if elapsed := time.Since(r.started); elapsed-r.shown >= lineEvery && done < total {
+		r.shown = elapsed
+		rate := float64(done) / elapsed.Seconds()
+		left := time.Duration(float64(total-done) / rate * float64(time.Second))
+		fmt.Fprintf(r.w, "         %d of %d %s, %.0f/s, %s left\n", done, total, what, rate, left.Round(time.Second))
+	}
+}
+
+// newBar makes the bar of a count.
+func (r *reporter) newBar(total int, what string) *progressbar.ProgressBar {
+	return progressbar.NewOptions(total, progressbar.OptionSetWriter(r.w), progressbar.OptionShowIts(), progressbar.OptionShowCount(),
+		progressbar.OptionSetItsString(what), progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish(),
+		progressbar.OptionSetPredictTime(true))
 }
 
 func (r *reporter) endBar() {

@@ -10,25 +10,28 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strconv"
+	"sync"
 	"time"
 
 	"recsys/client"
-	"recsys/featurestore"
 	"recsys/gateway"
+	"recsys/internal/parallel"
 	"recsys/internal/verify"
 	"recsys/pipeline"
 	"recsys/tensor"
 )
 
 type verifyCmd struct {
-	Run_       string `name:"run" required:"" type:"existingdir" placeholder:"RUN" help:"Run folder: its stages, run one by one offline, are the reference."`
-	Repository string `required:"" type:"existingdir" placeholder:"REPO" help:"Model repository, run by the embedded engine."`
-	Triton     string `placeholder:"HOST:PORT" help:"gRPC address of a Triton that serves the repository."`
-	Gateway    string `placeholder:"URL" help:"A gateway that serves the repository, such as http://127.0.0.1:8080, with its store as loaded: events change answers."`
-	Results    int    `default:"10" help:"Items of an answer; the longer the lists, the more nearly equal scores there are to change places."`
-	Users      int    `default:"1000" help:"Number of users to compare."`
-	Model      string `placeholder:"NAME" help:"Ensemble, if the repository holds several."`
-	JSON       bool   `help:"Print the report as JSON."`
+	Run_       string   `name:"run" required:"" type:"existingdir" placeholder:"RUN" help:"Run folder: its stages, run one by one offline, are the reference."`
+	Repository string   `required:"" type:"existingdir" placeholder:"REPO" help:"Model repository, run by the embedded engine."`
+	Triton     []string `sep:"none" placeholder:"HOST:PORT" help:"gRPC address of a Triton that serves the repository; give each replica."`
+	Gateway    string   `placeholder:"URL" help:"A gateway that serves the repository, such as http://127.0.0.1:8080, with its store as loaded: events change answers."`
+	Results    int      `default:"10" help:"Items of an answer; the longer the lists, the more nearly equal scores there are to change places."`
+	Users      int      `default:"1000" help:"Number of users to compare, drawn from the repository's rows."`
+	Seed       uint64   `default:"1" help:"Chooses the users."`
+	Clients    int      `default:"1" help:"Users who are asked for at once; of several, servers join requests into batches."`
+	Model      string   `placeholder:"NAME" help:"Ensemble, if the repository holds several."`
+	JSON       bool     `help:"Print the report as JSON."`
 }
 
 // Help says what is compared.
@@ -45,12 +48,13 @@ type subject struct {
 	name   string
 	url    string
 	served *served // what it serves
+	client *http.Client
 }
 
 // Run compares and fails when an engine differs.
 func (c verifyCmd) Run(ctx context.Context, o output) (err error) {
-	if c.Users < 1 {
-		return fmt.Errorf("--users %d: compare one or more", c.Users)
+	if c.Users < 1 || c.Clients < 1 {
+		return fmt.Errorf("--users %d --clients %d: want one or more", c.Users, c.Clients)
 	}
 	_, chain, err := pipeline.OpenChain(c.Run_, nil)
 	if err != nil {
@@ -66,17 +70,24 @@ func (c verifyCmd) Run(ctx context.Context, o output) (err error) {
 		name string
 		gateway.Inferencer
 	}{{"offline", chainInferencer{chain, strconv.Itoa(s.manifest.Generation)}}, {"embedded", l.engine}}
-	if c.Triton != "" {
-		triton, err := client.New(ctx, c.Triton)
+	for _, address := range c.Triton {
+		triton, err := client.New(ctx, address)
 		if err != nil {
 			return err
 		}
 		defer func() { err = errors.Join(err, triton.Close()) }()
+		name := "triton"
+		if len(c.Triton) > 1 {
+			name += " " + address
+		}
 		backends = append(backends, struct {
 			name string
 			gateway.Inferencer
-		}{"triton", triton})
+		}{name, triton})
 	}
+	transport := &http.Transport{MaxIdleConnsPerHost: c.Clients}
+	defer transport.CloseIdleConnections()
+	asker := &http.Client{Transport: transport}
 	var subjects []subject
 	for _, b := range backends {
 		g, err := newGateway(s, b.Inferencer, l.store, gateway.Config{Timeout: verifyTimeout, NoFallback: true}, gateway.WithLogger(logger(o)))
@@ -85,12 +96,12 @@ func (c verifyCmd) Run(ctx context.Context, o output) (err error) {
 		}
 		server := httptest.NewServer(g.Handler())
 		defer server.Close()
-		subjects = append(subjects, subject{b.name, server.URL, s})
+		subjects = append(subjects, subject{b.name, server.URL, s, asker})
 	}
 	if c.Gateway != "" {
-		subjects = append(subjects, subject{"rest", c.Gateway, s})
+		subjects = append(subjects, subject{"rest", c.Gateway, s, asker})
 	}
-	reports, err := c.compare(ctx, s, subjects)
+	reports, err := c.compare(ctx, newReporter(o.err), subjects)
 	if err != nil {
 		return err
 	}
@@ -98,31 +109,43 @@ func (c verifyCmd) Run(ctx context.Context, o output) (err error) {
 }
 
 // compare asks every subject for every user's list; the first one is the reference.
-func (c verifyCmd) compare(ctx context.Context, s *served, subjects []subject) ([]verify.Report, error) {
-	_, records, err := featurestore.ReadRows(pipeline.UserRows(s.dir))
+func (c verifyCmd) compare(ctx context.Context, r *reporter, subjects []subject) ([]verify.Report, error) {
+	users, err := drawUsers(pipeline.UserRows(subjects[0].served.dir), c.Users, c.Seed)
+	if err != nil {
+		return nil, exportAgain(err)
+	}
+	now := time.Now().Unix()
+	lists := make([][]verify.List, len(users))
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	var mu sync.Mutex // guards done and r
+	done := 0
+	err = parallel.Do(c.Clients, len(users), func(n int) error {
+		for _, sub := range subjects {
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			list, err := ask(ctx, sub, users[n], c.Results, now)
+			if err != nil {
+				stop(fmt.Errorf("%s: user %s: %w", sub.name, users[n], err))
+				return context.Cause(ctx)
+			}
+			lists[n] = append(lists[n], list)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		done++
+		r.Counted(done, len(users), "users")
+		return nil
+	})
+	r.endBar()
 	if err != nil {
 		return nil, err
 	}
 	reports := make([]verify.Report, len(subjects)-1)
-	now, users := time.Now().Unix(), 0
-	for record, err := range records {
-		if err != nil {
-			return nil, err
-		}
-		if users++; users > c.Users {
-			break
-		}
-		var reference verify.List
-		for i, sub := range subjects {
-			list, err := ask(ctx, sub, record.UserID, c.Results, now)
-			if err != nil {
-				return nil, fmt.Errorf("%s: user %s: %w", sub.name, record.UserID, err)
-			}
-			if i == 0 {
-				reference = list
-				continue
-			}
-			reports[i-1].Add(record.UserID, reference, list)
+	for n, user := range users {
+		for i := range reports {
+			reports[i].Add(user, lists[n][0], lists[n][i+1])
 		}
 	}
 	return reports, nil
@@ -146,7 +169,7 @@ func ask(ctx context.Context, sub subject, user string, results int, now int64) 
 		return verify.List{}, err
 	}
 	r.Header.Set("Content-Type", "application/json")
-	response, err := http.DefaultClient.Do(r)
+	response, err := sub.client.Do(r)
 	if err != nil {
 		return verify.List{}, err
 	}

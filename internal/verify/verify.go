@@ -58,6 +58,13 @@ func compare(reference, got List) (swapped bool, worst float64, fault string) {
 	if len(reference.IDs) != len(got.IDs) {
 		return false, 0, fmt.Sprintf("%d items, the reference has %d", len(got.IDs), len(reference.IDs))
 	}
+	once := make(map[string]bool, len(got.IDs))
+	for i, id := range got.IDs {
+		if once[id] {
+			return false, 0, fmt.Sprintf("place %d has item %s for a second time", i+1, id)
+		}
+		once[id] = true
+	}
 	place := make(map[string]int, len(reference.IDs))
 	for i, id := range reference.IDs {
 		place[id] = i

@@ -21,6 +21,7 @@ func TestReport(t *testing.T) {
 		"others swap":         {verify.List{IDs: []string{"b", "a", "c"}, Scores: reference.Scores}, 0, 1},
 		"border swap":         {verify.List{IDs: []string{"a", "b", "d"}, Scores: reference.Scores}, 1, 0},
 		"stranger at the top": {verify.List{IDs: []string{"d", "b", "c"}, Scores: reference.Scores}, 0, 1},
+		"an item twice":       {verify.List{IDs: []string{"a", "b", "b"}, Scores: reference.Scores}, 0, 1},
 		"shorter":             {verify.List{IDs: []string{"a"}, Scores: []float64{3}}, 0, 1},
 	}
 	for name, c := range cases {
