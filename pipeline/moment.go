@@ -20,7 +20,7 @@ type moment struct {
 }
 
 // at finds the moments of users: before their first interaction of the part that is held out last, or after everything.
-func (p *Pipeline) at(users []int32, everything bool) (*moment, error) {
+func (p *Pipeline) at(ctx context.Context, users []int32, everything bool) (*moment, error) {
 	ends := make(map[int32]int32, len(users))
 	for _, u := range users {
 		ends[u] = int32(len(p.examples.Sequences.Of(u)))
@@ -41,20 +41,25 @@ func (p *Pipeline) at(users []int32, everything bool) (*moment, error) {
 		}
 	}
 	m := &moment{p: p, users: users, places: make([]int32, len(users))}
-	rows := make([]int, len(users))
+	var known []int32
+	rows := make([]int, len(users)) // of what is known
 	for i, u := range users {
-		m.places[i], rows[i] = ends[u], -1
-		if r, ok := first[u]; ok {
-			rows[i] = r
-		} else if r, ok := newest[u]; ok {
-			rows[i] = r
+		r, ok := first[u]
+		if !ok {
+			r, ok = newest[u]
+		}
+		if m.places[i], rows[i] = ends[u], -1; ok {
+			rows[i], known = len(known), append(known, int32(r))
 		}
 	}
-	columns := make([]*data.Column, 0, len(p.tables.Interactions.Columns()))
-	for _, c := range p.tables.Interactions.Columns() {
+	events, err := p.tables.contextOf(ctx, p.tables.Raw.Select(schema.Context), known)
+	if err != nil {
+		return nil, fmt.Errorf("context: %w", err)
+	}
+	columns := make([]*data.Column, 0, len(events.Columns()))
+	for _, c := range events.Columns() {
 		columns = append(columns, c.TakeOrNull(rows))
 	}
-	var err error
 	m.events, err = data.NewTable(columns...)
 	return m, err
 }
@@ -73,14 +78,17 @@ func (m *moment) examples(ctx context.Context) (*train.Examples, error) {
 }
 
 // requester makes the requests that the users' moments would be, row i that of users[i].
-func (m *moment) requester(inputs schema.Schema) (*requester, error) {
-	r, err := newRequester(m.p.config, m.p.tables, inputs)
+func (m *moment) requester(ctx context.Context, inputs schema.Schema) (*requester, error) {
+	r, err := newRequester(ctx, m.p.config, m.p.tables, inputs, nil)
 	if err != nil {
 		return nil, err
 	}
 	tables := *m.p.tables
-	tables.Interactions, tables.User = m.events, m.users
-	r.tables, r.position = &tables, m.places
+	tables.User = m.users
+	r.tables, r.position, r.events = &tables, m.places, m.events
+	for i := range m.users {
+		r.at[int32(i)] = i
+	}
 	return r, nil
 }
 

@@ -59,7 +59,7 @@ func (p *Pipeline) Recommend(ctx context.Context, o RecommendOptions, yield func
 	p.phase("recommend")
 	for from := 0; from < len(rows); from += recommendBlock {
 		block := rows[from:min(from+recommendBlock, len(rows))]
-		m, err := p.at(block, o.Everything)
+		m, err := p.at(ctx, block, o.Everything)
 		if err != nil {
 			return err
 		}
@@ -123,7 +123,7 @@ func (p *Pipeline) retrievalLists(ctx context.Context, source *model.Retrieval, 
 	if err != nil {
 		return nil, err
 	}
-	keys := p.itemKeys()
+	keys := p.itemColumn()
 	out := make([]Recommendation, len(lists))
 	for i, list := range lists {
 		r := Recommendation{Items: make([]string, len(list.Items)), Scores: list.Scores}
@@ -137,7 +137,7 @@ func (p *Pipeline) retrievalLists(ctx context.Context, source *model.Retrieval, 
 
 // pipelineLists takes the answers of all stages.
 func (p *Pipeline) pipelineLists(ctx context.Context, s *Serving, chain *Chain, m *moment, o RecommendOptions) ([]Recommendation, error) {
-	requests, err := m.requester(s.Manifest.Inputs)
+	requests, err := m.requester(ctx, s.Manifest.Inputs)
 	if err != nil {
 		return nil, err
 	}
@@ -163,7 +163,7 @@ func (p *Pipeline) pipelineLists(ctx context.Context, s *Serving, chain *Chain, 
 	if err != nil {
 		return nil, err
 	}
-	keys := p.itemKeys()
+	keys := p.itemColumn()
 	out := make([]Recommendation, len(rows))
 	for i := range out {
 		items, scores := rowOf[int64](answer[stage.ItemIndices], i), rowOf[float32](answer[stage.Scores], i)
@@ -177,11 +177,9 @@ func (p *Pipeline) pipelineLists(ctx context.Context, s *Serving, chain *Chain, 
 	return out, nil
 }
 
-// itemKeys returns the items' keys by item index.
-func (p *Pipeline) itemKeys() *data.Column {
-	name := p.config.Data.Interactions.Item
-	vocabulary, _ := p.workflow.Vocabulary(name)
-	return data.FromTensor(name, vocabulary.KeysByID())
+// itemColumn is the items' keys by item index.
+func (p *Pipeline) itemColumn() *data.Column {
+	return data.FromTensor(p.config.Data.Interactions.Item, p.itemKeys())
 }
 
 // keyIndex returns the row of every key of a table, as text.

@@ -28,7 +28,7 @@ func (p *Pipeline) popular(first int) []string {
 		}
 		return int(a - b)
 	})
-	keys := p.itemKeys()
+	keys := p.itemColumn()
 	out := make([]string, 0, min(len(items), p.config.Fallback))
 	for _, item := range items[:cap(out)] {
 		out = append(out, keyText(keys, int(item)))

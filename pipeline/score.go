@@ -106,7 +106,7 @@ func (s *scorer) open(ctx context.Context) error {
 	}
 	e := p.examples
 	s.items = map[string]int32{}
-	keys := p.itemKeys()
+	keys := p.itemColumn()
 	for i := e.First; i < keys.Len(); i++ {
 		s.items[keyText(keys, i)] = int32(i)
 	}
@@ -118,7 +118,7 @@ func (s *scorer) open(ctx context.Context) error {
 	for i := range all {
 		all[i] = int32(i)
 	}
-	m, err := p.at(all, false)
+	m, err := p.at(ctx, all, false)
 	if err != nil {
 		return err
 	}
