@@ -72,7 +72,7 @@ func (c benchCmd) Run(ctx context.Context, o output) (err error) {
 	var earlier *load.Report
 	if c.Compare != "" {
 		if earlier, err = load.ReadReport(c.Compare); err != nil {
-			return err
+			return fmt.Errorf("%w; save a report with recsys bench --json", err)
 		}
 	}
 	s, err := c.open(ctx)

@@ -66,8 +66,9 @@ var policy = map[string]string{
 	"pipeline": "internal/nearest data data/synthetic ensemble ensemble/stage eval feature feature/op featurestore graph graph/exec " +
 		"graph/grad graph/kernel internal/atomicfile internal/ivf layer loss metric model onnx optim sampler schema tensor train internal/portable",
 	"internal/verify": "ensemble featurestore tensor",
-	"internal/load":   "internal/portable",
-	"internal/tune":   "internal/atomicfile",
+	"internal/load":   "internal/portable internal/record",
+	"internal/tune":   "internal/record",
+	"internal/record": "internal/atomicfile",
 	"internal/diff":   "ensemble graph onnx tensor internal/pbtxt internal/verify",
 	"internal/golden": "data/synthetic ensemble examples/shop graph/kernel pipeline",
 	"internal/docs":   "",

@@ -1,22 +1,18 @@
 package load
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
-	"os"
 	"slices"
 	"text/tabwriter"
 	"time"
+
+	"recsys/internal/record"
 )
 
 // ReportFormat is the only format of saved reports that this package reads and writes.
 const ReportFormat = 1
-
-// maxReportBytes bounds what ReadReport reads; a curve has a few hundred points.
-const maxReportBytes = 4 << 20
 
 // Report is a measurement to be printed, saved and compared. Times are in milliseconds.
 type Report struct {
@@ -97,20 +93,9 @@ func NewReport(c Config, r *Result) *Report {
 func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
 // ReadReport reads a report that was saved as JSON.
-func ReadReport(path string) (_ *Report, err error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
+func ReadReport(path string) (*Report, error) {
 	r := &Report{}
-	if err := json.NewDecoder(io.LimitReader(f, maxReportBytes)).Decode(r); err != nil {
-		return nil, fmt.Errorf("%s: not a saved report of recsys bench --json: %w", path, err)
-	}
-	if r.Format != ReportFormat {
-		return nil, fmt.Errorf("%s: format %d, this version reads %d: measure again", path, r.Format, ReportFormat)
-	}
-	return r, nil
+	return r, record.Read(path, ReportFormat, r)
 }
 
 // Comparison is how a report stands to an earlier one.

@@ -1,21 +1,13 @@
 package tune
 
 import (
-	"encoding/json"
-	"errors"
-	"fmt"
-	"io"
 	"maps"
-	"os"
 
-	"recsys/internal/atomicfile"
+	"recsys/internal/record"
 )
 
 // RecordFormat is the only format of records that this package reads and writes.
 const RecordFormat = 1
-
-// maxRecordBytes bounds what ReadRecord reads.
-const maxRecordBytes = 16 << 20
 
 // Record is the evidence of a search, to be kept.
 type Record struct {
@@ -33,28 +25,13 @@ type Record struct {
 // Write writes the record as JSON.
 func (r Record) Write(path string) error {
 	r.Format = RecordFormat
-	text, err := json.MarshalIndent(r, "", "  ")
-	if err != nil {
-		return err
-	}
-	return atomicfile.WriteBytes(path, append(text, '\n'))
+	return record.Write(path, r)
 }
 
 // ReadRecord reads what Write wrote.
-func ReadRecord(path string) (_ *Record, err error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
+func ReadRecord(path string) (*Record, error) {
 	r := &Record{}
-	if err := json.NewDecoder(io.LimitReader(f, maxRecordBytes)).Decode(r); err != nil {
-		return nil, fmt.Errorf("%s: not evidence of a search: %w", path, err)
-	}
-	if r.Format != RecordFormat {
-		return nil, fmt.Errorf("%s: format %d, this version reads %d", path, r.Format, RecordFormat)
-	}
-	return r, nil
+	return r, record.Read(path, RecordFormat, r)
 }
 
 // Comparable reports whether evidence of one record is worth something in the other.
