@@ -50,6 +50,7 @@ type benchCmd struct {
 	Requests   string  `type:"existingfile" placeholder:"FILE" help:"Bodies of POST /v1/recommendations, one a line, to send in place of the drawn ones."`
 	Rate       float64 `default:"0" help:"Requests per second of an open loop, with Poisson arrivals; 0 is a closed loop."`
 	Clients    int     `default:"0" help:"Requests under way: always in a closed loop, 8 by default; at most in an open one, 256."`
+	Most       int     `default:"0" placeholder:"N" help:"End after so many requests, if --duration does not before."`
 	JSON       bool    `help:"Print the report as JSON."`
 	HTML       string  `name:"html" placeholder:"FILE" help:"Write the report as a page, too."`
 	Compare    string  `type:"existingfile" placeholder:"FILE" help:"A report that --json printed, to be set beside this one."`
@@ -80,7 +81,7 @@ func (c benchCmd) Run(ctx context.Context, o output) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	config := load.Config{Rate: c.Rate, Clients: c.clients(), Duration: c.Duration, Seed: c.Seed}
+	config := load.Config{Rate: c.Rate, Clients: c.clients(), Duration: c.Duration, Requests: c.Most, Seed: c.Seed}
 	report, err := measure(ctx, newReporter(o.err), s, config, c.loadFlags)
 	if err != nil {
 		return err
@@ -109,8 +110,8 @@ func (c benchCmd) validate() error {
 	if c.Repository == "" && (c.Gateway == "" || c.Requests == "") {
 		errs = append(errs, errors.New("--repository is needed: it has the users to ask for; only a --gateway with --requests does without"))
 	}
-	if c.Rate < 0 || c.Clients < 0 {
-		errs = append(errs, fmt.Errorf("--rate %g --clients %d: want 0 or more", c.Rate, c.Clients))
+	if c.Rate < 0 || c.Clients < 0 || c.Most < 0 {
+		errs = append(errs, fmt.Errorf("--rate %g --clients %d --most %d: want 0 or more", c.Rate, c.Clients, c.Most))
 	}
 	return errors.Join(errs...)
 }
@@ -196,7 +197,7 @@ func measure(ctx context.Context, r *reporter, s *benchSubject, config load.Conf
 	if f.Warmup > 0 {
 		r.Phase("warm up")
 		warm := config
-		warm.Duration, warm.Seed = f.Warmup, config.Seed+1
+		warm.Duration, warm.Requests, warm.Seed = f.Warmup, 0, config.Seed+1
 		if _, err := load.Run(ctx, warm, s.do); err != nil {
 			return nil, err
 		}
