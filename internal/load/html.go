@@ -18,7 +18,7 @@ const (
 	left, right, top, bottom    = 60.0, 20.0, 20.0, 45.0
 	innerWidth, innerHeight     = width - left - right, height - top - bottom
 	ticksOfTime                 = 5
-	fewestNines, quantileOfMost = 3.0, 0.999999
+	fewestNines                 = 3.0
 )
 
 // HTML writes the report as one page that needs nothing else, with the curve of its quantiles and that of the report it is compared
@@ -64,13 +64,16 @@ func (d *drawing) draw(curves [][]Point) {
 	nines, slowest := fewestNines, 0.0
 	for _, c := range curves {
 		for _, p := range c {
-			nines, slowest = max(nines, ninesOf(p.Quantile)), max(slowest, p.Time)
+			slowest = max(slowest, p.Time)
+			if p.Quantile < 1 {
+				nines = max(nines, ninesOf(p.Quantile))
+			}
 		}
 	}
 	if slowest == 0 {
 		slowest = 1
 	}
-	x := func(q float64) float64 { return left + innerWidth*ninesOf(q)/nines }
+	x := func(q float64) float64 { return left + innerWidth*min(ninesOf(q)/nines, 1) } // the slowest answer stands at the end
 	y := func(ms float64) float64 { return top + innerHeight*(1-ms/slowest) }
 	for _, c := range curves {
 		var b strings.Builder
@@ -79,9 +82,9 @@ func (d *drawing) draw(curves [][]Point) {
 		}
 		d.Lines = append(d.Lines, strings.TrimSpace(b.String()))
 	}
-	for _, q := range []float64{0, 0.5, 0.9, 0.99, 0.999, 0.9999, 0.99999, quantileOfMost} {
+	for _, q := range []float64{0, 0.5, 0.9, 0.99, 0.999, 0.9999, 0.99999} {
 		if ninesOf(q) <= nines {
-			label := fmt.Sprintf("p%g", 100*q)
+			label := fmt.Sprintf("p%.7g", 100*q)
 			d.XTicks = append(d.XTicks, tick{X1: x(q), Y1: top, X2: x(q), Y2: top + innerHeight, Label: label})
 		}
 	}
@@ -91,4 +94,4 @@ func (d *drawing) draw(curves [][]Point) {
 	}
 }
 
-func ninesOf(q float64) float64 { return -math.Log10(1 - min(q, quantileOfMost)) }
+func ninesOf(q float64) float64 { return -math.Log10(1 - q) }

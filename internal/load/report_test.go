@@ -165,9 +165,18 @@ func TestText(t *testing.T) {
 		Lines []struct {
 			Points string `xml:"points,attr"`
 		} `xml:"polyline"`
+		Labels []string `xml:"text"`
 	}
 	if err := xml.Unmarshal([]byte(svg+"</svg>"), &parsed); err != nil || len(parsed.Lines) != 2 {
 		t.Fatalf("the drawing has %d curves, %v; want this run's and the earlier one's", len(parsed.Lines), err)
+	}
+	// The curve goes from the left of the frame, p0, to its upper right corner, the slowest answer; three nines are shown at least.
+	if p := parsed.Lines[0].Points; !strings.HasPrefix(p, "60.0,") || !strings.HasSuffix(p, " 740.0,20.0") {
+		t.Errorf("the curve is %s", p)
+	}
+	labels := []string{"p0", "p50", "p90", "p99", "p99.9", "0", "20", "40", "60", "80", "100"}
+	if diff := cmp.Diff(parsed.Labels[:len(parsed.Labels)-1], labels); diff != "" {
+		t.Errorf("labels (-got +want):\n%s", diff)
 	}
 	for _, outside := range []string{"http:", "https:", "src=", "href="} {
 		if strings.Contains(html.String(), outside) {
