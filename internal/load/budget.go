@@ -31,7 +31,8 @@ type Part struct {
 }
 
 // Budget divides the mean time of an answer among what the model served and, where it is an ensemble, its stages counted meanwhile;
-// of the ensemble's own parts only the queue is taken, as the others are sums of its stages'. The parts add up to the mean: what no count explains is named. outside is the name of what is not the server's: the network, the
+// of the ensemble's own parts only the queue is taken, and of it what its stages' do not explain, as the others are sums of its stages'.
+// The parts add up to the mean: what no count explains is named. outside is the name of what is not the server's: the network, the
 // client, and whatever stands between them. It is nil when nothing was answered or counted.
 func Budget(r *Result, served StageTime, stages []StageTime, outside string) []Part {
 	if r.Answered == 0 || served.Requests == 0 {
@@ -48,8 +49,12 @@ func Budget(r *Result, served StageTime, stages []StageTime, outside string) []P
 	if len(stages) == 0 {
 		stages, rest = []StageTime{served}, "the rest of "+served.Model
 	} else {
-		add(served.Model+" queue", each(served.Queue))
-		server -= each(served.Queue)
+		own := served.Queue
+		for _, s := range stages {
+			own -= s.Queue
+		}
+		add(served.Model+" queue", each(max(own, 0)))
+		server -= each(max(own, 0))
 	}
 	for _, s := range stages {
 		for _, p := range []struct {

@@ -14,11 +14,11 @@ var page string
 
 // The drawing's size and margins, in units of the SVG.
 const (
-	width, height               = 760.0, 360.0
-	left, right, top, bottom    = 60.0, 20.0, 20.0, 45.0
-	innerWidth, innerHeight     = width - left - right, height - top - bottom
-	ticksOfTime                 = 5
-	fewestNines                 = 3.0
+	width, height            = 760.0, 360.0
+	left, right, top, bottom = 60.0, 20.0, 20.0, 45.0
+	innerWidth, innerHeight  = width - left - right, height - top - bottom
+	ticksOfTime              = 5
+	fewestNines              = 3.0
 )
 
 // HTML writes the report as one page that needs nothing else, with the curve of its quantiles and that of the report it is compared

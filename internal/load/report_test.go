@@ -59,7 +59,7 @@ func TestBudget(t *testing.T) {
 	_, r := measured(t)
 	ms := time.Millisecond
 	// Counted by a server that was asked twice as often: means count.
-	served := load.StageTime{Model: "shop", Requests: 200, Total: 8000 * ms, Queue: 600 * ms, Compute: 4400 * ms}
+	served := load.StageTime{Model: "shop", Requests: 200, Total: 8000 * ms, Queue: 1800 * ms, Compute: 4400 * ms}
 	stages := []load.StageTime{
 		{Model: "shop_prep", Requests: 200, Total: 3000 * ms, Queue: 200 * ms, Input: 100 * ms, Compute: 2400 * ms, Output: 100 * ms},
 		{Model: "shop_score", Requests: 200, Total: 3000 * ms, Queue: 1000 * ms, Compute: 2000 * ms},
@@ -106,6 +106,11 @@ func TestBudget(t *testing.T) {
 		{Name: "shop_prep outputs", Time: 0.5},
 		{Name: "the rest of shop_prep", Time: 1},
 	})
+	// An ensemble that counts no queue of its own has none.
+	served.Queue = 0
+	if got := load.Budget(r, served, stages, "outside")[2]; got.Name != "shop queue" || got.Time != 0 {
+		t.Errorf("the queue of the ensemble is %+v, want 0", got)
+	}
 	if got := load.Budget(r, load.StageTime{}, nil, "outside"); got != nil {
 		t.Errorf("a server that counted nothing gives %v, want nothing", got)
 	}
