@@ -34,9 +34,9 @@ type tuneCmd struct {
 	Triton    string        `placeholder:"HOST:PORT" help:"gRPC address of a Triton to try the settings on, with --model-control-mode=explicit; without it the embedded engine is tuned."`
 	Profile   string        `default:"auto" enum:"auto,cpu,gpu,gpu-tensorrt" help:"Machines to export for, as in recsys export."`
 	Fuse      []string      `default:"groups,all,none" enum:"groups,all,none" help:"Fusings to try. Of this list and the next ones the search begins with the first value."`
-	Instances []int         `placeholder:"N" help:"Instances of every stage to try; by default 1, 2 and 4 for Triton."`
+	Instances []int         `placeholder:"N" help:"Instances of every stage to try; by default 1, 2 and 4."`
 	Threads   []int         `placeholder:"N" help:"Threads to try: of each instance for Triton, by default 1 and 2; of the embedded engine, by default all processors and 1."`
-	Batch     []int         `placeholder:"N" help:"Most users in one call to try; by default 64 and 16 for Triton."`
+	Batch     []int         `placeholder:"N" help:"Most users in one call to try; by default 64 and 16."`
 	TimeLimit time.Duration `default:"10m" help:"When to end; the best of what was measured by then is chosen."`
 	Duration  time.Duration `default:"3s" help:"How long to measure for each number of clients."`
 	Timeout   time.Duration `default:"1s" help:"Deadline of a request."`
@@ -139,16 +139,16 @@ func (c tuneCmd) evidence() string { return strings.TrimSuffix(c.Out, filepath.E
 
 // dimensions are the lists, or their defaults.
 func (c tuneCmd) dimensions() []tune.Dimension {
-	instances, threads, batch := []int{1}, []int{runtime.GOMAXPROCS(0), 1}, []int{64}
+	threads := []int{runtime.GOMAXPROCS(0), 1}
 	if c.Triton != "" {
-		instances, threads, batch = []int{1, 2, 4}, []int{1, 2}, []int{64, 16}
+		threads = []int{1, 2}
 	}
 	list := make([]tune.Dimension, 0, 4)
 	list = append(list, tune.Dimension{Name: tuneFuse, Values: c.Fuse})
 	for _, d := range []struct {
 		name          string
 		values, usual []int
-	}{{tuneInstances, c.Instances, instances}, {tuneThreads, c.Threads, threads}, {tuneBatch, c.Batch, batch}} {
+	}{{tuneInstances, c.Instances, []int{1, 2, 4}}, {tuneThreads, c.Threads, threads}, {tuneBatch, c.Batch, []int{64, 16}}} {
 		if len(d.values) == 0 {
 			d.values = d.usual
 		}
