@@ -211,7 +211,8 @@ func (c tuneCmd) table(o output, r tune.Result) error {
 		}
 		switch {
 		case !within && e.Fault() != "":
-			fmt.Fprint(t, e.Fault())
+			fault, _, _ := strings.Cut(e.Fault(), "\n") // The evidence has all of it.
+			fmt.Fprint(t, fault)
 		case !within:
 			fmt.Fprint(t, "beyond the budget")
 		}
