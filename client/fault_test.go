@@ -194,7 +194,8 @@ func TestStreamBreaks(t *testing.T) {
 					if last = err; err != nil {
 						continue
 					}
-					if got := tensor.MustData[int64](result.Outputs["n"])[0]; got != next {
+					// Garbage may also come to lie in the midst of an answer, where nothing tells it from numbers.
+					if got := tensor.MustData[int64](result.Outputs["n"])[0]; got != next && name != "garbage" {
 						t.Fatalf("got answer %d, want %d", got, next)
 					}
 					next++
@@ -202,7 +203,8 @@ func TestStreamBreaks(t *testing.T) {
 						fault(server)
 					}
 				}
-				if n < 10 || n == 10_000 || !errors.Is(last, client.ErrUnavailable) {
+				ended := errors.Is(last, client.ErrUnavailable) || name == "garbage" && last != nil
+				if n < 10 || n == 10_000 || !ended {
 					t.Errorf("got %d answers and error %v, want some and ErrUnavailable", n, last)
 				}
 			})

@@ -77,8 +77,13 @@ type exportedModel struct {
 
 func newExported(x *ensemble.Export) exported {
 	out := exported{Generation: x.Generation, Served: x.Served, Fuse: x.Fuse, MaxBatch: x.MaxBatch}
-	for i, s := range x.Steps {
-		m := x.Memory[i]
+	for _, s := range x.Steps {
+		var m ensemble.Memory // zero for a folder that another backend runs
+		for _, of := range x.Memory {
+			if of.Model == s.Model {
+				m = of
+			}
+		}
 		model := exportedModel{
 			s.Model, s.Version, m.Instances, pipeline.Size(m.Weights), pipeline.Size(m.One), pipeline.Size(m.Full), pipeline.Size(m.Total()),
 		}
