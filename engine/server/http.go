@@ -197,15 +197,17 @@ func get[Q any, A proto.Message](method func(context.Context, Q) (A, error), q Q
 	}
 }
 
-func reply(w http.ResponseWriter, body []byte) {
-	w.Header().Set("Content-Type", "application/json")
-	_, _ = w.Write(body) // a client that left needs no answer
-}
+func reply(w http.ResponseWriter, body []byte) { send(w, http.StatusOK, body) }
 
 func fail(w http.ResponseWriter, code int, text string) {
+	send(w, code, append(appendString([]byte(`{"error":`), text), '}'))
+}
+
+// send answers with JSON.
+func send(w http.ResponseWriter, code int, body []byte) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(code)
-	_, _ = w.Write(append(appendString([]byte(`{"error":`), text), '}'))
+	_, _ = w.Write(body) // a client that left needs no answer
 }
 
 func failStatus(w http.ResponseWriter, err error) {
