@@ -53,6 +53,8 @@ type Manifest struct {
 	Outputs ManifestOutputs `json:"outputs"`
 	Limits  ManifestLimits  `json:"limits"`
 	Items   ManifestItems   `json:"items"`
+	// Precision is nil for an ensemble of float32 models.
+	Precision *ManifestPrecision `json:"precision,omitempty"`
 	// KeepSeen lets an answer hold items that the user has seen; otherwise they are blocked.
 	KeepSeen bool `json:"keep_seen,omitempty"`
 	// Fallback lists popular item keys, best first.
@@ -97,6 +99,20 @@ type ManifestLimits struct {
 type ManifestItems struct {
 	First int `json:"first"`
 	Count int `json:"count"`
+}
+
+// ManifestPrecision says what is stored in less than float32, and what answers lose by it, measured on held-out users.
+type ManifestPrecision struct {
+	// ItemMatrix is "fp16", "int8" or "int8_dequantized", and Ranker "fp16"; empty is float32.
+	ItemMatrix string `json:"item_matrix,omitempty"`
+	Ranker     string `json:"ranker,omitempty"`
+	// Users is the number of held-out users.
+	Users int `json:"users"`
+	// Overlap is the mean share of the candidates in float32 that are candidates still, in [0,1].
+	Overlap float64 `json:"overlap"`
+	// NDCG is that of the answers in float32 at 10, NDCGNarrow that of the ensemble.
+	NDCG       float64 `json:"ndcg"`
+	NDCGNarrow float64 `json:"ndcg_narrow"`
 }
 
 // ReadManifest reads and validates the manifest at path. Unknown fields and unknown formats are refused, the

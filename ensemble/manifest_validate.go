@@ -31,7 +31,7 @@ func (m *Manifest) Validate() error {
 		errs = append(errs, fmt.Errorf("inputs: %w", err))
 	}
 	errs = append(errs, m.validateRow(), m.validateDefaults(), m.validateSpecial(), m.validateBlocked(),
-		m.validateOutputs(), m.validateLimits())
+		m.validateOutputs(), m.validateLimits(), m.Precision.validate())
 	return errors.Join(errs...)
 }
 
@@ -232,6 +232,18 @@ func (m *Manifest) validateLimits() error {
 	const most = 1 << 40 // Keeps sums of item indices far from overflow.
 	if i := m.Items; i.First < 0 || i.Count < 1 || i.First > most || i.Count > most {
 		return fmt.Errorf("items: first %d, count %d: want first from 0 and at least one item", i.First, i.Count)
+	}
+	return nil
+}
+
+func (p *ManifestPrecision) validate() error {
+	if p == nil {
+		return nil
+	}
+	share := func(x float64) bool { return x >= 0 && x <= 1 }
+	if p.ItemMatrix == "" && p.Ranker == "" || p.Users < 1 || !share(p.Overlap) || !share(p.NDCG) || !share(p.NDCGNarrow) {
+		return fmt.Errorf("precision: item matrix %q, ranker %q, %d users, overlap %v, ndcg %v and %v: want one of the first two, users, and shares",
+			p.ItemMatrix, p.Ranker, p.Users, p.Overlap, p.NDCG, p.NDCGNarrow)
 	}
 	return nil
 }

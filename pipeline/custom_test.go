@@ -120,7 +120,7 @@ func TestCustomStages(t *testing.T) {
 	if len(m.Pipeline) != 1 {
 		t.Errorf("the pipeline was evaluated on %d parts, want 1", len(m.Pipeline))
 	}
-	serving, chain, err := pipeline.OpenChain(run, nil)
+	serving, chain, err := pipeline.OpenChain(run, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -192,7 +192,7 @@ output { name: "cheap" data_type: TYPE_BOOL dims: [ -1 ] } sequence_batching { m
 		if (len(m.Pipeline) > 0) != standIn {
 			t.Errorf("stand-in %v: the pipeline was evaluated: %v", standIn, m.Pipeline)
 		}
-		if _, _, err := pipeline.OpenChain(run, nil); standIn != (err == nil) || !standIn && !errors.Is(err, pipeline.ErrNoStandIn) {
+		if _, _, err := pipeline.OpenChain(run, nil, nil); standIn != (err == nil) || !standIn && !errors.Is(err, pipeline.ErrNoStandIn) {
 			t.Errorf("stand-in %v: opening the stages offline gives %v", standIn, err)
 		}
 		repo := t.TempDir()

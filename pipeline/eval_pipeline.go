@@ -25,7 +25,7 @@ func (p *Pipeline) evalPipeline(ctx context.Context, m *Metrics) error {
 		return nil
 	}
 	p.phase("evaluate pipeline")
-	serving, chain, err := OpenChain(p.run, p.options.Kernels)
+	serving, chain, err := OpenChain(p.run, nil, p.options.Kernels)
 	if errors.Is(err, ErrNoStandIn) {
 		p.note("the pipeline is not evaluated: %v", err)
 		return nil
@@ -33,27 +33,16 @@ func (p *Pipeline) evalPipeline(ctx context.Context, m *Metrics) error {
 	if err != nil {
 		return err
 	}
-	held := p.heldOut()
-	if len(held) == 0 {
-		p.note("no interaction is held out: there is nothing to evaluate; look at the split")
-		return nil
-	}
-	test := held[len(held)-1]
-	queries := firstRows(p.examples, p.ordered(test.rows))
-	rows := make([]int32, len(queries))
-	for i, q := range queries {
-		rows[i] = q.row
-	}
-	requests, err := newRequester(ctx, p.config, p.tables, serving.Manifest.Inputs, rows)
+	e, queries, part, err := p.newEval(ctx, serving, chain)
 	if err != nil {
 		return err
 	}
-	e := &pipelineEval{p: p, serving: serving, chain: chain, requests: requests, stages: map[string]*metric.Rankings{}}
-	if slices.Contains(p.config.Filter, "seen") {
-		e.seen = train.NewUserItems(p.examples, test.seen)
+	if part == "" {
+		p.note("no interaction is held out: there is nothing to evaluate; look at the split")
+		return nil
 	}
 	for block := range slices.Chunk(queries, evalBatch) {
-		if err := e.block(ctx, block); err != nil {
+		if _, err := e.block(ctx, block); err != nil {
 			return fmt.Errorf("evaluate pipeline: %w", err)
 		}
 	}
@@ -62,9 +51,32 @@ func (p *Pipeline) evalPipeline(ctx context.Context, m *Metrics) error {
 		out.PerStage[name] = eval.Metrics(r.Values())
 	}
 	out.Answer = out.PerStage[stage.OrderName]
-	m.Pipeline = map[string]AnswerMetrics{test.name: out}
-	p.note("pipeline %s recall@10 %.4f ndcg@10 %.4f", test.name, out.Answer["recall@10"], out.Answer["ndcg@10"])
+	m.Pipeline = map[string]AnswerMetrics{part: out}
+	p.note("pipeline %s recall@10 %.4f ndcg@10 %.4f", part, out.Answer["recall@10"], out.Answer["ndcg@10"])
 	return nil
+}
+
+// newEval makes an evaluation of a chain, with the queries of the part that is held out and its name; empty without one.
+func (p *Pipeline) newEval(ctx context.Context, serving *Serving, chain *Chain) (e *pipelineEval, queries []testQuery, part string, err error) {
+	held := p.heldOut()
+	if len(held) == 0 {
+		return nil, nil, "", nil
+	}
+	test := held[len(held)-1]
+	queries = firstRows(p.examples, p.ordered(test.rows))
+	rows := make([]int32, len(queries))
+	for i, q := range queries {
+		rows[i] = q.row
+	}
+	requests, err := newRequester(ctx, p.config, p.tables, serving.Manifest.Inputs, rows)
+	if err != nil {
+		return nil, nil, "", err
+	}
+	e = &pipelineEval{p: p, serving: serving, chain: chain, requests: requests, stages: map[string]*metric.Rankings{}}
+	if slices.Contains(p.config.Filter, "seen") {
+		e.seen = train.NewUserItems(p.examples, test.seen)
+	}
+	return e, queries, test.name, nil
 }
 
 // testQuery is a user's first interaction in the test part with the items to find.
@@ -104,14 +116,15 @@ type pipelineEval struct {
 	stages   map[string]*metric.Rankings
 }
 
-func (e *pipelineEval) block(ctx context.Context, queries []testQuery) error {
+// block answers some users' requests, adds the answers to the averages, and returns all tensors.
+func (e *pipelineEval) block(ctx context.Context, queries []testQuery) (tensor.Map, error) {
 	rows := make([]int32, len(queries))
 	for i, q := range queries {
 		rows[i] = q.row
 	}
 	in, err := e.requests.columns(rows)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	bytes := e.serving.Manifest.Blocked.Bytes
 	blocked := make([]uint8, len(queries)*bytes)
@@ -126,18 +139,16 @@ func (e *pipelineEval) block(ctx context.Context, queries []testQuery) error {
 	in[e.serving.Manifest.Blocked.Input] = tensor.Of(blocked, len(queries), bytes)
 	out, err := e.chain.Run(ctx, in)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for i, q := range queries {
-		if err := e.add(out, i, q.targets); err != nil {
-			return err
-		}
+		e.add(out, i, q.targets)
 	}
-	return nil
+	return out, nil
 }
 
 // add takes user i's ranking as each stage leaves it.
-func (e *pipelineEval) add(out tensor.Map, i int, targets []int) error {
+func (e *pipelineEval) add(out tensor.Map, i int, targets []int) {
 	candidates := rowOf[int64](out[stage.Candidates], i)
 	masked := rowOf[float32](out[stage.MaskedScores], i)
 	rankings := map[string][]float32{
@@ -156,7 +167,6 @@ func (e *pipelineEval) add(out tensor.Map, i int, targets []int) error {
 	}
 	final := rowOf[int64](out[stage.ItemIndices], i)
 	e.rankings(stage.OrderName).Add(ranked(final, rowOf[float32](out[stage.Scores], i)), targets)
-	return nil
 }
 
 // rankings returns the averages of a stage: at 10, 20 and 100, and the share of items that it has at all.

@@ -45,25 +45,13 @@ func OpenServing(run string) (*Serving, ensemble.Ensemble, error) {
 // stand-in.
 var ErrNoStandIn = errors.New("give it a stand_in in recsys.yaml to run it offline")
 
-// OpenChain opens a run's stages to be run offline. Errors may wrap [ErrNoStandIn].
-func OpenChain(run string, kernels *kernel.Set) (*Serving, *Chain, error) {
+// OpenChain opens a run's stages to be run offline, in a precision; nil is float32. Errors may wrap [ErrNoStandIn].
+func OpenChain(run string, p *ensemble.ManifestPrecision, kernels *kernel.Set) (*Serving, *Chain, error) {
 	s, e, err := OpenServing(run)
 	if err != nil {
 		return nil, nil, err
 	}
-	// Fusing none makes the shapes between stages exact.
-	stages, err := e.Fuse(ensemble.FuseNone)
-	if err != nil {
-		return nil, nil, err
-	}
-	graphs := make([]NamedGraph, len(stages))
-	for i, st := range stages {
-		if st.Graph == nil {
-			return nil, nil, fmt.Errorf("stage %q runs on Triton's backend %q: %w", st.Name, st.Folder.Config.Backend, ErrNoStandIn)
-		}
-		graphs[i] = NamedGraph{st.Name, st.Graph}
-	}
-	c, err := NewChain(graphs, kernels)
+	c, err := newChain(e, p, kernels)
 	return s, c, err
 }
 
@@ -72,13 +60,28 @@ type ExportOptions struct {
 	ensemble.Options
 	// Settings replace the export block of the run's recsys.yaml; nil does not.
 	Settings *ExportSettings
+	// ItemMatrix, Ranker and AcceptLoss stand in for those of the export block where they are not zero.
+	ItemMatrix string
+	Ranker     string
+	AcceptLoss bool
+	// Data is the folder of the tables, on whose held-out users the loss of narrow models is measured; empty for float32.
+	Data string
+	// Registry says what names in recsys.yaml mean; nil is Standard().
+	Registry *Registry
 	// Reporter may be nil.
 	Reporter Reporter
 }
 
+// Exported is what an export wrote.
+type Exported struct {
+	*ensemble.Export
+	// Precision says how models were narrowed and what that loses; nil for float32.
+	Precision *ensemble.ManifestPrecision
+}
+
 // Export writes a run as the next generation of its ensemble into the repository at dir, which is made if need be, by the export block
 // of its recsys.yaml.
-func Export(ctx context.Context, run, dir string, eo ExportOptions) (*ensemble.Export, error) {
+func Export(ctx context.Context, run, dir string, eo ExportOptions) (*Exported, error) {
 	s, e, err := OpenServing(run)
 	if err != nil {
 		return nil, fmt.Errorf("export: %w", err)
@@ -86,20 +89,24 @@ func Export(ctx context.Context, run, dir string, eo ExportOptions) (*ensemble.E
 	if err := checkWritable("repository", dir); err != nil {
 		return nil, fmt.Errorf("export: %w", err)
 	}
+	settings, err := eo.settings(run)
+	if err != nil {
+		return nil, fmt.Errorf("export: %w", err)
+	}
 	o := eo.Options
-	if eo.Settings == nil {
-		c, err := ReadConfig(filepath.Join(run, configFile))
-		if err != nil {
+	def(&o.Profile, ensemble.Profile(settings.Profile))
+	def(&o.Fuse, ensemble.Fuse(settings.Fuse))
+	def(&o.Memory, int64(settings.Memory))
+	def(&o.MaxBatch, settings.MaxBatch)
+	def(&o.Profile, ensemble.ProfileAuto)
+	precision := settings.precision(o.Profile)
+	if precision != nil {
+		if e, err = eo.narrowed(ctx, run, s, e, precision); err != nil {
 			return nil, fmt.Errorf("export: %w", err)
 		}
-		eo.Settings = &c.Export
+		s.Manifest.Precision = precision
 	}
-	def(&o.Profile, ensemble.Profile(eo.Settings.Profile))
-	def(&o.Fuse, ensemble.Fuse(eo.Settings.Fuse))
-	def(&o.Memory, int64(eo.Settings.Memory))
-	def(&o.MaxBatch, eo.Settings.MaxBatch)
-	def(&o.Profile, ensemble.ProfileAuto)
-	configurer := eo.Settings.configurer(o.Profile)
+	configurer := settings.configurer(o.Profile)
 	o.Configure = func(names []string, s *ensemble.Settings) error {
 		if err := configurer.configure(names, s); err != nil {
 			return err
@@ -114,24 +121,65 @@ func Export(ctx context.Context, run, dir string, eo ExportOptions) (*ensemble.E
 		}
 		return eo.Configure(names, s)
 	}
-	o.Files = func(version string) error {
-		to := filepath.Join(version, featuresDir)
-		if err := os.Mkdir(to, 0o755); err != nil {
-			return err
-		}
-		for _, name := range []string{userRowsFile, itemRowsFile} {
-			if err := copyFile(filepath.Join(to, name), filepath.Join(run, featuresDir, name)); err != nil {
-				return notRun(err, "train")
-			}
-		}
-		return nil
-	}
+	o.Files = func(version string) error { return copyRows(version, run) }
 	x, err := ensemble.Write(ctx, dir, e, s.Manifest, o)
-	if err == nil && len(configurer.idle) > 0 && eo.Reporter != nil {
-		eo.Reporter.Note(fmt.Sprintf("export: no model is called %s with fuse %s: settings of %s have no effect",
-			strings.Join(configurer.idle, ", "), x.Fuse, strings.Join(configurer.idle, ", ")))
+	if err != nil {
+		return nil, err
 	}
-	return x, err
+	if len(configurer.idle) > 0 && eo.Reporter != nil {
+		names := strings.Join(configurer.idle, ", ")
+		eo.Reporter.Note(fmt.Sprintf("export: no model is called %s with fuse %s: settings of %s have no effect", names, x.Fuse, names))
+	}
+	return &Exported{x, precision}, nil
+}
+
+// settings returns the export block that counts, with the precision that the options name.
+func (eo *ExportOptions) settings(run string) (*ExportSettings, error) {
+	settings := eo.Settings
+	if settings == nil {
+		c, err := ReadConfig(filepath.Join(run, configFile))
+		if err != nil {
+			return nil, err
+		}
+		settings = &c.Export
+	}
+	own := *settings
+	if eo.ItemMatrix != "" {
+		own.ItemMatrix = eo.ItemMatrix
+	}
+	if eo.Ranker != "" {
+		own.Ranker = eo.Ranker
+	}
+	own.AcceptLoss = own.AcceptLoss || eo.AcceptLoss
+	eo.AcceptLoss = own.AcceptLoss
+	return &own, own.Validate()
+}
+
+// narrowed stores models in a precision, if that does not lose too much.
+func (eo *ExportOptions) narrowed(
+	ctx context.Context, run string, s *Serving, e ensemble.Ensemble, p *ensemble.ManifestPrecision,
+) (ensemble.Ensemble, error) {
+	if err := measureLoss(ctx, run, s, e, p, *eo); err != nil {
+		return e, err
+	}
+	if err := tooMuch(p); err != nil && !eo.AcceptLoss {
+		return e, err
+	}
+	return narrow(e, p)
+}
+
+// copyRows gives a version of the ensemble the rows of users and items.
+func copyRows(version, run string) error {
+	to := filepath.Join(version, featuresDir)
+	if err := os.Mkdir(to, 0o755); err != nil {
+		return err
+	}
+	for _, name := range []string{userRowsFile, itemRowsFile} {
+		if err := copyFile(filepath.Join(to, name), filepath.Join(run, featuresDir, name)); err != nil {
+			return notRun(err, "train")
+		}
+	}
+	return nil
 }
 
 // UserRows returns the path of the packed rows of users below a run or an ensemble's version folder.

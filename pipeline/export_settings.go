@@ -13,6 +13,7 @@ import (
 	"github.com/goccy/go-yaml/ast"
 
 	"recsys/ensemble"
+	"recsys/ensemble/stage"
 	"recsys/internal/nearest"
 )
 
@@ -26,6 +27,11 @@ type ExportSettings struct {
 	MaxBatch int `yaml:"max_batch"`
 	// Memory bounds the intermediate values of all models together at full batches, where MaxBatch is not given. Default 1GiB.
 	Memory Size `yaml:"memory"`
+	// ItemMatrix stores the item matrix as fp16 or int8, Ranker the embedding tables of the ranker as fp16. Default float32.
+	ItemMatrix string `yaml:"item_matrix"`
+	Ranker     string `yaml:"ranker"`
+	// AcceptLoss exports narrow models that lose more than [LeastOverlap] and [MostNDCGLoss] allow.
+	AcceptLoss bool `yaml:"accept_loss"`
 	// Stages are settings of single models by name: a group or a stage, "default" for all of them, or "ensemble". The settings
 	// are those of [ensemble.Settings].
 	Stages Blocks `yaml:"stages"`
@@ -130,6 +136,8 @@ func (s *ExportSettings) Validate() error {
 	}
 	errs = append(errs, oneOf("export.profile", s.Profile, profiles...),
 		oneOf("export.fuse", s.Fuse, string(ensemble.FuseNone), string(ensemble.FuseGroups), string(ensemble.FuseAll)))
+	errs = append(errs, oneOf("export.item_matrix", s.ItemMatrix, string(stage.Float16), string(stage.Int8)),
+		oneOf("export.ranker", s.Ranker, string(stage.Float16)))
 	if s.MaxBatch < 0 {
 		errs = append(errs, fmt.Errorf("export.max_batch: %d has to be 0 or more", s.MaxBatch))
 	}
@@ -152,6 +160,7 @@ func (b Blocks) validate(key string) error {
 
 // configurer applies the settings to models and keeps in mind which ones it has used.
 type configurer struct {
+	half   bool     // TensorRT computes in half precision
 	blocks []Blocks // what comes later counts
 	used   map[string]bool
 	asked  []string
@@ -159,7 +168,7 @@ type configurer struct {
 }
 
 func (s *ExportSettings) configurer(profile ensemble.Profile) *configurer {
-	return &configurer{blocks: []Blocks{s.Stages, s.Profiles[string(profile)]}, used: map[string]bool{}}
+	return &configurer{half: s.Ranker != "", blocks: []Blocks{s.Stages, s.Profiles[string(profile)]}, used: map[string]bool{}}
 }
 
 // configure is ensemble.Options.Configure: the settings of all models first, then those of the larger parts.
@@ -167,6 +176,11 @@ func (c *configurer) configure(names []string, s *ensemble.Settings) error {
 	c.asked = append(c.asked, names...)
 	if names[0] != ensemble.EnsembleName {
 		names = append([]string{DefaultName}, names...)
+	}
+	for i, a := range s.GPUAccelerators {
+		if a.Name == "tensorrt" && c.half {
+			s.GPUAccelerators[i].Parameters = map[string]string{"precision_mode": "FP16"}
+		}
 	}
 	for _, blocks := range c.blocks {
 		for _, name := range names {

@@ -152,7 +152,12 @@ export:
 		t.Errorf("check: %v, %v", findings, err)
 	}
 
-	settings.Stages = append(settings.Stages, pipeline.Block{Name: "recal", Line: 9})
+	misspelled, err := pipeline.NewBlock("recal", struct{}{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	misspelled.Line = 9
+	settings.Stages = append(settings.Stages, misspelled)
 	if _, err := pipeline.Export(t.Context(), run, t.TempDir(), pipeline.ExportOptions{Settings: settings}); err == nil ||
 		!strings.Contains(err.Error(), `line 9: unknown stage "recal"; there are: all, default, ensemble`) ||
 		!strings.Contains(err.Error(), `did you mean "recall"?`) {

@@ -97,7 +97,7 @@ func (p *Pipeline) lists(o RecommendOptions) (func(context.Context, *moment) ([]
 			return p.retrievalLists(ctx, source, m, o)
 		}, nil
 	}
-	serving, chain, err := OpenChain(p.run, p.options.Kernels)
+	serving, chain, err := OpenChain(p.run, nil, p.options.Kernels)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"text/tabwriter"
@@ -18,20 +19,28 @@ type exportCmd struct {
 	Batch    int           `placeholder:"N" help:"Most users in one call. Default: export.max_batch, else what fits into the memory, at most 64."`
 	Memory   pipeline.Size `placeholder:"SIZE" help:"Bound of the intermediate values of all models at full batches, such as 512MiB. Default: export.memory, else 1GiB."`
 	Settings string        `type:"existingfile" placeholder:"FILE" help:"YAML file whose export block replaces that of the run's recsys.yaml."`
+	Items    string        `name:"item-matrix" placeholder:"PRECISION" help:"Store the item matrix as fp16 or int8. Default: export.item_matrix, else float32."`
+	Ranker   string        `placeholder:"PRECISION" help:"Store the ranker's embedding tables as fp16. Default: export.ranker, else float32."`
+	Data     string        `env:"RECSYS_DATA" placeholder:"DIR" help:"Folder of the tables, on whose held-out users is measured what fp16 and int8 lose."`
+	Accept   bool          `name:"accept-loss" help:"Export models in fp16 and int8 even if they lose much."`
 	JSON     bool          `help:"Print what was written as one JSON object."`
 }
 
 // Help has examples.
 func (exportCmd) Help() string {
 	return "Examples:\n  recsys export --run runs/movielens --to model_repository\n  recsys export --run runs/movielens --to repo --profile cpu --fuse all\n" +
-		"  recsys export --run runs/movielens --to repo --profile gpu --memory 8GiB --settings gpu.yaml"
+		"  recsys export --run runs/movielens --to repo --profile gpu --memory 8GiB --settings gpu.yaml\n" +
+		"  recsys export --run runs/movielens --to repo --profile cpu --item-matrix int8 --data ml-1m"
 }
 
 // Run exports a generation.
 func (c exportCmd) Run(ctx context.Context, o output) error {
-	options := pipeline.ExportOptions{Reporter: newReporter(o.err), Options: ensemble.Options{
-		MaxBatch: c.Batch, Memory: int64(c.Memory), Meta: onnx.Meta{ProducerVersion: version},
-	}}
+	options := pipeline.ExportOptions{
+		Options: ensemble.Options{
+			MaxBatch: c.Batch, Memory: int64(c.Memory), Meta: onnx.Meta{ProducerVersion: version},
+		},
+		ItemMatrix: c.Items, Ranker: c.Ranker, AcceptLoss: c.Accept, Data: c.Data, Reporter: newReporter(o.err),
+	}
 	if c.Profile != nil {
 		options.Profile = ensemble.Profile(*c.Profile)
 	}
@@ -63,6 +72,8 @@ type exported struct {
 	MaxBatch   int             `json:"max_batch"`
 	Models     []exportedModel `json:"models"`
 	Total      pipeline.Size   `json:"total"`
+	// Precision says what narrow models lose.
+	Precision *ensemble.ManifestPrecision `json:"precision,omitempty"`
 }
 
 type exportedModel struct {
@@ -75,8 +86,8 @@ type exportedModel struct {
 	Total     pipeline.Size `json:"total"`
 }
 
-func newExported(x *ensemble.Export) exported {
-	out := exported{Generation: x.Generation, Served: x.Served, Fuse: x.Fuse, MaxBatch: x.MaxBatch}
+func newExported(x *pipeline.Exported) exported {
+	out := exported{Generation: x.Generation, Served: x.Served, Fuse: x.Fuse, MaxBatch: x.MaxBatch, Precision: x.Precision}
 	for _, s := range x.Steps {
 		var m ensemble.Memory // zero for a folder that another backend runs
 		for _, of := range x.Memory {
@@ -103,6 +114,10 @@ func (x exported) print(o output, to string) error {
 	fmt.Fprintf(w, "  all\t\t\t\t\t\t%s\n", x.Total)
 	if err := w.Flush(); err != nil {
 		return err
+	}
+	if p := x.Precision; p != nil {
+		fmt.Fprintf(o.out, "item matrix %s, ranker %s: of %d held-out users %.4f of the candidates stay, ndcg@10 %.4f -> %.4f\n",
+			cmp.Or(p.ItemMatrix, "fp32"), cmp.Or(p.Ranker, "fp32"), p.Users, p.Overlap, p.NDCG, p.NDCGNarrow)
 	}
 	if !x.Served {
 		fmt.Fprintln(o.out, "The generation lies beside the one that is served, whose configuration was left alone.")

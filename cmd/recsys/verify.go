@@ -56,16 +56,17 @@ func (c verifyCmd) Run(ctx context.Context, o output) (err error) {
 	if c.Users < 1 || c.Clients < 1 {
 		return fmt.Errorf("--users %d --clients %d: want one or more", c.Users, c.Clients)
 	}
-	_, chain, err := pipeline.OpenChain(c.Run_, nil)
-	if err != nil {
-		return err
-	}
 	l, err := openLocal(ctx, c.Repository, c.Model)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, l.Close()) }()
 	s := l.served
+	// Rounding is no difference between engines: the reference rounds as the export did.
+	_, chain, err := pipeline.OpenChain(c.Run_, s.manifest.Precision, nil)
+	if err != nil {
+		return err
+	}
 	backends := []struct {
 		name string
 		gateway.Inferencer

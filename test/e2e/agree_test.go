@@ -57,7 +57,7 @@ func TestEverythingAgrees(t *testing.T) {
 // and compares every tensor on the way with ours.
 func TestStagesAgreeWithONNXRuntime(t *testing.T) {
 	w := theWorld(t)
-	serving, chain, err := pipeline.OpenChain(w.run, nil)
+	serving, chain, err := pipeline.OpenChain(w.run, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
