@@ -142,11 +142,19 @@ func (m model) memory(name string, batch int) (Memory, error) {
 	return out, err
 }
 
-// fittingBatch returns the greatest power of two up to DefaultMaxBatch with which the intermediate values of all models' instances take
-// at most limit bytes, and that the models of other backends take.
-func fittingBatch(models []model, limit int64) (int, error) {
-	need := int64(0)
+// fittingBatch returns the batch with which the intermediate values of all models' instances take at most limit bytes: the one that
+// the repository has already, if it is not 0 and fits, because a model of another batch is one of another name; else the greatest power
+// of two up to DefaultMaxBatch. It is one that the models of other backends take.
+func fittingBatch(models []model, limit int64, live int) (int, error) {
+	var batches []int
+	if live > 0 {
+		batches = append(batches, live)
+	}
 	for batch := DefaultMaxBatch; batch > 0; batch /= 2 {
+		batches = append(batches, batch)
+	}
+	need := int64(0)
+	for _, batch := range batches {
 		need = 0
 		if slices.ContainsFunc(models, func(m model) bool { return !m.stage.Folder.takes(batch) }) {
 			continue

@@ -289,6 +289,25 @@ func TestMaxBatchFitsMemory(t *testing.T) {
 	}
 }
 
+// TestMaxBatchStays exports again with more and with less memory: models of another batch would get other names.
+func TestMaxBatchStays(t *testing.T) {
+	dir := t.TempDir()
+	if x := export(t, dir, shopEnsemble(t, 1), ensemble.Options{MaxBatch: 24}); x.MaxBatch != 24 {
+		t.Fatalf("max batch %d, want 24", x.MaxBatch)
+	}
+	x := export(t, dir, shopEnsemble(t, 2), ensemble.Options{})
+	if want := []string{"shop_prep 2", "shop_recall 2", "shop_score 2"}; !slices.Equal(pins(x), want) || x.MaxBatch != 24 {
+		t.Errorf("max batch %d, pins %v; want 24, %v", x.MaxBatch, pins(x), want)
+	}
+	need := int64(0)
+	for _, m := range x.Memory {
+		need += m.Full
+	}
+	if x = export(t, dir, shopEnsemble(t, 3), ensemble.Options{Memory: need - 1}); x.MaxBatch != 16 {
+		t.Errorf("max batch %d with a byte less than 24 users need, want 16", x.MaxBatch)
+	}
+}
+
 func TestChecksums(t *testing.T) {
 	dir := t.TempDir()
 	o := ensemble.Options{Configure: func(_ []string, s *ensemble.Settings) error {

@@ -21,7 +21,8 @@ const DefaultMaxBatch = 64
 type Options struct {
 	// Generation is the version to write; 0 is one above the highest that the ensemble or its stages have.
 	Generation int
-	// MaxBatch bounds the users of one call; 0 is the greatest power of two up to DefaultMaxBatch that fits into Memory.
+	// MaxBatch bounds the users of one call; 0 is that of the ensemble in the repository, or else the greatest power of two up to
+	// DefaultMaxBatch, that fits into Memory.
 	MaxBatch int
 	// Memory bounds what the intermediate values of all models take together at full batches, in bytes, where MaxBatch is 0; 0 is
 	// DefaultMemory. See [Memory] for the estimate.
@@ -139,11 +140,6 @@ func plan(ctx context.Context, dir, staging string, e Ensemble, m Manifest, o Op
 	if err != nil {
 		return nil, err
 	}
-	if o.MaxBatch == 0 {
-		if o.MaxBatch, err = fittingBatch(models, o.Memory); err != nil {
-			return nil, err
-		}
-	}
 	x := &exporter{dir: dir, staging: staging, files: o.Files}
 	repo, err := Open(dir)
 	if err != nil {
@@ -154,6 +150,15 @@ func plan(ctx context.Context, dir, staging string, e Ensemble, m Manifest, o Op
 	}
 	if x.generation, err = nextGeneration(repo, e.Name, o.Generation); err != nil {
 		return nil, err
+	}
+	if o.MaxBatch == 0 {
+		live := 0
+		if m := repo.Models[e.Name]; m != nil {
+			live = m.Config.MaxBatchSize
+		}
+		if o.MaxBatch, err = fittingBatch(models, o.Memory, live); err != nil {
+			return nil, err
+		}
 	}
 	for _, m := range models {
 		if err := ctx.Err(); err != nil {
