@@ -92,7 +92,7 @@ export:
   memory: 4MiB
   stages:
     default: {metric_tags: {team: 7}, instance_group: {count: 2}}
-    score: {instance_group: {count: 3}, parameters: {intra_op_thread_count: 4}}
+    score: {instance_group: {count: 3}, parameters: {intra_op_thread_count: 4}, graph_level: 2}
     recall:
       dynamic_batching:
         priority_levels: 2

@@ -79,6 +79,30 @@ func TestRetrieveNarrow(t *testing.T) {
 	}
 }
 
+// TestInt8KeepsTheQuery compares whole numbers with dequantised ones, which have the same matrix and the query as it is.
+func TestInt8KeepsTheQuery(t *testing.T) {
+	const v, d = 300, 32
+	rng := portable.New(4, "query")
+	items, query := random(rng, v, d), random(rng, 2, d)
+	in := tensor.Map{stage.Query: query, stage.Blocked: bitmap(v, nil, nil)}
+	scores := map[stage.Precision]map[[2]int64]float32{}
+	for _, p := range []stage.Precision{stage.Int8, stage.Int8Dequantized} {
+		got := run(t, narrow(t, stage.Retrieval{Items: items, Candidates: v}, p), in)
+		scores[p] = map[[2]int64]float32{}
+		for i, id := range tensor.MustData[int64](got[stage.Candidates]) {
+			scores[p][[2]int64{int64(i / v), id}] = tensor.MustData[float32](got[stage.CandidateScores])[i]
+		}
+	}
+	// Each of 32 numbers of a query below 1/2 is off by at most 1/8064/2 of that, times an item's number of at most 1/2, and the sums
+	// round: 1e-6.
+	const limit = d*0.5/8064/2*0.5 + 1e-6
+	for at, want := range scores[stage.Int8Dequantized] {
+		if got := scores[stage.Int8][at]; !(math.Abs(float64(got-want)) <= limit) {
+			t.Errorf("user %d item %d: score %v, with the whole query %v", at[0], at[1], got, want)
+		}
+	}
+}
+
 // TestNarrowRetrievalsConform wants the same answers alone and in a batch: the query's rounding is each user's own.
 func TestNarrowRetrievalsConform(t *testing.T) {
 	for _, p := range precisions() {
