@@ -43,30 +43,46 @@ func narrow(e ensemble.Ensemble, p *ensemble.ManifestPrecision) (ensemble.Ensemb
 	if p == nil {
 		return e, nil
 	}
+	// The item matrix is the retrieval's, or, of a model of item pairs, the weights that its query picks from.
+	items := stage.RetrieveName
+	for _, g := range e.Groups {
+		for _, s := range g.Stages {
+			if s.Name == stage.RetrieveName && !stage.HasItems(s.Graph) {
+				items = stage.QueryName
+			}
+		}
+	}
 	groups := slices.Clone(e.Groups)
-	items, tables := p.ItemMatrix == "", 0
+	narrowed := map[string]bool{}
 	for i := range groups {
 		groups[i].Stages = slices.Clone(groups[i].Stages)
 		for j := range groups[i].Stages {
-			s := &groups[i].Stages[j]
+			s, tables := &groups[i].Stages[j], 0
 			var err error
 			switch {
-			case s.Name == stage.RetrieveName && p.ItemMatrix != "":
-				items = true
+			case s.Name == items && p.ItemMatrix != "" && items == stage.RetrieveName:
+				tables = 1
 				s.Graph, err = stage.NarrowItems(s.Graph, stage.Precision(p.ItemMatrix))
+			case s.Name == items && p.ItemMatrix != "":
+				precision := stage.Precision(p.ItemMatrix)
+				if precision == stage.Int8Dequantized {
+					precision = stage.Int8 // there are no products in whole numbers
+				}
+				s.Graph, tables, err = stage.NarrowTables(s.Graph, precision)
 			case s.Name == stage.RankName && p.Ranker != "":
-				s.Graph, tables, err = stage.NarrowTables(s.Graph)
+				s.Graph, tables, err = stage.NarrowTables(s.Graph, stage.Precision(p.Ranker))
 			}
 			if err != nil {
 				return e, fmt.Errorf("stage %q: %w", s.Name, err)
 			}
+			narrowed[s.Name] = tables > 0
 		}
 	}
-	if !items {
-		return e, fmt.Errorf("item_matrix: there is no stage %q", stage.RetrieveName)
+	if p.ItemMatrix != "" && !narrowed[items] {
+		return e, fmt.Errorf("item_matrix: stage %q has none of 1,024 numbers or more", items)
 	}
-	if p.Ranker != "" && tables == 0 {
-		return e, errors.New("ranker: no stage rank has an embedding table to narrow")
+	if p.Ranker != "" && !narrowed[stage.RankName] {
+		return e, fmt.Errorf("ranker: there is no stage %q with an embedding table of 1,024 numbers or more", stage.RankName)
 	}
 	e.Groups = groups
 	return e, nil

@@ -73,6 +73,28 @@ func TestNarrowExport(t *testing.T) {
 	}
 }
 
+// TestNarrowItemPairs exports a model whose item matrix is that of its query: a row of weights for each item of the history.
+func TestNarrowItemPairs(t *testing.T) {
+	run, _ := shopWith(t, nil, "retrieval:\n", "retrieval:\n  - ease\n")
+	for _, profile := range []ensemble.Profile{ensemble.ProfileCPU, ensemble.ProfileGPU} {
+		repo := t.TempDir()
+		x, err := pipeline.Export(t.Context(), run, repo, pipeline.ExportOptions{
+			Options: ensemble.Options{Profile: profile, Fuse: ensemble.FuseNone}, ItemMatrix: "int8", Data: filepath.Dir(run),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("%+v", *x.Precision)
+		if x.Precision.Overlap == 1 {
+			t.Error("int8 weights change no candidate")
+		}
+		// 303 x 303 weights of a byte, and a scale for each row.
+		if w := x.Memory[1]; w.Model != "shop_query" || w.Weights < 303*303 || w.Weights > 2*303*303 {
+			t.Errorf("weights of the query: %+v", w)
+		}
+	}
+}
+
 // TestNarrowExportLosesTooMuch moves all items far into one direction: their order stays, but eight bits hold nothing else.
 func TestNarrowExportLosesTooMuch(t *testing.T) {
 	run, _ := shop(t, nil)

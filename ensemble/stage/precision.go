@@ -50,6 +50,10 @@ func NarrowItems(g *graph.Graph, p Precision) (*graph.Graph, error) {
 	return rebuild(b, g, []*graph.Node{product}, map[string]*graph.Value{Query: query, product.Outputs[0].Name(): scores})
 }
 
+// HasItems reports whether a retrieval graph has an item matrix that [NarrowItems] can narrow. That of a model of item pairs has none: its
+// weights are a table of its query.
+func HasItems(g *graph.Graph) bool { return slices.ContainsFunc(g.Nodes, multipliesItems) }
+
 func multipliesItems(n *graph.Node) bool {
 	if n.Op.Type != "MatMul" || n.Inputs[0].Kind() != graph.FromInput || n.Inputs[0].Name() != Query {
 		return false
@@ -151,9 +155,9 @@ func toHalf(x *tensor.Tensor) (*tensor.Tensor, error) {
 	return tensor.Of(out, x.Shape()...), nil
 }
 
-// NarrowTables stores the embedding tables of a graph as float16: those of 1,024 numbers or more whose rows a Gather picks. What is picked
-// becomes float32 again, and all else stays. It returns the number of tables.
-func NarrowTables(g *graph.Graph) (*graph.Graph, int, error) {
+// NarrowTables stores the tables of a graph as [Float16] or [Int8]: those of 1,024 numbers or more whose rows a Gather picks. What is
+// picked becomes float32 again, and all else stays. It returns the number of tables.
+func NarrowTables(g *graph.Graph, p Precision) (*graph.Graph, int, error) {
 	gathers := slices.DeleteFunc(slices.Clone(g.Nodes), func(n *graph.Node) bool { return !picksRows(n) })
 	if len(gathers) == 0 {
 		return g, 0, nil
@@ -164,20 +168,51 @@ func NarrowTables(g *graph.Graph) (*graph.Graph, int, error) {
 		ids.Outputs = append(ids.Outputs, graph.Output{Name: strconv.Itoa(i), Value: n.Inputs[1]})
 	}
 	picked := b.Inline(ids, nil)
-	rows, halves := map[string]*graph.Value{}, map[*graph.Value]*graph.Value{}
+	rows, tables := map[string]*graph.Value{}, map[*graph.Value]*narrowTable{}
 	for i, n := range gathers {
 		table := n.Inputs[0]
-		if halves[table] == nil {
-			half, err := toHalf(table.Data())
+		if tables[table] == nil {
+			t, err := newNarrowTable(b, table, p)
 			if err != nil {
 				return nil, 0, fmt.Errorf("table %q: %w", table.Name(), err)
 			}
-			halves[table] = b.Const(table.Name(), half)
+			tables[table] = t
 		}
-		rows[n.Outputs[0].Name()] = b.Cast(b.Gather(halves[table], picked[strconv.Itoa(i)], 0), tensor.Float32)
+		rows[n.Outputs[0].Name()] = tables[table].pick(b, picked[strconv.Itoa(i)])
 	}
 	out, err := rebuild(b, g, gathers, rows)
-	return out, len(halves), err
+	return out, len(tables), err
+}
+
+// narrowTable is a table with the scales [V,1] of its rows; nil without.
+type narrowTable struct{ rows, scales *graph.Value }
+
+func newNarrowTable(b *graph.Builder, table *graph.Value, p Precision) (*narrowTable, error) {
+	switch p {
+	case Float16:
+		half, err := toHalf(table.Data())
+		if err != nil {
+			return nil, err
+		}
+		return &narrowTable{rows: b.Const(table.Name(), half)}, nil
+	case Int8:
+		rows, scales, err := quantizeRows(table.Data())
+		if err != nil {
+			return nil, err
+		}
+		column, err := scales.Reshape(scales.Len(), 1)
+		return &narrowTable{b.Const(table.Name(), rows), b.Const(table.Name()+"/scales", column)}, err
+	}
+	return nil, fmt.Errorf("precision %q: want %s or %s", p, Float16, Int8)
+}
+
+// pick returns the rows of ids as float32.
+func (t *narrowTable) pick(b *graph.Builder, ids *graph.Value) *graph.Value {
+	rows := b.Cast(b.Gather(t.rows, ids, 0), tensor.Float32)
+	if t.scales == nil {
+		return rows
+	}
+	return b.Mul(rows, b.Gather(t.scales, ids, 0))
 }
 
 // picksRows says whether a node picks rows of a large constant table.

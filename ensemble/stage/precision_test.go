@@ -145,7 +145,7 @@ func TestNarrowErrors(t *testing.T) {
 	}
 }
 
-// TestNarrowTables stores two of three tables in half: the small one stays.
+// TestNarrowTables stores two of three tables in less: the small one stays.
 func TestNarrowTables(t *testing.T) {
 	rng := portable.New(3, "tables")
 	b := graph.NewBuilder("rank")
@@ -162,39 +162,50 @@ func TestNarrowTables(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	narrow, n, err := stage.NarrowTables(g)
-	if err != nil || n != 2 {
-		t.Fatalf("%d tables, %v; want 2", n, err)
-	}
 	in := tensor.Map{"user": tensor.Of([]int64{3, 199}, 2), "item": tensor.Of([]int64{0, 1, 2, 298, 7, 8, 9, 10}, 2, 4)}
-	subject := func(g *graph.Graph) tensor.Map {
+	score := func(t *testing.T, g *graph.Graph) []float32 {
+		t.Helper()
 		s, err := stage.Rename("rank", g, stage.Names{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		return run(t, s, in)
+		return tensor.MustData[float32](run(t, s, in)["score"])
 	}
-	want, got := tensor.MustData[float32](subject(g)["score"]), tensor.MustData[float32](subject(narrow)["score"])
-	same := true
-	for i := range want {
-		same = same && want[i] == got[i]
-		// Three numbers below 1/2 are each rounded to 11 bits, times at most 1/2, 8 products with at most 1/2.
-		if d := math.Abs(float64(want[i] - got[i])); !(d <= 8*3*0.5/2048*0.5*0.5) {
-			t.Errorf("score %d is %v, in float32 %v", i, got[i], want[i])
-		}
-	}
-	if same {
-		t.Error("the scores are those of float32 tables")
-	}
-	bytes := 0
-	for _, node := range narrow.Nodes {
-		for _, v := range node.Inputs {
-			if v.Data() != nil && v.DType() == tensor.Float16 {
-				bytes += v.Data().Len() * 2
+	want := score(t, g)
+	for p, tt := range map[stage.Precision]struct {
+		dtype tensor.DType
+		step  float64 // of a number of at most 1/2
+	}{stage.Float16: {tensor.Float16, 0.5 / 1024}, stage.Int8: {tensor.Int8, 0.5 / 127}} {
+		t.Run(string(p), func(t *testing.T) {
+			narrow, n, err := stage.NarrowTables(g, p)
+			if err != nil || n != 2 {
+				t.Fatalf("%d tables, %v; want 2", n, err)
 			}
-		}
+			got, same := score(t, narrow), true
+			for i := range want {
+				same = same && want[i] == got[i]
+				// Three numbers are each off by half a step, times at most 1/2 and 1/2, in 8 products.
+				if d := math.Abs(float64(want[i] - got[i])); !(d <= 8*3*tt.step/2*0.5*0.5) {
+					t.Errorf("score %d is %v, in float32 %v", i, got[i], want[i])
+				}
+			}
+			if same {
+				t.Error("the scores are those of float32 tables")
+			}
+			numbers := 0
+			for _, node := range narrow.Nodes {
+				for _, v := range node.Inputs {
+					if v.Data() != nil && v.DType() == tt.dtype {
+						numbers += v.Data().Len()
+					}
+				}
+			}
+			if numbers != 200*8+300*8+300*8 { // the items' table is read by two nodes
+				t.Errorf("%d numbers in narrow tables", numbers)
+			}
+		})
 	}
-	if bytes != 2*(200*8+300*8+300*8) { // the items' table is read by two nodes
-		t.Errorf("%d bytes of float16 tables", bytes)
+	if _, _, err := stage.NarrowTables(g, "int4"); err == nil || !strings.Contains(err.Error(), `table "users": precision "int4": want fp16 or int8`) {
+		t.Errorf("got error %v", err)
 	}
 }
