@@ -188,14 +188,14 @@ func NarrowTables(g *graph.Graph, p Precision) (*graph.Graph, int, error) {
 type narrowTable struct{ rows, scales *graph.Value }
 
 func newNarrowTable(b *graph.Builder, table *graph.Value, p Precision) (*narrowTable, error) {
-	switch p {
-	case Float16:
+	if p == Float16 {
 		half, err := toHalf(table.Data())
 		if err != nil {
 			return nil, err
 		}
 		return &narrowTable{rows: b.Const(table.Name(), half)}, nil
-	case Int8:
+	}
+	if p == Int8 {
 		rows, scales, err := quantizeRows(table.Data())
 		if err != nil {
 			return nil, err
