@@ -18,15 +18,16 @@ type Precision string
 const (
 	// Float16 stores 2 bytes a number and computes in float32.
 	Float16 Precision = "fp16"
-	// Int8 stores a byte a number and a float32 scale for each row, and computes in whole numbers: fast on CPUs. A query has 14 bits,
-	// so that what is lost is the matrix's rounding alone, and every engine computes the same.
+	// Int8 stores a byte a number and a float32 scale for each row, and computes in whole numbers: fast on CPUs. A query has 21 bits,
+	// nearly those of float32, so that what is lost is the matrix's rounding alone. With fewer, engines that differ in the last bits of
+	// a query would now and then round it differently, and their scores would be further apart than engines' are.
 	Int8 Precision = "int8"
 	// Int8Dequantized stores as Int8 does and computes in float32, for GPUs, which have no whole-number products here.
 	Int8Dequantized Precision = "int8_dequantized"
 )
 
-// The query is a pair of whole numbers of 7 bits, high·128 + low. More bits could overflow the 16 in which processors without VNNI
-// add two products of a byte and a signed byte: 2·127·128 is below 2^15.
+// The query is three whole numbers of 7 bits, (high·128 + middle)·128 + low. More bits each could overflow the 16 in which processors
+// without VNNI add two products of a byte and a signed byte: 2·128·127 is below 2^15.
 const (
 	queryHigh = 63
 	queryBase = 128
@@ -103,19 +104,24 @@ func itemScores(b *graph.Builder, query *graph.Value, items *tensor.Tensor, p Pr
 	return nil, fmt.Errorf("precision %q: want %s, %s or %s", p, Float16, Int8, Int8Dequantized)
 }
 
-// integerScores multiplies query [B,D] with int8 table [D,V], the query rounded to 14 bits with one scale for each user: a scale for all
+// integerScores multiplies query [B,D] with int8 table [D,V], the query rounded to 21 bits with one scale for each user: a scale for all
 // users of a batch, as DynamicQuantizeLinear has it, would make answers depend on who else asks.
 func integerScores(b *graph.Builder, query, table *graph.Value) *graph.Value {
-	step := b.Mul(b.ReduceMax(b.Abs(query), []int64{1}, true), b.Float32(1.0/(queryHigh*queryBase))) // [B,1]
-	step = b.Max(step, b.Float32(1e-30))                                                             // of a query of zeros
-	whole := b.Round(b.Div(query, step))
-	high := b.Round(b.Mul(whole, b.Float32(1.0/queryBase)))
-	low := b.Sub(whole, b.Mul(high, b.Float32(queryBase)))
-	pair := b.Concat(1, b.Unsqueeze(high, []int64{1}), b.Unsqueeze(low, []int64{1})) // [B,2,D]
-	bytes := b.Cast(b.Add(pair, b.Float32(queryZero)), tensor.Uint8)
-	products := b.MatMulInteger(bytes, table, b.Const("query_zero", tensor.Scalar(uint8(queryZero))), nil) // [B,2,V]
-	weights := b.Unsqueeze(b.Concat(1, b.Mul(step, b.Float32(queryBase)), step), []int64{1})               // [B,1,2]
-	return b.Squeeze(b.MatMul(weights, b.Cast(products, tensor.Float32)), []int64{1})
+	const least = 1e-30 // of a query of zeros
+	step := b.Mul(b.ReduceMax(b.Abs(query), []int64{1}, true), b.Float32(1.0/(queryHigh*queryBase*queryBase)))
+	step = b.Max(step, b.Float32(least)) // [B,1]
+	row := func(x *graph.Value) *graph.Value { return b.Unsqueeze(x, []int64{1}) }
+	part := func(x *graph.Value, unit float32) (whole, rest *graph.Value) {
+		whole = b.Round(b.Mul(x, b.Float32(1/unit)))
+		return whole, b.Sub(x, b.Mul(whole, b.Float32(unit)))
+	}
+	high, rest := part(b.Round(b.Div(query, step)), queryBase*queryBase)
+	middle, low := part(rest, queryBase)
+	parts := b.Concat(1, row(high), row(middle), row(low)) // [B,3,D]
+	bytes := b.Cast(b.Add(parts, b.Float32(queryZero)), tensor.Uint8)
+	products := b.MatMulInteger(bytes, table, b.Const("query_zero", tensor.Scalar(uint8(queryZero))), nil) // [B,3,V]
+	units := b.Const("query_units", tensor.Of([]float32{queryBase * queryBase, queryBase, 1}, 1, 3))
+	return b.Squeeze(b.MatMul(row(b.Mul(step, units)), b.Cast(products, tensor.Float32)), []int64{1})
 }
 
 // quantizeRows rounds each row of x [V,D] to 127 steps of its greatest absolute value (symmetric quantisation, Jacob et al. 2018, section

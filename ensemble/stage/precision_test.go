@@ -61,7 +61,7 @@ func TestRetrieveNarrow(t *testing.T) {
 					case stage.Float16: // half a unit of 11 bits
 						limit += x * y / 2048
 					case stage.Int8: // half a step of the row, and of the query
-						limit += y*most/254 + (x+most/254)*taste/8064/2
+						limit += y*most/254 + (x+most/254)*taste/1032192/2
 					default:
 						limit += y * most / 254
 					}
@@ -93,9 +93,9 @@ func TestInt8KeepsTheQuery(t *testing.T) {
 			scores[p][[2]int64{int64(i / v), id}] = tensor.MustData[float32](got[stage.CandidateScores])[i]
 		}
 	}
-	// Each of 32 numbers of a query below 1/2 is off by at most 1/8064/2 of that, times an item's number of at most 1/2, and the sums
-	// round: 1e-6.
-	const limit = d*0.5/8064/2*0.5 + 1e-6
+	// Each of 32 numbers of a query below 1/2 is off by at most half of 1/63/128/128 of that, times an item's number of at most 1/2, and
+	// the sums round: 1e-6.
+	const limit = d*0.5/1032192/2*0.5 + 1e-6
 	for at, want := range scores[stage.Int8Dequantized] {
 		if got := scores[stage.Int8][at]; !(math.Abs(float64(got-want)) <= limit) {
 			t.Errorf("user %d item %d: score %v, with the whole query %v", at[0], at[1], got, want)
