@@ -1,6 +1,10 @@
 package train
 
-import "recsys/graph/kernel"
+import (
+	"slices"
+
+	"recsys/graph/kernel"
+)
 
 // rowSum adds up rows of a table by id: every id that occurs has one row. What it costs depends on the rows that occur
 // and not on the table's size.
@@ -8,6 +12,8 @@ type rowSum struct {
 	dim  int
 	ids  []int64 // in the order of first occurrence
 	rows []float32
+	// places are where the rows of an addition go, in memory that stays.
+	places []int32
 	// index is a hash table of twice the ids or more, open addressing with linear probing: an entry is the place of an id
 	// in ids plus one, 0 for none.
 	index []int32
@@ -54,25 +60,19 @@ func (s *rowSum) find(id int64) int {
 
 // add adds rows [n,D] to those of their ids, in order.
 func (s *rowSum) add(k *kernel.Set, ids []int64, rows []float32) {
-	d := s.dim
-	for i, id := range ids {
-		s.reserve(len(s.ids) + 1)
-		row := rows[i*d : (i+1)*d]
+	s.reserve(len(s.ids) + len(ids))
+	s.places = s.places[:0]
+	for _, id := range ids {
 		slot := s.find(id)
-		at := int(s.index[slot]) - 1
+		at := s.index[slot] - 1
 		if at < 0 {
+			at = ^int32(len(s.ids)) // It is written and not added to anything.
 			s.ids = append(s.ids, id)
-			s.rows = append(s.rows, row...)
 			s.index[slot] = int32(len(s.ids))
-			continue
 		}
-		sum := s.rows[at*d : (at+1)*d]
-		if d < 8 {
-			for j, v := range row {
-				sum[j] += v
-			}
-			continue
-		}
-		k.Add(sum, sum, row)
+		s.places = append(s.places, at)
 	}
+	n := len(s.ids) * s.dim
+	s.rows = slices.Grow(s.rows, n-len(s.rows))[:n]
+	k.ScatterAdd(s.rows, s.places, rows, s.dim)
 }

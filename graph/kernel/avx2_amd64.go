@@ -152,6 +152,11 @@ func avx2Max(n int, x *float32) float32
 //go:noescape
 func avx2Gather(n int, y *float32, ids *int64, x *float32, rows, width, step int) int
 
+// avx2ScatterAdd adds rows i of x, [n,width] with width > 0, to rows at[i] of y, or writes rows ^at[i], and returns n, or the first i whose row y, [rows,width], lacks.
+//
+//go:noescape
+func avx2ScatterAdd(n int, y *float32, at *int32, x *float32, rows, width int) int
+
 // avx2Adagrad computes s += x², w += rate·x/(sqrt(s)+epsilon) for n elements.
 //
 //go:noescape

@@ -1354,6 +1354,93 @@ end:
 	VZEROUPPER
 	RET
 
+// func avx2ScatterAdd(n int, y *float32, at *int32, x *float32, rows, width int) int
+TEXT ·avx2ScatterAdd(SB), NOSPLIT, $0-56
+	MOVQ n+0(FP), CX
+	MOVQ y+8(FP), DI
+	MOVQ at+16(FP), SI
+	MOVQ x+24(FP), DX
+	MOVQ rows+32(FP), R8
+	MOVQ width+40(FP), R9
+	MOVQ R9, R13
+	SHLQ $2, R13
+	XORQ R10, R10
+row:
+	CMPQ R10, CX
+	JGE end
+	LEAQ 8(R10), AX
+	CMPQ AX, CX
+	JGE fetched
+	MOVLQSX 32(SI)(R10*4), AX
+	MOVQ AX, BX
+	SARQ $63, BX
+	XORQ BX, AX
+	IMULQ R13, AX
+	PREFETCHT0 (DI)(AX*1)
+	ADDQ R13, AX
+	PREFETCHT0 -4(DI)(AX*1)
+fetched:
+	MOVLQSX (SI)(R10*4), AX
+	MOVQ AX, BX
+	SARQ $63, BX
+	XORQ BX, AX
+	CMPQ AX, R8
+	JGE end
+	IMULQ R13, AX
+	ADDQ DI, AX
+	MOVQ R9, R11
+	TESTQ BX, BX
+	JNZ first
+	SUBQ $8, R11
+	JL rest
+eight:
+	VMOVUPS (AX), Y0
+	VADDPS (DX), Y0, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ $32, AX
+	ADDQ $32, DX
+	SUBQ $8, R11
+	JGE eight
+rest:
+	ADDQ $8, R11
+	JZ next
+one:
+	VMOVSS (AX), X0
+	VADDSS (DX), X0, X0
+	VMOVSS X0, (AX)
+	ADDQ $4, AX
+	ADDQ $4, DX
+	DECQ R11
+	JNZ one
+next:
+	INCQ R10
+	JMP row
+first:
+	SUBQ $8, R11
+	JL few
+copy:
+	VMOVUPS (DX), Y0
+	VMOVUPS Y0, (AX)
+	ADDQ $32, AX
+	ADDQ $32, DX
+	SUBQ $8, R11
+	JGE copy
+few:
+	ADDQ $8, R11
+	JZ next
+single:
+	MOVL (DX), BX
+	MOVL BX, (AX)
+	ADDQ $4, AX
+	ADDQ $4, DX
+	DECQ R11
+	JNZ single
+	JMP next
+end:
+	MOVQ R10, ret+48(FP)
+	VZEROUPPER
+	RET
+
 // func avx2Adagrad(n int, w, s, x *float32, rate, epsilon float32)
 TEXT ·avx2Adagrad(SB), NOSPLIT, $0-40
 	MOVQ n+0(FP), CX

@@ -387,6 +387,11 @@ func avx512Max(n int, x *float32) float32
 //go:noescape
 func avx512Gather(n int, y *float32, ids *int64, x *float32, rows, width, step int) int
 
+// avx512ScatterAdd adds rows i of x, [n,width] with width > 0, to rows at[i] of y, or writes rows ^at[i], and returns n, or the first i whose row y, [rows,width], lacks.
+//
+//go:noescape
+func avx512ScatterAdd(n int, y *float32, at *int32, x *float32, rows, width int) int
+
 // avx512ExpSum computes y = exp(x-shift) for n elements and returns their sum.
 //
 //go:noescape

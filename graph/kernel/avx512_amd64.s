@@ -7573,6 +7573,93 @@ end:
 	VZEROUPPER
 	RET
 
+// func avx512ScatterAdd(n int, y *float32, at *int32, x *float32, rows, width int) int
+TEXT ·avx512ScatterAdd(SB), NOSPLIT, $0-56
+	MOVQ width+40(FP), R9
+	MOVQ R9, CX
+	ANDQ $15, CX
+	MOVL $1, AX
+	SHLL CX, AX
+	DECL AX
+	KMOVW AX, K1
+	MOVQ n+0(FP), CX
+	MOVQ y+8(FP), DI
+	MOVQ at+16(FP), SI
+	MOVQ x+24(FP), DX
+	MOVQ rows+32(FP), R8
+	MOVQ width+40(FP), R9
+	MOVQ R9, R13
+	SHLQ $2, R13
+	XORQ R10, R10
+row:
+	CMPQ R10, CX
+	JGE end
+	LEAQ 8(R10), AX
+	CMPQ AX, CX
+	JGE fetched
+	MOVLQSX 32(SI)(R10*4), AX
+	MOVQ AX, BX
+	SARQ $63, BX
+	XORQ BX, AX
+	IMULQ R13, AX
+	PREFETCHT0 (DI)(AX*1)
+	ADDQ R13, AX
+	PREFETCHT0 -4(DI)(AX*1)
+fetched:
+	MOVLQSX (SI)(R10*4), AX
+	MOVQ AX, BX
+	SARQ $63, BX
+	XORQ BX, AX
+	CMPQ AX, R8
+	JGE end
+	IMULQ R13, AX
+	ADDQ DI, AX
+	MOVQ R9, R11
+	TESTQ BX, BX
+	JNZ first
+	SUBQ $16, R11
+	JL rest
+sixteen:
+	VMOVUPS (AX), Z0
+	VADDPS (DX), Z0, Z0
+	VMOVUPS Z0, (AX)
+	ADDQ $64, AX
+	ADDQ $64, DX
+	SUBQ $16, R11
+	JGE sixteen
+rest:
+	ADDQ $16, R11
+	JZ next
+	VMOVUPS.Z (AX), K1, Z0
+	VMOVUPS.Z (DX), K1, Z1
+	VADDPS Z1, Z0, Z0
+	VMOVUPS Z0, K1, (AX)
+	LEAQ (DX)(R11*4), DX
+next:
+	INCQ R10
+	JMP row
+first:
+	SUBQ $16, R11
+	JL few
+copy:
+	VMOVUPS (DX), Z0
+	VMOVUPS Z0, (AX)
+	ADDQ $64, AX
+	ADDQ $64, DX
+	SUBQ $16, R11
+	JGE copy
+few:
+	ADDQ $16, R11
+	JZ next
+	VMOVUPS.Z (DX), K1, Z0
+	VMOVUPS Z0, K1, (AX)
+	LEAQ (DX)(R11*4), DX
+	JMP next
+end:
+	MOVQ R10, ret+48(FP)
+	VZEROUPPER
+	RET
+
 // func avx512ExpSum(n int, y, x *float32, shift float32) float32
 TEXT ·avx512ExpSum(SB), NOSPLIT, $0-36
 	MOVQ n+0(FP), CX

@@ -44,5 +44,6 @@ func neon() *Set {
 	}
 	f.install(s)
 	s.dotsInQuads(neonDotsInteger, neonDotsInt8, neonDotsHalf)
+	s.ScatterAdd = scatterAddOf(neonScatterAdd)
 	return s
 }

@@ -96,6 +96,7 @@ func TestVectorsStayInside(t *testing.T) {
 			set.Gather(a, n, []int64{-1}, b, 1, n)
 			set.Gather(x.get(3*n), n, []int64{1, -2, 0}, x.get(2*n), 2, n)
 			set.Gather(x.get(2*(n+5)+n), n+5, []int64{1, -2, 0}, x.get(2*n), 2, n)
+			set.ScatterAdd(x.get(2*n), []int32{-1, 0, -2, 1}, x.get(4*n), n)
 			x.free()
 		}
 	})

@@ -36,6 +36,7 @@ func main() {
 	g.sum("avx2Dot", true)
 	g.max()
 	g.gather()
+	g.scatterAdd()
 	g.elementwise("avx2Adagrad", "(n int, w, s, x *float32, rate, epsilon float32)",
 		"computes s += x², w += rate·x/(sqrt(s)+epsilon) for n elements.", 40,
 		[]string{"w", "s", "x"}, 2, []string{"VBROADCASTSS rate+32(FP), Y14", "VBROADCASTSS epsilon+36(FP), Y13"},
@@ -415,6 +416,22 @@ func (g *gen) gather() {
 		"ADDQ $32, AX", "ADDQ $32, DI", "SUBQ $8, R11", "JGE eight", "rest:", "ADDQ $8, R11", "JZ next", "one:",
 		"MOVL (AX), BX", "MOVL BX, (DI)", "ADDQ $4, AX", "ADDQ $4, DI", "DECQ R11", "JNZ one", "next:", "LEAQ (DI)(R12*4), DI",
 		"INCQ R10", "JMP row", "end:", "MOVQ R10, ret+56(FP)")
+	g.end()
+}
+
+// scatterAdd adds rows to rows, or writes them where their place is negative, and asks the memory for the place of eight
+// rows ahead.
+func (g *gen) scatterAdd() {
+	g.scatterAddText("avx2")
+	g.placeRow()
+	g.lines("SUBQ $8, R11", "JL rest", "eight:", "VMOVUPS (AX), Y0", "VADDPS (DX), Y0, Y0", "VMOVUPS Y0, (AX)",
+		"ADDQ $32, AX", "ADDQ $32, DX", "SUBQ $8, R11", "JGE eight", "rest:", "ADDQ $8, R11", "JZ next",
+		"one:", "VMOVSS (AX), X0", "VADDSS (DX), X0, X0", "VMOVSS X0, (AX)", "ADDQ $4, AX", "ADDQ $4, DX", "DECQ R11", "JNZ one",
+		"next:", "INCQ R10", "JMP row",
+		"first:", "SUBQ $8, R11", "JL few", "copy:", "VMOVUPS (DX), Y0", "VMOVUPS Y0, (AX)",
+		"ADDQ $32, AX", "ADDQ $32, DX", "SUBQ $8, R11", "JGE copy", "few:", "ADDQ $8, R11", "JZ next",
+		"single:", "MOVL (DX), BX", "MOVL BX, (AX)", "ADDQ $4, AX", "ADDQ $4, DX", "DECQ R11", "JNZ single", "JMP next",
+		"end:", "MOVQ R10, ret+48(FP)")
 	g.end()
 }
 

@@ -89,3 +89,20 @@ var (
 		-2.4999993993e-1, 3.3333331174e-1,
 	}
 )
+
+// scatterAddText begins the scatter-add of a set.
+func (g *gen) scatterAddText(set string) {
+	g.text(set+"ScatterAdd", "(n int, y *float32, at *int32, x *float32, rows, width int) int",
+		"adds rows i of x, [n,width] with width > 0, to rows at[i] of y, or writes rows ^at[i], and returns n, or the first i whose row y, [rows,width], lacks.", 56)
+}
+
+// placeRow goes, on amd64, through the rows of a scatter-add, R10 of CX, and asks the memory for the place of eight rows ahead. It goes
+// on behind it with the row's place at AX and its width in R11, to first: where it is written, to end: without a place.
+func (g *gen) placeRow() {
+	g.lines("MOVQ n+0(FP), CX", "MOVQ y+8(FP), DI", "MOVQ at+16(FP), SI", "MOVQ x+24(FP), DX", "MOVQ rows+32(FP), R8", "MOVQ width+40(FP), R9",
+		"MOVQ R9, R13", "SHLQ $2, R13", "XORQ R10, R10", "row:", "CMPQ R10, CX", "JGE end",
+		"LEAQ 8(R10), AX", "CMPQ AX, CX", "JGE fetched", "MOVLQSX 32(SI)(R10*4), AX", "MOVQ AX, BX", "SARQ $63, BX", "XORQ BX, AX",
+		"IMULQ R13, AX", "PREFETCHT0 (DI)(AX*1)", "ADDQ R13, AX", "PREFETCHT0 -4(DI)(AX*1)", "fetched:",
+		"MOVLQSX (SI)(R10*4), AX", "MOVQ AX, BX", "SARQ $63, BX", "XORQ BX, AX", "CMPQ AX, R8", "JGE end",
+		"IMULQ R13, AX", "ADDQ DI, AX", "MOVQ R9, R11", "TESTQ BX, BX", "JNZ first")
+}

@@ -41,6 +41,7 @@ func (g *gen) vectors512() {
 	g.column512()
 	g.max512()
 	g.gather512()
+	g.scatterAdd512()
 }
 
 // each512 writes a function of n elements. The vectors in Z0, Z1 … are computed by body. Those whose bits are set in
@@ -210,6 +211,23 @@ func (g *gen) gather512() {
 		"sixteen:", "VMOVUPS (AX), Z0", "VMOVUPS Z0, (DI)", "ADDQ $64, AX", "ADDQ $64, DI", "SUBQ $16, R11", "JGE sixteen",
 		"rest:", "ADDQ $16, R11", "JZ next", "VMOVUPS.Z (AX), K1, Z0", "VMOVUPS Z0, K1, (DI)", "LEAQ (DI)(R11*4), DI",
 		"next:", "LEAQ (DI)(R12*4), DI", "INCQ R10", "JMP row", "end:", "MOVQ R10, ret+56(FP)")
+	g.end()
+}
+
+// scatterAdd512 is scatterAdd of gen.go.
+func (g *gen) scatterAdd512() {
+	g.scatterAddText("avx512")
+	g.lines("MOVQ width+40(FP), R9", "MOVQ R9, CX", "ANDQ $15, CX")
+	g.lastMask() // empty where the width is a multiple of 16
+	g.placeRow()
+	g.lines("SUBQ $16, R11", "JL rest", "sixteen:", "VMOVUPS (AX), Z0", "VADDPS (DX), Z0, Z0", "VMOVUPS Z0, (AX)",
+		"ADDQ $64, AX", "ADDQ $64, DX", "SUBQ $16, R11", "JGE sixteen", "rest:", "ADDQ $16, R11", "JZ next",
+		"VMOVUPS.Z (AX), K1, Z0", "VMOVUPS.Z (DX), K1, Z1", "VADDPS Z1, Z0, Z0", "VMOVUPS Z0, K1, (AX)", "LEAQ (DX)(R11*4), DX",
+		"next:", "INCQ R10", "JMP row",
+		"first:", "SUBQ $16, R11", "JL few", "copy:", "VMOVUPS (DX), Z0", "VMOVUPS Z0, (AX)",
+		"ADDQ $64, AX", "ADDQ $64, DX", "SUBQ $16, R11", "JGE copy", "few:", "ADDQ $16, R11", "JZ next",
+		"VMOVUPS.Z (DX), K1, Z0", "VMOVUPS Z0, K1, (AX)", "LEAQ (DX)(R11*4), DX", "JMP next",
+		"end:", "MOVQ R10, ret+48(FP)")
 	g.end()
 }
 

@@ -22,6 +22,7 @@ func main() {
 	g.rowTimes(4)
 	g.rowTimes(1)
 	g.gather()
+	g.scatterAdd()
 	g.vectors()
 	g.dots()
 	g.beyond()
@@ -207,6 +208,28 @@ func (g *gen) rowTimes(rows int) {
 		g.v(fmt.Sprintf("fmla 0 %d 28[%d]", 2+2*i, i), fmt.Sprintf("fmla 1 %d 28[%d]", 3+2*i, i))
 	}
 	g.lines("FSTPQ.P (F0, F1), 32(R1)", "SUBS $1, R0, R0", "BNE loop")
+	g.end()
+}
+
+// scatterAdd adds rows to rows, or writes them where their place is negative, and asks the memory for the place of eight
+// rows ahead.
+func (g *gen) scatterAdd() {
+	g.scatterAddText("neon")
+	g.lines("MOVD n+0(FP), R0", "MOVD y+8(FP), R1", "MOVD at+16(FP), R2", "MOVD x+24(FP), R3", "MOVD rows+32(FP), R4",
+		"MOVD width+40(FP), R5", "LSL $2, R5, R8", "MOVD ZR, R7",
+		"row:", "CMP R0, R7", "BGE end", "ADD $8, R7, R9", "CMP R0, R9", "BGE fetched",
+		"MOVW (R2)(R9<<2), R10", "ASR $63, R10, R12", "EOR R12, R10", "MUL R8, R10", "ADD R1, R10", "PRFM (R10), PLDL1KEEP",
+		"ADD R8, R10", "SUB $4, R10", "PRFM (R10), PLDL1KEEP", "fetched:",
+		"MOVW (R2)(R7<<2), R10", "ASR $63, R10, R12", "EOR R12, R10", "CMP R4, R10", "BGE end",
+		"MUL R8, R10", "ADD R1, R10", "SUBS $8, R5, R11", "CBNZ R12, first", "BLT rest",
+		"eight:", "FLDPQ (R10), (F0, F1)", "FLDPQ.P 32(R3), (F2, F3)")
+	g.v("fadd 0 0 2", "fadd 1 1 3")
+	g.lines("FSTPQ.P (F0, F1), 32(R10)", "SUBS $8, R11, R11", "BGE eight",
+		"rest:", "ADDS $8, R11, R11", "BEQ next", "one:", "FMOVS (R10), F0", "FMOVS.P 4(R3), F1", "FADDS F1, F0, F0", "FMOVS.P F0, 4(R10)",
+		"SUBS $1, R11, R11", "BNE one", "next:", "ADD $1, R7", "B row",
+		"first:", "BLT few", "copy:", "FLDPQ.P 32(R3), (F0, F1)", "FSTPQ.P (F0, F1), 32(R10)", "SUBS $8, R11, R11", "BGE copy",
+		"few:", "ADDS $8, R11, R11", "BEQ next", "single:", "MOVWU.P 4(R3), R12", "MOVW.P R12, 4(R10)", "SUBS $1, R11, R11", "BNE single",
+		"B next", "end:", "MOVD R7, ret+48(FP)")
 	g.end()
 }
 

@@ -107,6 +107,11 @@ func neonRow1(n int, c, a, b *float32, ldb int)
 //go:noescape
 func neonGather(n int, y *float32, ids *int64, x *float32, rows, width, step int) int
 
+// neonScatterAdd adds rows i of x, [n,width] with width > 0, to rows at[i] of y, or writes rows ^at[i], and returns n, or the first i whose row y, [rows,width], lacks.
+//
+//go:noescape
+func neonScatterAdd(n int, y *float32, at *int32, x *float32, rows, width int) int
+
 // neonAdd computes n elements.
 //
 //go:noescape

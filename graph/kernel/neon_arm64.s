@@ -1326,6 +1326,83 @@ end:
 	MOVD R7, ret+56(FP)
 	RET
 
+// func neonScatterAdd(n int, y *float32, at *int32, x *float32, rows, width int) int
+TEXT ·neonScatterAdd(SB), NOSPLIT, $0-56
+	MOVD n+0(FP), R0
+	MOVD y+8(FP), R1
+	MOVD at+16(FP), R2
+	MOVD x+24(FP), R3
+	MOVD rows+32(FP), R4
+	MOVD width+40(FP), R5
+	LSL $2, R5, R8
+	MOVD ZR, R7
+row:
+	CMP R0, R7
+	BGE end
+	ADD $8, R7, R9
+	CMP R0, R9
+	BGE fetched
+	MOVW (R2)(R9<<2), R10
+	ASR $63, R10, R12
+	EOR R12, R10
+	MUL R8, R10
+	ADD R1, R10
+	PRFM (R10), PLDL1KEEP
+	ADD R8, R10
+	SUB $4, R10
+	PRFM (R10), PLDL1KEEP
+fetched:
+	MOVW (R2)(R7<<2), R10
+	ASR $63, R10, R12
+	EOR R12, R10
+	CMP R4, R10
+	BGE end
+	MUL R8, R10
+	ADD R1, R10
+	SUBS $8, R5, R11
+	CBNZ R12, first
+	BLT rest
+eight:
+	FLDPQ (R10), (F0, F1)
+	FLDPQ.P 32(R3), (F2, F3)
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	FSTPQ.P (F0, F1), 32(R10)
+	SUBS $8, R11, R11
+	BGE eight
+rest:
+	ADDS $8, R11, R11
+	BEQ next
+one:
+	FMOVS (R10), F0
+	FMOVS.P 4(R3), F1
+	FADDS F1, F0, F0
+	FMOVS.P F0, 4(R10)
+	SUBS $1, R11, R11
+	BNE one
+next:
+	ADD $1, R7
+	B row
+first:
+	BLT few
+copy:
+	FLDPQ.P 32(R3), (F0, F1)
+	FSTPQ.P (F0, F1), 32(R10)
+	SUBS $8, R11, R11
+	BGE copy
+few:
+	ADDS $8, R11, R11
+	BEQ next
+single:
+	MOVWU.P 4(R3), R12
+	MOVW.P R12, 4(R10)
+	SUBS $1, R11, R11
+	BNE single
+	B next
+end:
+	MOVD R7, ret+48(FP)
+	RET
+
 // func neonAdd(n int, z, x, y *float32)
 TEXT ·neonAdd(SB), NOSPLIT, $0-32
 	MOVD n+0(FP), R0

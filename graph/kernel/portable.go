@@ -37,6 +37,7 @@ func Portable() *Set {
 	}
 	s.Gemm = func(g Gemm) { portableGemm(s, g) }
 	s.DotsInteger, s.DotsInt8, s.DotsHalf = portableDotsInteger, portableDotsInt8, portableDotsHalf
+	s.ScatterAdd = portableScatterAdd
 	return s
 }
 

@@ -36,3 +36,17 @@ func portableGather(y []float32, step int, ids []int64, x []float32, rows, width
 	}
 	return len(ids)
 }
+
+func portableScatterAdd(y []float32, at []int32, x []float32, width int) {
+	for i, to := range at {
+		row := x[i*width : (i+1)*width]
+		if to < 0 {
+			copy(y[int(^to)*width:int(^to+1)*width], row)
+			continue
+		}
+		sum := y[int(to)*width : int(to+1)*width]
+		for k, v := range row {
+			sum[k] += v
+		}
+	}
+}

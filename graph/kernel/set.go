@@ -39,6 +39,9 @@ type Set struct {
 	// Gather copies row ids[i] of x, [rows,width], to y[i·step:], step >= width, and returns len(ids), or the first i whose id is
 	// outside [-rows,rows); negative ids count from the end.
 	Gather func(y []float32, step int, ids []int64, x []float32, rows, width int) int
+	// ScatterAdd adds row i of x, [len(at),width], to row at[i] of y, in order; where at[i] is negative, it becomes row ^at[i].
+	// It panics where y has no such row. All sets give the same bits.
+	ScatterAdd func(y []float32, at []int32, x []float32, width int)
 	// Adagrad computes s += g², w += rate·g/(sqrt(s)+epsilon), and Adam, with the scalars c, m += c.Gain1·(g-m),
 	// v = c.Keep2·v + (c.Gain2·g)·g, w += c.Rate·m/(sqrt(v)/c.Correction + c.Epsilon), element by element. They and
 	// AddScaled round after every operation: all sets give the same bits.

@@ -119,6 +119,21 @@ func gatherOf(
 	}
 }
 
+func scatterAddOf(
+	f func(n int, y *float32, at *int32, x *float32, rows, width int) int,
+) func(y []float32, at []int32, x []float32, width int) {
+	return func(y []float32, at []int32, x []float32, width int) {
+		if len(at) == 0 || width == 0 {
+			return
+		}
+		x = x[:len(at)*width]
+		i := f(len(at), unsafe.SliceData(y), unsafe.SliceData(at), unsafe.SliceData(x), len(y)/width, width)
+		if i < len(at) {
+			panic("kernel: a row is added outside its destination")
+		}
+	}
+}
+
 func adagradOf(f func(n int, w, s, x *float32, rate, epsilon float32)) func(w, s, g []float32, rate, epsilon float32) {
 	return func(w, s, g []float32, rate, epsilon float32) {
 		s, g = s[:len(w)], g[:len(w)]

@@ -320,6 +320,53 @@ func TestGather(t *testing.T) {
 	}
 }
 
+// TestScatterAdd compares sums of rows with those of the definition, to the bit, and negative zeros with what is written.
+func TestScatterAdd(t *testing.T) {
+	const rows = 20
+	for _, set := range kernel.Sets() {
+		rng := rand.New(rand.NewPCG(1, 9))
+		for _, n := range []int{0, 1, 7, 8, 9, 50} {
+			for _, width := range []int{0, 1, 3, 7, 8, 9, 15, 16, 17, 27, 64} {
+				y, check := guarded(t, rng, rows*width)
+				x, _ := guarded(t, rng, n*width)
+				at, want := make([]int32, n), slices.Clone(y)
+				for i := range at {
+					to := rng.IntN(rows)
+					at[i] = int32(to)
+					if first := rng.IntN(3) == 0; first {
+						at[i] = ^at[i]
+						if width > 0 {
+							x[i*width] = float32(math.Copysign(0, -1))
+						}
+						copy(want[to*width:], x[i*width:(i+1)*width])
+						continue
+					}
+					for k := range width {
+						want[to*width+k] += x[i*width+k]
+					}
+				}
+				set.ScatterAdd(y, at, x, width)
+				check()
+				for i, v := range y {
+					if math.Float32bits(v) != math.Float32bits(want[i]) {
+						t.Fatalf("%s: %d rows of %d: element %d is %v, want %v", set.Name, n, width, i, v, want[i])
+					}
+				}
+			}
+		}
+		for _, bad := range []int32{rows, math.MaxInt32, ^rows, math.MinInt32} {
+			func() {
+				defer func() {
+					if recover() == nil {
+						t.Errorf("%s: place %d of %d did not panic", set.Name, bad, rows)
+					}
+				}()
+				set.ScatterAdd(make([]float32, rows*3), []int32{0, bad}, make([]float32, 6), 3)
+			}()
+		}
+	}
+}
+
 // testGather gathers n rows into places step elements apart.
 func testGather(t *testing.T, set *kernel.Set, rng *rand.Rand, n, width, step int) {
 	t.Helper()
