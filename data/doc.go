@@ -8,6 +8,9 @@
 //	users, err := data.Values[int64](ratings, "user_id")
 //	parts, err := data.Split{By: data.ByLast, User: "user_id", Order: "position"}.Assign(ratings)
 //
+// What does not fit into memory is read in parts: [File.Batches] and [File.Take] have some rows, [File.Only] some columns,
+// and [WriteBlocks] keeps columns of numbers, as they are encoded, in a file whose [Blocks] are read in any order.
+//
 // Columns hold int64, float32 or string; a [Column] is scalar (one value a row) or ragged (a list a row). Null is the
 // sentinel of package tensor: [tensor.NullInt64], NaN and the empty string. An empty cell is null, in a list it is
 // left out.
