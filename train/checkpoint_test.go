@@ -30,7 +30,8 @@ func resumed(t *testing.T, task func() *train.Task, o train.Options) (want *trai
 }
 
 // TestResumeGivesTheSameBytes goes on from the checkpoint behind every step, in the middle of epochs and at their ends, from
-// memory and from blocks, by rules with state, a schedule, validation, and a best epoch that is not the last.
+// memory and from blocks, by Adam, and behind some steps by the other rules, with a schedule, validation, and a best epoch
+// that is not the last.
 func TestResumeGivesTheSameBytes(t *testing.T) {
 	e := modeltest.Examples()
 	moved := inBlocks(t, e, 20)
@@ -51,7 +52,10 @@ func TestResumeGivesTheSameBytes(t *testing.T) {
 				if len(points) != want.Steps || want.Best != 1 || len(want.Epochs) != 4 {
 					t.Fatalf("%d checkpoints of %d steps, best epoch %d of %d", len(points), want.Steps, want.Best, len(want.Epochs))
 				}
-				for _, c := range points {
+				for i, c := range points {
+					if rule != "adam" && i%4 != 2 {
+						continue // Of other rules steps 3, 7, 11, 15, of which the last ends an epoch, and 19.
+					}
 					validated = len(c.Epochs)
 					o.Resume = c
 					got, err := train.Fit(t.Context(), task(), o)
