@@ -57,7 +57,7 @@ func (c *Chain) Inputs() []*graph.Value {
 	return inputs
 }
 
-// Run computes every tensor of the ensemble from raw columns [B] and [B,L] and the bitmap [B,ceil(V/8)]. The result
+// Run computes every tensor of the ensemble from raw columns [B] and [B,L] (or [B,1], as on the wire) and the bitmap [B,ceil(V/8)]. The result
 // holds all outputs of all stages; it belongs to the caller. raw may hold more than is needed.
 func (c *Chain) Run(ctx context.Context, raw tensor.Map) (tensor.Map, error) {
 	all, out := make(tensor.Map, len(raw)), tensor.Map{}

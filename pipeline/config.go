@@ -28,6 +28,8 @@ type Config struct {
 	Retrieval []Block `yaml:"retrieval"`
 	// Candidates is K, the number of candidates that retrieval hands on. Default 300, clamped to the catalogue.
 	Candidates int `yaml:"candidates"`
+	// Index says how retrieval finds them. Default: by looking at all items.
+	Index Index `yaml:"index"`
 	// Filter names what is never recommended. "seen" is the one rule there is.
 	Filter []string `yaml:"filter"`
 	// Ranking is the ranker with its settings and tasks.
@@ -188,7 +190,7 @@ func (c *Config) Validate() error {
 			fail("data.%s: needs path and key", table)
 		}
 	}
-	errs = append(errs, c.Split.validate(c.Data.Interactions))
+	errs = append(errs, c.Split.validate(c.Data.Interactions), c.Index.validate())
 	if len(c.Features) == 0 {
 		fail("features: is empty; name at least a categorify of %q and %q", in.User, in.Item)
 	}

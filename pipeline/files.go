@@ -21,6 +21,7 @@ const (
 	originFile   = "manifest.json"
 	metricsFile  = "metrics.json"
 	servingFile  = "serving.json"
+	indexFile    = "index.json"
 	stagesDir    = "stages"
 	sourcesDir   = "sources"
 	rankingDir   = "ranking"

@@ -18,7 +18,7 @@ import (
 // stages builds every stage by group.
 func (p *Pipeline) stages(ctx context.Context, source *model.Retrieval, ranking *Ranking) (map[string][]ensemble.Stage, error) {
 	v, k := source.Count(), p.candidates(source)
-	recall, err := p.recallStages(source, k)
+	recall, err := p.recallStages(ctx, source, k)
 	if err != nil {
 		return nil, err
 	}
@@ -77,8 +77,8 @@ func (p *Pipeline) returned(k int) int {
 	return min(p.config.Ordering.Return, k)
 }
 
-// recallStages find candidates: exact retrieval, or a custom source with what joins it.
-func (p *Pipeline) recallStages(source *model.Retrieval, k int) ([]ensemble.Stage, error) {
+// recallStages find candidates: retrieval, or a custom source with what joins it.
+func (p *Pipeline) recallStages(ctx context.Context, source *model.Retrieval, k int) ([]ensemble.Stage, error) {
 	if c, ok := p.onlyCustom(asSource); ok {
 		join, err := stage.Guard(source.First, source.Count(), k)
 		if c.byKey() {
@@ -86,7 +86,7 @@ func (p *Pipeline) recallStages(source *model.Retrieval, k int) ([]ensemble.Stag
 		}
 		return []ensemble.Stage{c.Stage, join}, err
 	}
-	retrieve, err := stage.Retrieve(stage.Retrieval{Items: source.Items, Count: source.Count(), First: source.First, Candidates: k})
+	retrieve, err := p.retrieveStage(ctx, source, k)
 	return []ensemble.Stage{retrieve}, err
 }
 

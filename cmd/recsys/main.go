@@ -33,6 +33,7 @@ type cli struct {
 	Diff        diffCmd        `cmd:"" help:"Tell what is different between two generations or repositories."`
 	Bench       benchCmd       `cmd:"" help:"Measure how a gateway, a Triton or the embedded engine answers under load."`
 	Tune        tuneCmd        `cmd:"" help:"Search the export settings that answer most within a latency budget."`
+	Index       indexCmd       `cmd:"" help:"Choose how retrieval finds candidates."`
 	Models      modelsCmd      `cmd:"" help:"List, publish, roll back, canary and prune generations on running Tritons."`
 	Features    featuresCmd    `cmd:"" help:"Load user rows, histories and seen items."`
 	Serve       serveCmd       `cmd:"" help:"Serve recommendations over HTTP."`

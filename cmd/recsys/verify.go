@@ -240,21 +240,7 @@ func (chainInferencer) Ready(context.Context, string) error { return nil }
 func (c chainInferencer) Infer(
 	ctx context.Context, _ string, inputs tensor.Map, outputs []string,
 ) (tensor.Map, string, error) {
-	raw := make(tensor.Map, len(inputs))
-	for _, v := range c.chain.Inputs() {
-		t, ok := inputs[v.Name()]
-		if !ok {
-			return nil, "", fmt.Errorf("no input %q", v.Name())
-		}
-		if t.Rank() == v.Rank()+1 && t.Dim(-1) == 1 {
-			var err error
-			if t, err = t.Reshape(t.Shape()[:v.Rank()]...); err != nil {
-				return nil, "", err
-			}
-		}
-		raw[v.Name()] = t
-	}
-	all, err := c.chain.Run(ctx, raw)
+	all, err := c.chain.Run(ctx, inputs)
 	if err != nil {
 		return nil, "", err
 	}

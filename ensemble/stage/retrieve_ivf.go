@@ -1,6 +1,7 @@
 package stage
 
 import (
+	"errors"
 	"fmt"
 
 	"recsys/ensemble"
@@ -65,6 +66,9 @@ func RetrieveIVF(r Retrieval, l Lists) (ensemble.Stage, error) {
 }
 
 func (l Lists) validate(r Retrieval) error {
+	if r.Items == nil {
+		return errors.New("no item matrix: there are no vectors to look at")
+	}
 	if l.Centroids == nil || l.Centroids.DType() != tensor.Float32 || l.Centroids.Rank() != 2 ||
 		l.Centroids.Dim(0) != len(l.Items) || l.Centroids.Dim(1) != r.Items.Dim(1) {
 		return fmt.Errorf("%d lists with the centroids %v: want float32 [C,%d], one for each", len(l.Items), l.Centroids, r.Items.Dim(1))

@@ -143,6 +143,13 @@ func candidates(tb testing.TB, s ensemble.Stage, in tensor.Map) [][]int64 {
 	return users
 }
 
+func TestRetrieveIVFNeedsVectors(t *testing.T) {
+	_, err := stage.RetrieveIVF(stage.Retrieval{Count: 5, Candidates: 3}, stage.Lists{})
+	if err == nil || !strings.Contains(err.Error(), "no item matrix") {
+		t.Errorf("got error %v, want one that there is no item matrix", err)
+	}
+}
+
 // recallOf is the share of wanted items that were found.
 func recallOf(want, got [][]int64) float64 {
 	found, all := 0, 0

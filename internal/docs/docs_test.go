@@ -361,6 +361,7 @@ func TestFormats(t *testing.T) {
 		"### metrics.json":  reflect.TypeFor[pipeline.Metrics](),
 		"## tune.json":      reflect.TypeFor[tune.Record](),
 		"## Bench report":   reflect.TypeFor[load.Report](),
+		"### index.json":    reflect.TypeFor[pipeline.IndexReport](),
 	} {
 		below := section(t, page, heading)
 		for key, field := range keys(typ, "json") {

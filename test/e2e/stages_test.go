@@ -16,7 +16,7 @@ import (
 	"recsys/test/triton"
 )
 
-// stagesText is a shop that trains quickly, with a filter of other origin.
+// stagesText is a shop that trains quickly, with retrieval by inverted lists and a filter of other origin.
 const stagesText = `
 name: shop
 data:
@@ -29,6 +29,7 @@ features:
 retrieval:
   - two_tower: {dim: 8, query: [8], candidate: [8], train: {epochs: 1}}
 candidates: 60
+index: {ivf: {lists: 12, nprobe: 8}}
 filter: [seen]
 ordering: {return: 20}
 stages:
