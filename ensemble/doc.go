@@ -1,8 +1,9 @@
 // Package ensemble exports graphs as a Triton model repository whose models a native Triton ensemble joins, and
 // reads and checks such repositories.
 //
-// A [Stage] is a graph with a name; its inputs and outputs meet those of other stages by tensor name. An [Ensemble] is a
-// list of groups of stages in the order in which a request passes them. [Ensemble.Fuse] makes each stage, each
+// A [Stage] is a graph with a name, or a [Folder] with a model of another backend of Triton, which is copied; its inputs
+// and outputs meet those of other stages by tensor name. An [Ensemble] is a list of groups of stages in the order in
+// which a request passes them. [Ensemble.Fuse] makes each stage, each
 // group or all of them together one graph; [Write] exports those as one generation:
 //
 //	NAME_prep/config.pbtxt      NAME_prep/N/model.onnx      one folder for each fused stage

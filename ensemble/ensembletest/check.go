@@ -85,6 +85,10 @@ func draw(rng *portable.Rand, t ensemble.TensorConfig) *tensor.Tensor {
 		for i := range data {
 			data[i] = uint8(rng.Float32() * 256)
 		}
+	case []bool:
+		for i := range data {
+			data[i] = rng.Float32() < 0.5
+		}
 	case []string:
 		for i := range data {
 			data[i] = string(rune('a' + int(rng.Float32()*4)))

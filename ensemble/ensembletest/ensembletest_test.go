@@ -43,6 +43,15 @@ func TestGoodStages(t *testing.T) {
 		"retrieve": func() (ensemble.Stage, error) {
 			return stage.Retrieve(stage.Retrieval{Items: items, First: 1, Candidates: 4})
 		},
+		"retrieve from lists": func() (ensemble.Stage, error) {
+			return stage.RetrieveIVF(stage.Retrieval{Items: items, First: 1, Candidates: 4}, stage.Lists{
+				Centroids: tensor.Of([]float32{1, 1, 0, 1}, 2, 2), Items: [][]int32{{1, 3, 5}, {2, 4}}, Probes: 2,
+			})
+		},
+		"guard":  func() (ensemble.Stage, error) { return stage.Guard(1, 6, 4) },
+		"keys":   func() (ensemble.Stage, error) { return stage.Keys(keys, 1, 4) },
+		"mask":   func() (ensemble.Stage, error) { return stage.Mask([]string{"keep"}, 4) },
+		"pick":   func() (ensemble.Stage, error) { return stage.Pick(keys, 4, 3) },
 		"filter": func() (ensemble.Stage, error) { return stage.Filter(6, 4) },
 		"lookup": func() (ensemble.Stage, error) {
 			return stage.Lookup(tensor.Map{"price": tensor.Of([]float32{0, 1, 2, 3, 4, 5}, 6), "tags": tensor.Zeros(tensor.Int64, 6, 2)}, nil, 4)

@@ -17,7 +17,7 @@ type Subject struct {
 	// Infer answers one request: tensors of shape [B]+dims.
 	Infer func(ctx context.Context, in tensor.Map) (tensor.Map, error)
 	// Draw makes an input for a user: a tensor of the input's shape without the batch axis. Nil draws integers in [0,4), bytes in
-	// [0,256), floats in [-1,1), and strings of one of the letters a to d.
+	// [0,256), floats in [-1,1), true and false alike, and strings of one of the letters a to d.
 	Draw func(rng *portable.Rand, input ensemble.TensorConfig) *tensor.Tensor
 	// Tolerance is the largest difference of two floats that count as equal, relative to the larger one but at least to 1; 0 is 1e-5. Batches of
 	// other sizes may be computed in another order.

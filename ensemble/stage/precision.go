@@ -41,6 +41,9 @@ func NarrowItems(g *graph.Graph, p Precision) (*graph.Graph, error) {
 	if at < 0 {
 		return nil, fmt.Errorf("graph %q multiplies its input %q by no constant float32 matrix", g.Name, Query)
 	}
+	if slices.ContainsFunc(g.Nodes, gathersLists) {
+		return nil, fmt.Errorf("graph %q looks at inverted lists, which have no other precision: leave it at float32, or retrieve exactly", g.Name)
+	}
 	product := g.Nodes[at]
 	b := graph.NewBuilder(g.Name)
 	query := b.Input(Query, product.Inputs[0].DType(), product.Inputs[0].Shape())
@@ -61,6 +64,11 @@ func multipliesItems(n *graph.Node) bool {
 	}
 	items := n.Inputs[1]
 	return items.Data() != nil && items.Rank() == 2 && items.DType() == tensor.Float32
+}
+
+// gathersLists reports whether the node takes whole lists of vectors, as [RetrieveIVF] does.
+func gathersLists(n *graph.Node) bool {
+	return n.Op.Type == "Gather" && n.Inputs[0].Data() != nil && n.Inputs[0].Rank() == 3
 }
 
 // rebuild makes a graph again in which given values, by name, stand in for the outputs of the nodes.

@@ -143,6 +143,15 @@ func candidates(tb testing.TB, s ensemble.Stage, in tensor.Map) [][]int64 {
 	return users
 }
 
+// TestIVFStaysFloat: the first product of the graph is with the centroids, which must not be taken for the items.
+func TestIVFStaysFloat(t *testing.T) {
+	rng := portable.New(3, "ivf")
+	s := ivfStage(t, stage.Retrieval{Items: topical(rng, topics(rng, 4, 8), 60), First: 1, Candidates: 5}, 4, 2)
+	if _, err := stage.NarrowItems(s.Graph, stage.Float16); err == nil || !strings.Contains(err.Error(), "inverted lists") {
+		t.Errorf("got error %v, want one about inverted lists", err)
+	}
+}
+
 func TestRetrieveIVFNeedsVectors(t *testing.T) {
 	_, err := stage.RetrieveIVF(stage.Retrieval{Count: 5, Candidates: 3}, stage.Lists{})
 	if err == nil || !strings.Contains(err.Error(), "no item matrix") {
