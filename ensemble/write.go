@@ -51,7 +51,7 @@ type Export struct {
 	// Fuse and MaxBatch are those of the options, or what they came to be.
 	Fuse     Fuse
 	MaxBatch int
-	// Memory has an estimate for each model.
+	// Memory has an estimate for each model; no instances and zeros for one of another backend, which alone knows.
 	Memory []Memory
 	// Steps are the stages with their pinned versions; a stage that an earlier generation has byte by byte keeps that version.
 	Steps []Step

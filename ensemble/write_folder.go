@@ -42,7 +42,7 @@ func (x *exporter) planFolder(r *Repository, name string, se stageExport, s Stag
 		versions = r.pins(live.Name, se.version)
 	}
 	se.config.VersionPolicy = VersionPolicy{Specific: versions}
-	x.stages = append(x.stages, se)
+	x.stages, x.memory = append(x.stages, se), append(x.memory, Memory{Model: config.Name, MaxBatch: config.MaxBatchSize})
 	return nil
 }
 

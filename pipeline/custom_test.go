@@ -197,8 +197,12 @@ output { name: "cheap" data_type: TYPE_BOOL dims: [ -1 ] } sequence_batching { m
 		}
 		repo := t.TempDir()
 		for generation := 1; generation < 3; generation++ {
-			if _, err := pipeline.Export(t.Context(), run, repo, pipeline.ExportOptions{}); err != nil {
+			x, err := pipeline.Export(t.Context(), run, repo, pipeline.ExportOptions{})
+			if err != nil {
 				t.Fatal(err)
+			}
+			if len(x.Memory) != len(x.Steps) {
+				t.Errorf("memory of %d models, want that of %d", len(x.Memory), len(x.Steps))
 			}
 		}
 		checkFolder(t, repo, standIn)

@@ -109,6 +109,10 @@ func (x exported) print(o output, to string) error {
 	w := tabwriter.NewWriter(o.out, 0, 0, 2, ' ', 0)
 	fmt.Fprint(w, "  model\tversion\tinstances\tweights\tvalues, 1 user\tfull batch\ttotal\n")
 	for _, m := range x.Models {
+		if m.Instances == 0 { // of another backend
+			fmt.Fprintf(w, "  %s\t%d\t-\t-\t-\t-\t-\n", m.Name, m.Version)
+			continue
+		}
 		fmt.Fprintf(w, "  %s\t%d\t%d\t%s\t%s\t%s\t%s\n", m.Name, m.Version, m.Instances, m.Weights, m.One, m.Full, m.Total)
 	}
 	fmt.Fprintf(w, "  all\t\t\t\t\t\t%s\n", x.Total)
