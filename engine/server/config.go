@@ -23,7 +23,9 @@ func (s *Server) ModelConfig(_ context.Context, r *tritonpb.ModelConfigRequest) 
 		return nil, status.Errorf(codes.Internal, "configuration of model %q: %v", r.GetName(), err)
 	}
 	m.Name = r.GetName()
-	complete(m)
+	if c.IsONNX() || c.IsEnsemble() { // another backend alone knows its defaults
+		complete(m)
+	}
 	return &tritonpb.ModelConfigResponse{Config: m}, nil
 }
 

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
@@ -19,13 +20,14 @@ func (s *Server) ServerReady(ctx context.Context, _ *tritonpb.ServerReadyRequest
 	return &tritonpb.ServerReadyResponse{Ready: s.engine.Ready(ctx, "") == nil}, nil
 }
 
-// ModelReady says whether a model, and its version if one is given, is served.
-func (s *Server) ModelReady(_ context.Context, r *tritonpb.ModelReadyRequest) (*tritonpb.ModelReadyResponse, error) {
+// ModelReady says whether a model, and its version if one is given, is served and can run.
+func (s *Server) ModelReady(ctx context.Context, r *tritonpb.ModelReadyRequest) (*tritonpb.ModelReadyResponse, error) {
 	_, err := s.engine.Config(r.GetName(), r.GetVersion())
 	if err != nil && !errors.Is(err, engine.ErrNotFound) {
 		return nil, failure(err)
 	}
-	return &tritonpb.ModelReadyResponse{Ready: err == nil}, nil
+	able := !errors.Is(s.engine.Ready(ctx, r.GetName()), engine.ErrUnimplemented)
+	return &tritonpb.ModelReadyResponse{Ready: err == nil && able}, nil
 }
 
 // ServerMetadata names the server and the protocol's extensions that it has.
@@ -52,8 +54,8 @@ func (s *Server) ModelMetadata(_ context.Context, r *tritonpb.ModelMetadataReque
 	if r.GetVersion() != "" {
 		versions = []string{r.GetVersion()}
 	}
-	answer := &tritonpb.ModelMetadataResponse{Name: r.GetName(), Versions: versions, Platform: c.Platform}
-	if !c.IsEnsemble() {
+	answer := &tritonpb.ModelMetadataResponse{Name: r.GetName(), Versions: versions, Platform: cmp.Or(c.Platform, c.Backend)}
+	if c.IsONNX() {
 		answer.Platform = ensemble.PlatformONNX
 	}
 	answer.Inputs, answer.Outputs = tensors(c, c.Inputs), tensors(c, c.Outputs)
