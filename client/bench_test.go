@@ -83,6 +83,17 @@ func BenchmarkInfer(b *testing.B) {
 	}
 }
 
+// TestAllocations holds the client to ten allocations more than the bare stub, of the whole process with the server.
+func TestAllocations(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short goes with the race detector, which allocates in the counted code")
+	}
+	infer, stub := testing.Benchmark(BenchmarkInfer), testing.Benchmark(BenchmarkStub)
+	if got, want := infer.AllocsPerOp(), stub.AllocsPerOp(); got > want+10 {
+		t.Errorf("an inference allocates %d times, want the bare stub's %d and 10 at most", got, want)
+	}
+}
+
 func BenchmarkStub(b *testing.B) {
 	target, dial := serve(b)
 	cc, err := grpc.NewClient(target, dial, grpc.WithTransportCredentials(insecure.NewCredentials()))

@@ -102,12 +102,10 @@ func (c *Client) Do(ctx context.Context, request Request) (Result, error) {
 	defer c.inFlight.Add(-1)
 	_, sequence := request.Parameters["sequence_id"]
 	s := spec{name: call, model: request.Model, repeatable: !sequence, hedgeable: !sequence, infers: true}
-	var hedge *message.Request // the same for the second of two tries at once
 	result, err := run(inner, c, s, func(ctx context.Context, k *conn, hedging bool) (Result, error) {
 		m, into := outgoing, request.Into
 		if hedging {
-			hedge, into = outgoing.Again(), nil
-			m = hedge
+			m, into = outgoing.Again(), nil
 		}
 		if deadline, ok := ctx.Deadline(); ok {
 			m.Timeout = max((time.Until(deadline) - timeoutMargin).Microseconds(), 1)
@@ -118,7 +116,7 @@ func (c *Client) Do(ctx context.Context, request Request) (Result, error) {
 		}
 		return request.result(answer)
 	})
-	if !outgoing.Released(releaseGrace) || hedge != nil && !hedge.Released(releaseGrace) {
+	if !outgoing.Released(releaseGrace) {
 		result.InputsHeld = true
 		if e := (*Error)(nil); errors.As(err, &e) {
 			e.InputsHeld = true

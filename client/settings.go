@@ -69,4 +69,10 @@ func (c *Client) SetLogSettings(ctx context.Context, settings map[string]any) er
 	return everywhere(ctx, c, call, request, stub.LogSettings)
 }
 
-func sorted[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+// sorted returns the keys in ascending order, and allocates nothing for none.
+func sorted[V any](m map[string]V) []string {
+	if len(m) == 0 {
+		return nil
+	}
+	return slices.Sorted(maps.Keys(m))
+}

@@ -48,8 +48,8 @@ func (c *Client) stream(ctx context.Context, request Request, yield func(Result,
 	}
 	defer p.release()
 	defer p.replica.settled() // where it is broken off
-	ctx, done := c.watch(ctx, s, p.replica, Attempt{Number: 1})
-	defer func() { done(callError(ctx, s.name, s.model, err)) }()
+	ctx, w := c.watch(ctx, s, p.replica, Attempt{Number: 1})
+	defer func() { w.done(ctx, c, callError(ctx, s.name, s.model, err)) }()
 	if ctx, err = c.outgoing(ctx); err != nil {
 		return err
 	}

@@ -120,7 +120,9 @@ func run[A any](ctx context.Context, c *Client, s spec, try trial[A]) (A, error)
 			number = len(tried)
 		} else {
 			answer, err = perform(ctx, c, s, p, Attempt{Number: number}, try)
-			tried = append(tried, p.replica)
+			if err != nil {
+				tried = append(tried, p.replica)
+			}
 		}
 		if err == nil || !s.repeatable || number >= retry.Attempts || ctx.Err() != nil {
 			return answer, err
@@ -146,36 +148,48 @@ func (c *Client) hedgeAfter(hedging bool, model string) (time.Duration, bool) {
 // perform makes one try on a replica that was acquired for it.
 func perform[A any](ctx context.Context, c *Client, s spec, p picked, a Attempt, try trial[A]) (A, error) {
 	var answer A
-	traced, done := c.watch(ctx, s, p.replica, a)
+	traced, watched := c.watch(ctx, s, p.replica, a)
 	with, err := c.outgoing(traced)
 	if err == nil {
 		answer, err = try(with, p.conn, a.Hedge)
 	}
 	p.release()
 	err = c.judge(ctx, s, p.replica, err)
-	took := done(err)
+	took := watched.done(ctx, c, err)
 	if s.hedgeable && c.hedges != nil && (err == nil || errors.Is(err, context.Canceled)) {
 		c.hedges.observe(s.model, took)
 	}
 	return answer, err
 }
 
-// watch tells the tracer that a try begins, and returns its context and what tells the end.
-func (c *Client) watch(ctx context.Context, s spec, r *replica, a Attempt) (context.Context, func(error) time.Duration) {
+// watched is a try that tracer and observer are told of.
+type watched struct {
+	start   time.Time
+	attempt Attempt
+	end     func(Attempt) // nil without a tracer
+}
+
+// watch tells the tracer that a try begins, and returns the context that the try is to have.
+func (c *Client) watch(ctx context.Context, s spec, r *replica, a Attempt) (context.Context, watched) {
 	a.Call, a.Model, a.Address = s.name, s.model, r.address
-	traced, end := ctx, func(Attempt) {}
+	w := watched{attempt: a}
 	if c.tracer != nil {
-		traced, end = c.tracer(ctx, a)
+		ctx, w.end = c.tracer(ctx, a)
 	}
-	start := time.Now()
-	return traced, func(err error) time.Duration {
-		a.Duration, a.Err = time.Since(start), err
-		end(a)
-		if c.observer != nil {
-			c.observer(ctx, a)
-		}
-		return a.Duration
+	w.start = time.Now()
+	return ctx, w
+}
+
+// done tells the end, and how long the try took.
+func (w watched) done(ctx context.Context, c *Client, err error) time.Duration {
+	w.attempt.Duration, w.attempt.Err = time.Since(w.start), err
+	if w.end != nil {
+		w.end(w.attempt)
 	}
+	if c.observer != nil {
+		c.observer(ctx, w.attempt)
+	}
+	return w.attempt.Duration
 }
 
 // pickError says why no replica could be asked.

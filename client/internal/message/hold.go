@@ -40,6 +40,9 @@ func (r *Request) Hold() (end func()) {
 // Released reports whether no connection reads the inputs any more, which it waits for d at most. After a try that has
 // been answered this is so at once; one that was given up may still lie in a connection that is stuck.
 func (r *Request) Released(d time.Duration) bool {
+	if r.again != nil && !r.again.Released(d) {
+		return false
+	}
 	h := &r.hold
 	h.mu.Lock()
 	if h.n == 0 {

@@ -19,12 +19,14 @@ type Request struct {
 	Inputs  []Input
 	Outputs []Output
 
-	hold hold
+	hold  hold
+	again *Request // what is sent beside it
 }
 
-// Again returns the request to be sent beside itself.
+// Again returns the request to be sent beside itself, once. Both have to be released.
 func (r *Request) Again() *Request {
-	return &Request{Model: r.Model, Version: r.Version, ID: r.ID, Parameters: r.Parameters, Inputs: r.Inputs, Outputs: r.Outputs}
+	r.again = &Request{Model: r.Model, Version: r.Version, ID: r.ID, Parameters: r.Parameters, Inputs: r.Inputs, Outputs: r.Outputs}
+	return r.again
 }
 
 // Parameter is a named bool, int64, uint64, float64 or string.
