@@ -207,7 +207,7 @@ func fail(w http.ResponseWriter, code int, text string) {
 func send(w http.ResponseWriter, code int, body []byte) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(code)
-	_, _ = w.Write(body) // a client that left needs no answer
+	_, _ = w.Write(body) //nolint:gosec,nolintlint // It is JSON, and said to be; a client that left needs no answer.
 }
 
 func failStatus(w http.ResponseWriter, err error) {
