@@ -15,7 +15,7 @@ const (
 // DefaultModelFile is the model's file name in a version folder when a configuration names none.
 const DefaultModelFile = "model.onnx"
 
-// Config is the part of Triton's ModelConfig message that we write and read. It is plain data, safe for
+// Config is the part of Triton's ModelConfig message that we write and act on. It is plain data, safe for
 // concurrent readers. The zero value of a field means that it is not written and Triton's default holds.
 type Config struct {
 	// Name is the model's name: that of its folder.
@@ -44,6 +44,9 @@ type Config struct {
 	MetricTags map[string]string
 	// Decoupled is for models that answer a request several times; none of ours does.
 	Decoupled bool
+	// Unread are the paths of what the text that was read says and no field here holds, such as "input.optional" and "sequence_batching",
+	// ascending. Marshal leaves it out.
+	Unread []string
 	// Agents work on the model's folder before it is loaded, in order: one that is named checksum compares files with sums.
 	Agents []Agent
 }

@@ -41,38 +41,6 @@ func (c *Config) fields() fields {
 	}
 }
 
-// foreign reports whether the configuration is that of a model of another backend.
-func foreign(m *pbtxt.Message) bool {
-	c := &Config{}
-	for f := range m.All() {
-		switch f.Name {
-		case "backend":
-			c.Backend = f.Text
-		case "platform":
-			c.Platform = f.Text
-		}
-	}
-	return !c.IsEnsemble() && !c.IsONNX() && c.Backend+c.Platform != ""
-}
-
-// foreignFields are those that an ensemble needs of a model of another backend: what the others mean only that backend knows.
-func (c *Config) foreignFields() fields {
-	all, known := c.fields(), fields{others: {}}
-	for _, name := range []string{
-		"name", "platform", "backend", "default_model_filename", "max_batch_size", "version_policy", "model_transaction_policy",
-	} {
-		known[name] = all[name]
-	}
-	tensor := func(t *TensorConfig) fields {
-		fs := t.fields()
-		fs[others] = reader{}
-		return fs
-	}
-	known["input"] = list("ModelInput", &c.Inputs, tensor)
-	known["output"] = list("ModelOutput", &c.Outputs, tensor)
-	return known
-}
-
 func (p *VersionPolicy) fields() fields {
 	return fields{
 		"latest": one(block("Latest", func() fields {
@@ -131,9 +99,6 @@ func (d *DynamicBatching) priorityPolicy(f pbtxt.Field) error {
 	entry := fields{"key": long(&level), "value": one(block("ModelQueuePolicy", p.fields))}
 	if err := block("PriorityQueuePolicyEntry", func() fields { return entry })(f); err != nil {
 		return err
-	}
-	if _, ok := d.PriorityQueuePolicy[level]; ok {
-		return f.Errorf("key %d of priority_queue_policy is given twice", level)
 	}
 	if d.PriorityQueuePolicy == nil {
 		d.PriorityQueuePolicy = map[int64]QueuePolicy{}

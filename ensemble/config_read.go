@@ -1,9 +1,9 @@
 package ensemble
 
 import (
+	_ "embed"
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -32,60 +32,106 @@ func ReadConfig(path string) (*Config, error) {
 	return ParseConfig(path, text)
 }
 
-// ParseConfig reads config.pbtxt text. As in Triton an unknown field is an error; errors begin with
-// "file:line:column:".
+// ParseConfig reads config.pbtxt text. It takes every field that Triton knows; those that Config does not hold are named in Unread. What
+// Triton does not know is an error, as there; errors begin with "file:line:column:".
 func ParseConfig(file string, text []byte) (*Config, error) {
-	m, err := pbtxt.Parse(text)
-	if err != nil {
-		return nil, fmt.Errorf("%s:%w", file, err)
-	}
-	c := &Config{}
-	known := c.fields()
-	if foreign(m) {
-		known = c.foreignFields()
-	}
-	if err := known.read("ModelConfig", m); err != nil {
-		return nil, fmt.Errorf("%s:%w", file, err)
-	}
-	return c, nil
+	c, _, err := parseConfig(file, text)
+	return c, err
 }
 
-// reader takes one field of a message.
-type reader struct {
-	repeated bool
-	take     func(pbtxt.Field) error
+// parseConfig returns the text's tree too.
+func parseConfig(file string, text []byte) (*Config, *pbtxt.Message, error) {
+	m, err := pbtxt.Parse(text)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s:%w", file, err)
+	}
+	schema, err := pbtxt.ParseSchema(modelConfig)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := schema.Check("ModelConfig", m); err != nil {
+		return nil, nil, fmt.Errorf("%s:%w", file, err)
+	}
+	c := &Config{}
+	if err := c.fields().read(m); err != nil {
+		return nil, nil, fmt.Errorf("%s:%w", file, err)
+	}
+	held := map[string]bool{}
+	for _, path := range leaves(c.tree()) {
+		for ; path != ""; path, _ = cutLast(path) {
+			held[path] = true
+		}
+	}
+	for _, path := range leaves(m) {
+		if held[path] {
+			continue
+		}
+		for up, ok := cutLast(path); ok && !held[up]; up, ok = cutLast(up) {
+			path = up
+		}
+		c.Unread = append(c.Unread, path)
+	}
+	c.Unread = slices.Compact(c.Unread)
+	return c, m, nil
 }
+
+// cutLast returns the path of the message that has the field at path, and whether there is one.
+func cutLast(path string) (string, bool) {
+	i := max(0, strings.LastIndexByte(path, '.'))
+	return path[:i], i > 0
+}
+
+// leaves returns the paths of what a tree says, ascending: fields with values other than those that absent fields have, and empty messages.
+func leaves(m *pbtxt.Message) []string {
+	var list []string
+	for f := range m.All() {
+		switch {
+		case f.Kind == pbtxt.Block && len(f.Block.Fields) > 0:
+			for _, path := range leaves(f.Block) {
+				list = append(list, f.Name+"."+path)
+			}
+		case f.Kind == pbtxt.Block, !absent(f.Value):
+			list = append(list, f.Name)
+		}
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
+// absent reports whether a value is what a field has that is not given.
+func absent(v pbtxt.Value) bool {
+	switch v.Text {
+	case "", "0", "false", "False", "f", "0.0", "TYPE_INVALID", "FORMAT_NONE", "PRIORITY_DEFAULT", "REJECT":
+		return true
+	}
+	return false
+}
+
+//go:embed model_config.txt
+var modelConfig string
+
+// reader takes one field of a message.
+type reader func(pbtxt.Field) error
 
 // fields are the known fields of a message by name.
 type fields map[string]reader
 
-// others, as a key of fields, lets fields that have no reader pass.
-const others = ""
-
-func (fs fields) read(message string, m *pbtxt.Message) error {
-	seen := map[string]bool{}
+func (fs fields) read(m *pbtxt.Message) error {
 	for f := range m.All() {
 		r, ok := fs[f.Name]
-		if _, open := fs[others]; !ok && open {
-			continue
-		}
 		if !ok {
-			return f.Errorf("message %s has no field %q that this version reads; it reads %s",
-				message, f.Name, strings.Join(slices.Sorted(maps.Keys(fs)), ", "))
+			continue // see Config.Unread
 		}
-		if seen[f.Name] && !r.repeated {
-			return f.Errorf("field %q of %s is given twice", f.Name, message)
-		}
-		seen[f.Name] = true
-		if err := r.take(f); err != nil {
+		if err := r(f); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func one(take func(pbtxt.Field) error) reader  { return reader{take: take} }
-func many(take func(pbtxt.Field) error) reader { return reader{repeated: true, take: take} }
+// one and many are for fields that stand once, or as often as they like. The schema has seen to that.
+func one(take reader) reader  { return take }
+func many(take reader) reader { return take }
 
 func text(to *string) reader {
 	return one(func(f pbtxt.Field) (err error) { *to, err = f.AsString(); return err })
@@ -121,6 +167,10 @@ func dtype(to *tensor.DType) reader {
 		if err != nil {
 			return err
 		}
+		if name == "TYPE_INVALID" {
+			*to = tensor.Invalid
+			return nil
+		}
 		d, err := tensor.ParseDType(name)
 		if err != nil || d.Config() != name {
 			return f.Errorf("unknown data type %s", name)
@@ -130,14 +180,14 @@ func dtype(to *tensor.DType) reader {
 	})
 }
 
-// block reads a nested message with the fields that begin makes for it.
-func block(message string, begin func() fields) func(pbtxt.Field) error {
+// block reads a nested message, whose type's name is for those who read this, with the fields that begin makes for it.
+func block(_ string, begin func() fields) reader {
 	return func(f pbtxt.Field) error {
 		m, err := f.AsBlock()
 		if err != nil {
 			return err
 		}
-		return begin().read(message, m)
+		return begin().read(m)
 	}
 }
 
@@ -149,16 +199,13 @@ func list[T any](message string, to *[]T, of func(*T) fields) reader {
 	}))
 }
 
-// stringMap reads a map field's entries; value gives the reader of a value into a string.
+// stringMap reads a map field's entries; value gives the reader of a value into a string. Of two with one key the last one counts.
 func stringMap(message string, to *map[string]string, value func(*string) reader) reader {
 	return many(func(f pbtxt.Field) error {
 		var key, v string
 		entry := fields{"key": text(&key), "value": value(&v)}
 		if err := block(message, func() fields { return entry })(f); err != nil {
 			return err
-		}
-		if _, ok := (*to)[key]; ok {
-			return f.Errorf("key %q of %s is given twice", key, message)
 		}
 		if *to == nil {
 			*to = map[string]string{}

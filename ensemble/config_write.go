@@ -9,7 +9,9 @@ import (
 )
 
 // Marshal writes the configuration as config.pbtxt text: the same Config is the same bytes everywhere.
-func (c *Config) Marshal() []byte {
+func (c *Config) Marshal() []byte { return c.tree().Marshal() }
+
+func (c *Config) tree() *pbtxt.Message {
 	m := &pbtxt.Message{}
 	m.AppendString("name", c.Name)
 	putString(m, "platform", c.Platform)
@@ -59,7 +61,7 @@ func (c *Config) Marshal() []byte {
 			putNamed(agents.AppendBlock("agents"), a.Name, a.Parameters)
 		}
 	}
-	return m.Marshal()
+	return m
 }
 
 func putString(m *pbtxt.Message, name, s string) {

@@ -15,7 +15,7 @@ import (
 var policy = map[string]string{
 	"recsys":                  "",
 	"internal/portable":       "",
-	"internal/pbtxt":          "",
+	"internal/pbtxt":          "internal/nearest",
 	"internal/parallel":       "",
 	"internal/atomicfile":     "",
 	"internal/onnxpb":         "",
