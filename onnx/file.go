@@ -2,8 +2,6 @@ package onnx
 
 import (
 	"fmt"
-	"io"
-	"os"
 	"path/filepath"
 
 	"recsys/graph"
@@ -57,21 +55,9 @@ func newOutside(path string, g *graph.Graph, meta Meta) *outside {
 // Read reads the model at path. A missing file gives fs.ErrNotExist; see [Unmarshal] for other errors. External
 // data are read from the files that initialisers name, below the folder of path: what leads out of it is an error.
 func Read(path string, opts ...Option) (*graph.Graph, error) {
-	f, err := os.Open(path)
+	data, err := readFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("read ONNX model: %w", err)
-	}
-	defer f.Close() //nolint:errcheck // Nothing was written.
-	info, err := f.Stat()
-	if err != nil {
-		return nil, fmt.Errorf("read ONNX model: %w", err)
-	}
-	if info.Size() > maxBytes {
-		return nil, fmt.Errorf("read ONNX model %s: %d bytes are more than the %d of a protobuf message", path, info.Size(), maxBytes)
-	}
-	data := make([]byte, info.Size())
-	if _, err := io.ReadFull(f, data); err != nil {
-		return nil, fmt.Errorf("read ONNX model %s: %w", path, err)
+		return nil, err
 	}
 	g, err := Unmarshal(data, append([]Option{Folder(filepath.Dir(path))}, opts...)...)
 	if err != nil {

@@ -154,24 +154,35 @@ func (im *importer) input(in *onnxpb.ValueInfo) error {
 		return err
 	}
 	if shape == nil {
-		return errors.New("has no shape: every input needs its number of axes")
+		return errNoShape
 	}
+	dims, err := dimensions(in.Name, shape)
+	if err != nil {
+		return err
+	}
+	return im.define(in.Name, im.b.Input(in.Name, d, dims))
+}
+
+var errNoShape = errors.New("has no shape: every input needs its number of axes")
+
+// dimensions gives free dimensions names: those that they have, or that of the tensor.
+func dimensions(name string, shape *onnxpb.Shape) (graph.Shape, error) {
 	dims := make(graph.Shape, len(shape.Dims))
 	for i, dim := range shape.Dims {
 		switch {
 		case dim.HasValue && dim.Value > 0:
 			dims[i] = graph.Fixed(int(dim.Value))
 		case dim.HasValue && dim.Value == 0:
-			return fmt.Errorf("axis %d has size 0", i)
+			return nil, fmt.Errorf("axis %d has size 0", i)
 		case dim.Param != "" && dim.Param != graph.Unknown:
 			dims[i] = graph.Sym(dim.Param)
 		case i == 0:
 			dims[i] = graph.Sym("B") // Exporters leave the batch axis unnamed at times.
 		default:
-			dims[i] = graph.Sym(in.Name + "_" + strconv.Itoa(i))
+			dims[i] = graph.Sym(name + "_" + strconv.Itoa(i))
 		}
 	}
-	return im.define(in.Name, im.b.Input(in.Name, d, dims))
+	return dims, nil
 }
 
 func tensorType(v *onnxpb.ValueInfo) (tensor.DType, *onnxpb.Shape, error) {
