@@ -72,7 +72,7 @@ func (e *Engine) loadAll(ctx context.Context, names []string) error {
 		names = repo.Names()
 		var errs []error
 		for _, f := range repo.Check() { // of folders that are no models, too
-			if f.Severity() == ensemble.SeverityError {
+			if refused(f) {
 				errs = append(errs, errors.New(f.String()))
 			}
 		}

@@ -79,12 +79,17 @@ func (l *loader) load(ctx context.Context, names []string) error {
 	return nil
 }
 
+// refused reports whether a finding keeps the engine from loading a model: what Triton refuses, and what it does not do itself.
+func refused(f ensemble.Finding) bool {
+	return f.Severity() == ensemble.SeverityError || f.Rule == ensemble.RuleNested || f.Rule == ensemble.RuleAutoComplete
+}
+
 // check applies the rules of configurations to the models and their stages.
 func (l *loader) check(names []string) error {
 	all := closure(l.repo, names)
 	var errs []error
 	for _, f := range l.repo.Check() {
-		if f.Severity() == ensemble.SeverityError && slices.Contains(all, topFolder(f.File)) {
+		if refused(f) && slices.Contains(all, topFolder(f.File)) {
 			errs = append(errs, errors.New(f.String()))
 		}
 	}
@@ -121,8 +126,24 @@ func topFolder(path string) string {
 	}
 }
 
+// runs returns why the engine does not run a model that Triton would.
+func runs(c *ensemble.Config) error {
+	if !c.IsONNX() {
+		return fmt.Errorf("backend %q, platform %q: the embedded engine runs ONNX models", c.Backend, c.Platform)
+	}
+	for _, path := range []string{"sequence_batching", "batch_input", "batch_output", "input.allow_ragged_batch", "input.optional"} {
+		if slices.Contains(c.Unread, path) {
+			return fmt.Errorf("has %s, which the embedded engine does not do", path)
+		}
+	}
+	return nil
+}
+
 // stage loads the served versions of a model file.
 func (l *loader) stage(ctx context.Context, m *ensemble.Model) error {
+	if err := runs(m.Config); err != nil {
+		return fmt.Errorf("model %q: %w", m.Name, err)
+	}
 	out := &model{config: m.Config}
 	for _, n := range m.Served() {
 		if err := ctx.Err(); err != nil {

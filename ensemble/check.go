@@ -2,17 +2,22 @@ package ensemble
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
-	"recsys/onnx"
+	"recsys/internal/pbtxt"
 )
 
+// Checks are the settings of [Validate]. The zero value is the default.
+type Checks struct {
+	// NoGPU says that the servers have no GPU.
+	NoGPU bool
+}
+
 // Validate checks a whole repository: configurations, the models that they serve, and manifests. It returns what is wrong,
-// sorted by file; the error is for a folder that cannot be read at all. It reads every served model.
-func Validate(dir string) ([]Finding, error) {
+// sorted by file; the error is for a folder that cannot be read at all. It reads every served ONNX model; of those of other backends it
+// only looks whether their files are there.
+func Validate(dir string, checks Checks) ([]Finding, error) {
 	r, err := Open(dir)
 	if err != nil {
 		return nil, err
@@ -20,28 +25,12 @@ func Validate(dir string) ([]Finding, error) {
 	findings := r.Check()
 	for _, name := range r.Names() {
 		m := r.Models[name]
-		for _, v := range m.Served() {
-			if m.Config.IsEnsemble() {
-				findings = append(findings, m.checkManifest(v)...)
-				continue
-			}
-			path := m.ModelPath(v)
-			if !m.Config.IsONNX() {
-				path = filepath.Join(m.VersionDir(v), StandInFile)
-				if _, err := os.Stat(path); err != nil {
-					continue // what the backend's files say only the backend knows
-				}
-			}
-			file := r.rel(path)
-			g, err := onnx.Read(path)
-			if err != nil {
-				findings = append(findings, Finding{
-					Rule: RuleModelFile, File: file, Message: relative(dir, err), Remedy: "export the stage again",
-				})
-				continue
-			}
-			findings = append(findings, CheckGraph(m.Config, file, g)...)
+		c := r.checker(m)
+		if checks.NoGPU {
+			c.gpu()
 		}
+		c.files(r)
+		findings = append(findings, c.findings...)
 	}
 	sortFindings(findings)
 	return findings, nil
@@ -55,7 +44,7 @@ func (r *Repository) rel(path string) string {
 	return rel
 }
 
-// Check checks the configurations by themselves and against each other, without reading models. It returns what is wrong,
+// Check checks the configurations by themselves and against each other, without reading other files. It returns what is wrong,
 // sorted by file.
 func (r *Repository) Check() []Finding {
 	findings := slices.Clone(r.broken)
@@ -64,8 +53,10 @@ func (r *Repository) Check() []Finding {
 			Rule: RuleConfig, File: ".", Message: "the repository has no models", Remedy: "is it the right folder?",
 		})
 	}
+	steps := r.steps()
 	for _, name := range r.Names() {
-		c := &checker{model: r.Models[name], file: filepath.Join(name, ConfigFile)}
+		c := r.checker(r.Models[name])
+		c.steps = steps[name]
 		c.common()
 		if c.model.Config.IsEnsemble() {
 			c.ensemble(r)
@@ -78,18 +69,44 @@ func (r *Repository) Check() []Finding {
 	return findings
 }
 
+// steps returns how many steps the longest ensemble has that a model is a step of, by the model's name.
+func (r *Repository) steps() map[string]int {
+	counts := map[string]int{}
+	for _, m := range r.Models {
+		for _, s := range m.Config.Steps {
+			counts[s.Model] = max(counts[s.Model], len(m.Config.Steps))
+		}
+	}
+	return counts
+}
+
 // checker collects the findings of one configuration.
 type checker struct {
 	model    *Model
 	file     string
+	steps    int // of the longest ensemble of which the model is a step
 	findings []Finding
 }
 
+func (r *Repository) checker(m *Model) *checker {
+	return &checker{model: m, file: filepath.Join(m.Name, ConfigFile)}
+}
+
 func (c *checker) add(rule, field, remedy, format string, args ...any) {
+	c.addIn(c.file, rule, field, remedy, format, args...)
+}
+
+func (c *checker) addIn(file, rule, field, remedy, format string, args ...any) {
 	c.findings = append(c.findings, Finding{
-		Rule: rule, File: c.file, Field: field, Message: fmt.Sprintf(format, args...), Remedy: remedy,
+		Rule: rule, File: file, Field: field, Message: fmt.Sprintf(format, args...), Remedy: remedy,
 	})
 }
+
+// at returns the fields at a path of the configuration's text.
+func (c *checker) at(path string) []pbtxt.Field { return c.model.tree.At(path) }
+
+// has reports whether the configuration's text gives a field at a path.
+func (c *checker) has(path string) bool { return len(c.at(path)) > 0 }
 
 func (c *checker) common() {
 	cfg, m := c.model.Config, c.model
@@ -99,96 +116,98 @@ func (c *checker) common() {
 	if cfg.MaxBatchSize < 0 {
 		c.add(RuleTensor, "max_batch_size", "give 0 or more", "is %d", cfg.MaxBatchSize)
 	}
+	c.complete()
 	c.tensors("input", cfg.Inputs)
 	c.tensors("output", cfg.Outputs)
-	if len(m.Served()) == 0 {
+	c.versions()
+	c.repeated("", m.tree)
+	for _, f := range c.at("ensemble_scheduling.max_inflight_requests") {
+		if f.Text != "0" {
+			c.add(RuleRelease, "ensemble_scheduling.max_inflight_requests", "leave it out or serve with 25.11 or later",
+				"is a field that releases before 25.11 do not know: they load no such file")
+		}
+	}
+	if cfg.ResponseCache {
+		switch {
+		case cfg.Decoupled || c.has("sequence_batching"):
+			c.add(RuleCache, "response_cache", "switch it off", "is for models with one answer to each request, without sequences")
+		default:
+			c.add(RuleCacheServer, "response_cache", "start the servers with --cache-config, or remove it",
+				"works on servers that are started with a cache; others pass it over")
+		}
+	}
+	for name, sum := range c.sums() {
+		c.checksum(name, sum)
+	}
+}
+
+// complete reports what a server would have to complete.
+func (c *checker) complete() {
+	cfg, m := c.model.Config, c.model
+	remedy := "write it down: servers with --disable-auto-complete-config refuse what is incomplete, others guess the batching"
+	switch {
+	case m.guessed:
+		c.add(RuleAutoComplete, "", remedy, "there is no file: Triton takes the backend for %s and asks it for the rest", cfg.Backend)
+	case cfg.IsEnsemble():
+	case cfg.Backend == "" && cfg.Platform == "":
+		c.add(RuleBackend, "backend", fmt.Sprintf("name it: ONNX models have backend: %q", BackendONNX),
+			"names neither backend nor platform, and no model file tells which it is")
+	case !c.has("backend") && !c.has("platform"):
+		c.add(RuleAutoComplete, "backend", remedy, "is not named: Triton takes it for %s by the model's file", cfg.Backend)
+	}
+	if m.guessed || cfg.IsEnsemble() {
+		return
+	}
+	for kind, list := range map[string][]TensorConfig{"input": cfg.Inputs, "output": cfg.Outputs} {
+		if len(list) == 0 {
+			c.add(RuleAutoComplete, kind, remedy, "there is none: Triton asks the backend which the model has")
+		}
+	}
+}
+
+// incomplete reports whether Triton would complete the lists of inputs and outputs.
+func (m *Model) incomplete() bool {
+	return !m.Config.IsEnsemble() && (len(m.Config.Inputs) == 0 || len(m.Config.Outputs) == 0)
+}
+
+func (c *checker) versions() {
+	m := c.model
+	served := m.Served()
+	for _, path := range []string{"version_policy.latest", "version_policy.specific"} {
+		for _, f := range c.at(path) {
+			if f.Kind == pbtxt.Block && len(leaves(f.Block)) == 0 {
+				served = nil // Triton takes an empty one by its word
+			}
+		}
+	}
+	if len(served) == 0 {
 		c.add(RuleVersion, "version_policy", "add the version folder (it may be empty for an ensemble) or change the policy",
 			"serves no version: the folder has %s", formatVersions(m.Versions))
+		return
+	}
+	for _, v := range m.Config.VersionPolicy.Specific {
+		if !slices.Contains(m.Versions, v) {
+			c.add(RuleMissingVersion, "version_policy", "add the folder or take the number out",
+				"names version %d: the folder has %s", v, formatVersions(m.Versions))
+		}
 	}
 }
 
-func formatVersions(list []int64) string {
-	if len(list) == 0 {
-		return "no version folder"
-	}
-	return "version " + strings.Trim(fmt.Sprint(list), "[]")
-}
-
-func (c *checker) tensors(kind string, list []TensorConfig) {
-	if len(list) == 0 {
-		c.add(RuleTensor, kind, "list them all: nothing is completed by itself", "there is none")
-	}
+// repeated reports maps that have a key twice.
+func (c *checker) repeated(path string, m *pbtxt.Message) {
 	seen := map[string]bool{}
-	for i, t := range list {
-		field := fmt.Sprintf("%s[%d] %q", kind, i, t.Name)
-		if t.Name == "" || seen[t.Name] {
-			c.add(RuleTensor, field, "give each a name of its own", "has no name or one that is taken")
+	for f := range m.All() {
+		if f.Kind != pbtxt.Block {
+			continue
 		}
-		seen[t.Name] = true
-		if t.DType == 0 {
-			c.add(RuleTensor, field, "give a data_type", "has no data type")
+		if key := f.Block.At("key"); len(key) == 1 {
+			name := f.Name + " " + key[0].Text
+			if seen[name] {
+				c.add(RuleRepeatedKey, path+f.Name, "remove one", "key %q is given twice: the last one counts", key[0].Text)
+			}
+			seen[name] = true
 		}
-		if len(t.Dims) == 0 {
-			c.add(RuleTensor, field, "write a scalar for each user as dims: [ 1 ] reshape { shape: [ ] }", "has no dims")
-		}
-		if slices.ContainsFunc(t.Dims, func(d int64) bool { return d < 1 && d != -1 }) {
-			c.add(RuleTensor, field, "give a size from 1, or -1 for any", "has dims %v", t.Dims)
-		}
-		if t.Reshape != nil && elements(t.Dims) != elements(t.Reshape.Shape) {
-			c.add(RuleTensor, field, "reshape keeps the number of elements", "dims %v cannot be reshaped to %v", t.Dims, t.Reshape.Shape)
-		}
-	}
-}
-
-// elements multiplies dims; free ones count as 1.
-func elements(dims []int64) int64 {
-	n := int64(1)
-	for _, d := range dims {
-		n *= max(d, 1)
-	}
-	return n
-}
-
-func (c *checker) stage() {
-	cfg := c.model.Config
-	if cfg.Backend == "" && cfg.Platform == "" {
-		c.add(RuleBackend, "backend", fmt.Sprintf("name it: graphs have backend: %q", BackendONNX), "names neither backend nor platform")
-	}
-	if len(cfg.Steps) > 0 {
-		c.add(RuleEnsemble, "ensemble_scheduling", "add platform: \"ensemble\" or remove the steps", "the model is no ensemble")
-	}
-	if len(cfg.VersionPolicy.Specific) == 0 {
-		c.add(RulePolicy, "version_policy", "name the pinned versions: version_policy { specific { versions: [ … ] } }",
-			"does not name versions, so a new folder takes the place of one that an ensemble pins")
-	}
-	for i, w := range cfg.Warmup {
-		c.warmup(fmt.Sprintf("model_warmup[%d] %q", i, w.Name), w)
-	}
-}
-
-func (c *checker) warmup(field string, w Warmup) {
-	cfg := c.model.Config
-	if w.BatchSize < 1 && cfg.MaxBatchSize > 0 || w.BatchSize > cfg.MaxBatchSize {
-		c.add(RuleWarmup, field, "choose one from 1 to max_batch_size", "has batch size %d", w.BatchSize)
-	}
-	given := map[string]int{}
-	for _, in := range w.Inputs {
-		given[in.Name]++
-		i := slices.IndexFunc(cfg.Inputs, func(t TensorConfig) bool { return t.Name == in.Name })
-		switch {
-		case i < 0:
-			c.add(RuleWarmup, field, "remove it", "gives %q, which is no input", in.Name)
-		case cfg.Inputs[i].DType != in.DType || !compatible(cfg.Inputs[i].Dims, in.Dims):
-			c.add(RuleWarmup, field, "give it the input's type and dims", "input %q is %s%v, the warm-up gives %s%v",
-				in.Name, cfg.Inputs[i].DType.Config(), cfg.Inputs[i].Dims, in.DType.Config(), in.Dims)
-		case in.Random && in.DType.IsInteger():
-			c.add(RuleWarmup, field, "use zero_data: true", "gives random integers to %q; an id beyond a table ends the server", in.Name)
-		}
-	}
-	for _, in := range cfg.Inputs {
-		if given[in.Name] != 1 {
-			c.add(RuleWarmup, field, "give each input once", "gives input %q %d times", in.Name, given[in.Name])
-		}
+		c.repeated(path+f.Name+".", f.Block)
 	}
 }
 

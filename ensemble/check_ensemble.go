@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 
+	"recsys/internal/pbtxt"
 	"recsys/tensor"
 )
 
@@ -23,6 +24,12 @@ func newWire(t TensorConfig, maxBatch int, maker string) wire {
 	return wire{t.DType, dims, maker}
 }
 
+// own is an input or output of the ensemble, which Triton takes in the shape that a model behind it would get.
+func (c *checker) own(t TensorConfig, maker string) wire {
+	t.Dims = t.ModelDims()
+	return newWire(t, c.model.Config.MaxBatchSize, maker)
+}
+
 // ensemble applies the rules of Triton's ensemble_utils.cc.
 func (c *checker) ensemble(r *Repository) {
 	cfg := c.model.Config
@@ -35,18 +42,18 @@ func (c *checker) ensemble(r *Repository) {
 	}
 	wires := map[string]wire{}
 	for _, in := range cfg.Inputs {
-		wires[in.Name] = newWire(in, cfg.MaxBatchSize, "the ensemble's inputs")
+		wires[in.Name] = c.own(in, "the ensemble's inputs")
 	}
 	for i, s := range cfg.Steps {
 		field := fmt.Sprintf("step[%d] %q", i, s.Model)
 		if m := c.step(r, field, s); m != nil {
-			c.produce(wires, field, s, m.Config)
+			c.produce(wires, field, s, m)
 		}
 	}
 	used := map[string]bool{}
 	for i, s := range cfg.Steps {
-		if m := r.Models[s.Model]; m != nil {
-			c.consume(wires, used, fmt.Sprintf("step[%d] %q", i, s.Model), s, m.Config)
+		if m := r.Models[s.Model]; m != nil && m != c.model {
+			c.consume(wires, used, fmt.Sprintf("step[%d] %q", i, s.Model), s, m)
 		}
 	}
 	for _, out := range cfg.Outputs {
@@ -59,7 +66,7 @@ func (c *checker) ensemble(r *Repository) {
 			c.add(RuleOutput, fmt.Sprintf("output %q", out.Name), "let the step put out a copy under another name for the ensemble",
 				"a step reads it too: requests that name their outputs fail with \"unexpected deadlock\"")
 		}
-		c.compare(fmt.Sprintf("output %q", out.Name), newWire(out, cfg.MaxBatchSize, "the ensemble's outputs"), w)
+		c.compare(fmt.Sprintf("output %q", out.Name), c.own(out, "the ensemble's outputs"), w)
 	}
 	for _, in := range cfg.Inputs {
 		if !used[in.Name] {
@@ -79,15 +86,20 @@ func (c *checker) ensemble(r *Repository) {
 // step checks that the step's model can be used and returns it, or nil.
 func (c *checker) step(r *Repository, field string, s Step) *Model {
 	m := r.Models[s.Model]
-	switch {
-	case m == nil:
+	switch m {
+	case nil:
 		c.add(RuleStep, field, "export the ensemble again or remove the step", "the repository has no readable model %q", s.Model)
 		return nil
-	case m.Config.IsEnsemble():
-		c.add(RuleStep, field, "name its stages instead", "is an ensemble itself")
+	case c.model:
+		c.add(RuleStep, field, "name the ensemble's stages", "is the ensemble itself")
 		return nil
+	}
+	if m.Config.IsEnsemble() {
+		c.add(RuleNested, field, "name its stages instead", "is an ensemble itself, which the embedded engine and publishing do not have as a step")
+	}
+	switch {
 	case s.Version == -1:
-		c.add(RulePolicy, field, "pin the generation's version", "model_version is -1: generations could mix in one answer")
+		c.add(RuleUnpinned, field, "pin the generation's version", "model_version is -1: generations could mix in one answer")
 	case !slices.Contains(m.Served(), s.Version):
 		c.add(RulePin, field, "add the version folder and the number to version_policy of "+m.Name,
 			"version %d of %q is not served: its policy serves %s", s.Version, m.Name, formatVersions(m.Served()))
@@ -100,10 +112,14 @@ func (c *checker) step(r *Repository, field string, s Step) *Model {
 }
 
 // produce notes the tensors that a step makes.
-func (c *checker) produce(wires map[string]wire, field string, s Step, m *Config) {
+func (c *checker) produce(wires map[string]wire, field string, s Step, m *Model) {
 	for _, x := range s.Outputs {
-		i := slices.IndexFunc(m.Outputs, func(t TensorConfig) bool { return t.Name == x.Model })
+		i := slices.IndexFunc(m.Config.Outputs, func(t TensorConfig) bool { return t.Name == x.Model })
 		if i < 0 {
+			if m.incomplete() {
+				wires[x.Ensemble] = wire{maker: field} // what the backend makes is not known here
+				continue
+			}
 			c.add(RuleMapping, field+".output_map", "map one of the model's outputs", "model %q has no output %q", s.Model, x.Model)
 			continue
 		}
@@ -111,18 +127,21 @@ func (c *checker) produce(wires map[string]wire, field string, s Step, m *Config
 			c.add(RuleProducer, field+".output_map", "give the tensors different names", "tensor %q is made by %s already", x.Ensemble, w.maker)
 			continue
 		}
-		wires[x.Ensemble] = newWire(m.Outputs[i], m.MaxBatchSize, field)
+		wires[x.Ensemble] = newWire(m.Config.Outputs[i], m.Config.MaxBatchSize, field)
 	}
 }
 
 // consume checks what a step reads.
-func (c *checker) consume(wires map[string]wire, used map[string]bool, field string, s Step, m *Config) {
+func (c *checker) consume(wires map[string]wire, used map[string]bool, field string, s Step, m *Model) {
 	field += ".input_map"
-	mapped := map[string]int{}
+	mapped := map[string]bool{}
 	for _, x := range s.Inputs {
-		mapped[x.Model]++
+		mapped[x.Model] = true
 		used[x.Ensemble] = true
-		i := slices.IndexFunc(m.Inputs, func(t TensorConfig) bool { return t.Name == x.Model })
+		i := slices.IndexFunc(m.Config.Inputs, func(t TensorConfig) bool { return t.Name == x.Model })
+		if i < 0 && m.incomplete() {
+			continue
+		}
 		if i < 0 {
 			c.add(RuleMapping, field, "map the model's inputs only", "model %q has no input %q", s.Model, x.Model)
 			continue
@@ -132,16 +151,31 @@ func (c *checker) consume(wires map[string]wire, used map[string]bool, field str
 			c.add(RuleProducer, field, "map a step's output to it or make it an input of the ensemble", "tensor %q is made by no step", x.Ensemble)
 			continue
 		}
-		c.compare(fmt.Sprintf("%s %q", field, x.Model), newWire(m.Inputs[i], m.MaxBatchSize, s.Model), w)
+		c.compare(fmt.Sprintf("%s %q", field, x.Model), newWire(m.Config.Inputs[i], m.Config.MaxBatchSize, s.Model), w)
 	}
-	for _, in := range m.Inputs {
-		if mapped[in.Name] != 1 {
-			c.add(RuleMapping, field, "map every input of the model once", "input %q of model %q is mapped %d times", in.Name, s.Model, mapped[in.Name])
+	optional := m.optional()
+	for _, in := range m.Config.Inputs {
+		if !mapped[in.Name] && !optional[in.Name] {
+			c.add(RuleMapping, field, "map every input of the model", "input %q of model %q is not mapped", in.Name, s.Model)
 		}
 	}
 }
 
+// optional returns the inputs that need not be given.
+func (m *Model) optional() map[string]bool {
+	names := map[string]bool{}
+	for i, f := range m.tree.At("input") {
+		if f.Kind == pbtxt.Block && i < len(m.Config.Inputs) && set(f.Block, "optional") {
+			names[m.Config.Inputs[i].Name] = true
+		}
+	}
+	return names
+}
+
 func (c *checker) compare(field string, reader, maker wire) {
+	if maker.dtype == tensor.Invalid {
+		return
+	}
 	if reader.dtype != maker.dtype {
 		c.add(RuleDType, field, "export both stages again from one run", "is %s, but %s makes %s",
 			reader.dtype.Config(), maker.maker, maker.dtype.Config())

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"recsys/graph"
+	"recsys/onnx"
 	"recsys/schema"
 	"recsys/tensor"
 )
@@ -15,38 +16,60 @@ import (
 // CheckGraph compares a stage's configuration with the graph that its model file holds, as Triton's ONNX Runtime backend does
 // when it loads it: the same inputs, known outputs, types, and dims. Names of files are put into the findings as given.
 func CheckGraph(cfg *Config, file string, g *graph.Graph) []Finding {
+	port := func(name string, v *graph.Value) onnx.Port {
+		return onnx.Port{Name: name, DType: v.DType(), Shape: v.Shape()}
+	}
+	inputs, outputs := make([]onnx.Port, 0, len(g.Inputs)), make([]onnx.Port, 0, len(g.Outputs))
+	for _, v := range g.Inputs {
+		inputs = append(inputs, port(v.Name(), v))
+	}
+	for _, o := range g.Outputs {
+		outputs = append(outputs, port(o.Name, o.Value))
+	}
+	return checkPorts(cfg, file, inputs, outputs)
+}
+
+func checkPorts(cfg *Config, file string, inputs, outputs []onnx.Port) []Finding {
 	c := &checker{model: &Model{Name: cfg.Name, Config: cfg}, file: file}
+	find := func(list []onnx.Port, name string) *onnx.Port {
+		for i := range list {
+			if list[i].Name == name {
+				return &list[i]
+			}
+		}
+		return nil
+	}
 	for _, in := range cfg.Inputs {
-		v := g.Input(in.Name)
-		if v == nil {
+		p := find(inputs, in.Name)
+		if p == nil {
 			c.add(RuleModel, fmt.Sprintf("input %q", in.Name), "export the stage again", "the model has no such input")
 			continue
 		}
-		c.value("input", in, v, false)
+		c.value("input", in, p, false)
 	}
-	for _, v := range g.Inputs {
-		if !slices.ContainsFunc(cfg.Inputs, func(t TensorConfig) bool { return t.Name == v.Name() }) {
-			c.add(RuleModel, fmt.Sprintf("input %q", v.Name()), "add it to config.pbtxt", "the configuration lacks this input of the model")
+	for _, p := range inputs {
+		if !slices.ContainsFunc(cfg.Inputs, func(t TensorConfig) bool { return t.Name == p.Name }) {
+			c.add(RuleModel, fmt.Sprintf("input %q", p.Name), "add it to config.pbtxt", "the configuration lacks this input of the model")
 		}
 	}
 	for _, out := range cfg.Outputs {
-		v := g.Output(out.Name)
-		if v == nil {
+		p := find(outputs, out.Name)
+		if p == nil {
 			c.add(RuleModel, fmt.Sprintf("output %q", out.Name), "export the stage again", "the model has no such output")
 			continue
 		}
-		c.value("output", out, v, true)
+		c.value("output", out, p, true)
 	}
 	return c.findings
 }
 
-// value compares one tensor. A free dimension on one side meets anything in an input, but only another free one in an output.
-func (c *checker) value(kind string, t TensorConfig, v *graph.Value, exact bool) {
+// value compares one tensor. A free dimension of the model meets anything in an input, but only another free one in an output.
+func (c *checker) value(kind string, t TensorConfig, p *onnx.Port, exact bool) {
 	field := fmt.Sprintf("%s %q", kind, t.Name)
-	if t.DType != v.DType() {
-		c.add(RuleModel, field, "export the stage again", "the configuration says %s, the model has %s", t.DType.Config(), v.DType().Config())
+	if t.DType != p.DType {
+		c.add(RuleModel, field, "export the stage again", "the configuration says %s, the model has %s", t.DType.Config(), p.DType.Config())
 	}
-	shape := v.Shape()
+	shape := p.Shape
 	want := t.ModelDims()
 	if c.model.Config.MaxBatchSize > 0 {
 		if len(shape) == 0 || shape[0].IsFixed() {
@@ -62,7 +85,7 @@ func (c *checker) value(kind string, t TensorConfig, v *graph.Value, exact bool)
 		case shape[i].IsFixed() && want[i] != -1:
 			same = int64(shape[i].Size) == want[i]
 		case shape[i].IsFixed() || want[i] != -1:
-			same = !exact
+			same = !exact && !shape[i].IsFixed()
 		}
 	}
 	if !same {

@@ -1,6 +1,10 @@
 package ensemble
 
-import "recsys/internal/pbtxt"
+import (
+	"slices"
+
+	"recsys/internal/pbtxt"
+)
 
 func (c *Config) fields() fields {
 	return fields{
@@ -71,9 +75,24 @@ func (s *Step) fields() fields {
 	return fields{
 		"model_name":    text(&s.Model),
 		"model_version": long(&s.Version),
-		"input_map":     list("InputMapEntry", &s.Inputs, (*Mapping).fields),
-		"output_map":    list("OutputMapEntry", &s.Outputs, (*Mapping).fields),
+		"input_map":     mappings(&s.Inputs),
+		"output_map":    mappings(&s.Outputs),
 	}
+}
+
+// mappings reads the entries of a map in their order. Of two with one key the last one counts.
+func mappings(to *[]Mapping) reader {
+	return many(func(f pbtxt.Field) error {
+		var x Mapping
+		if err := block("MapEntry", x.fields)(f); err != nil {
+			return err
+		}
+		if i := slices.IndexFunc(*to, func(y Mapping) bool { return y.Model == x.Model }); i >= 0 {
+			*to = slices.Delete(*to, i, i+1)
+		}
+		*to = append(*to, x)
+		return nil
+	})
 }
 
 func (x *Mapping) fields() fields {

@@ -156,9 +156,9 @@ func TestSchemaIsTritons(t *testing.T) {
 	kind := ""
 	for line := range strings.Lines(string(text)) {
 		words := strings.Fields(line)
-		switch {
-		case words[0] == "#":
-		case words[0] == "message" || words[0] == "enum":
+		switch words[0] {
+		case "#":
+		case "message", "enum":
 			kind = words[1]
 			got[strings.Join(words, " ")] = true
 		default:

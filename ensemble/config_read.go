@@ -17,6 +17,14 @@ const maxConfigBytes = 4 << 20
 
 // ReadConfig reads a config.pbtxt. A missing file gives fs.ErrNotExist.
 func ReadConfig(path string) (*Config, error) {
+	text, err := readConfig(path)
+	if err != nil {
+		return nil, err
+	}
+	return ParseConfig(path, text)
+}
+
+func readConfig(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("read configuration: %w", err)
@@ -29,7 +37,7 @@ func ReadConfig(path string) (*Config, error) {
 	if len(text) > maxConfigBytes {
 		return nil, fmt.Errorf("read configuration %s: larger than %d bytes", path, maxConfigBytes)
 	}
-	return ParseConfig(path, text)
+	return text, nil
 }
 
 // ParseConfig reads config.pbtxt text. It takes every field that Triton knows; those that Config does not hold are named in Unread. What

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"recsys/internal/pbtxt"
 )
 
 // Repository is a model repository as it lay on disk when it was opened. It is not changed after that: safe for concurrent
@@ -26,10 +28,14 @@ type Model struct {
 	Config *Config
 	// Versions are the numbers of the version folders, ascending.
 	Versions []int64
+
+	tree    *pbtxt.Message // the configuration's text
+	guessed bool           // there is no configuration
 }
 
 // Open reads the configurations of a repository. Folders whose name begins with a dot and plain files at the top are passed
-// over, as Triton does. Models that cannot be read are left out of Models; [Repository.Check] reports them.
+// over, as Triton does. Models that cannot be read are left out of Models; [Repository.Check] reports them. Where Triton would take the
+// backend by a model file's name, because config.pbtxt does not say it or is not there, so does Open.
 func Open(dir string) (*Repository, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -59,13 +65,42 @@ func relative(dir string, err error) string {
 }
 
 func openModel(dir string) (*Model, error) {
-	c, err := ReadConfig(filepath.Join(dir, ConfigFile))
-	if err != nil {
+	m := &Model{Name: filepath.Base(dir), Dir: dir}
+	var err error
+	if m.Versions, err = Versions(dir); err != nil {
 		return nil, err
 	}
-	m := &Model{Name: filepath.Base(dir), Dir: dir, Config: c}
-	m.Versions, err = Versions(dir)
-	return m, err
+	path := filepath.Join(dir, ConfigFile)
+	text, err := readConfig(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		m.Config, m.tree, m.guessed = &Config{Name: m.Name}, &pbtxt.Message{}, true
+	case err != nil:
+		return nil, err
+	default:
+		if m.Config, m.tree, err = parseConfig(path, text); err != nil {
+			return nil, err
+		}
+	}
+	if m.Config.Backend == "" && m.Config.Platform == "" {
+		m.Config.Backend = m.guess()
+	}
+	if m.guessed && m.Config.Backend == "" {
+		return nil, err
+	}
+	return m, nil
+}
+
+// guess returns the backend that the name of a version's model file tells, or "".
+func (m *Model) guess() string {
+	for _, v := range m.Versions {
+		for _, backend := range []string{BackendONNX, backendTensorRT, "openvino", "pytorch", "tensorflow", "python"} {
+			if _, err := os.Stat(filepath.Join(m.VersionDir(v), modelFiles(backend)[0])); err == nil {
+				return backend
+			}
+		}
+	}
+	return ""
 }
 
 // Versions lists the version folders of a model's folder, ascending; none for a folder that does not exist.

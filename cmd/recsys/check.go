@@ -13,12 +13,13 @@ import (
 
 type checkCmd struct {
 	Repository string `arg:"" type:"existingdir" placeholder:"REPO" help:"Model repository."`
+	NoGPU      bool   `name:"no-gpu" help:"The servers have no GPU: what needs one is an error."`
 	JSON       bool   `help:"Print findings as JSON lines."`
 }
 
 // Run prints what Triton or the gateway would refuse, which is a failure, and what would load and do harm, which is not.
 func (c checkCmd) Run(o output) error {
-	findings, err := ensemble.Validate(c.Repository)
+	findings, err := ensemble.Validate(c.Repository, ensemble.Checks{NoGPU: c.NoGPU})
 	if err != nil {
 		return err
 	}
@@ -30,7 +31,7 @@ func (c checkCmd) Run(o output) error {
 		}
 		if c.JSON {
 			line := struct {
-				Severity ensemble.Severity
+				Severity ensemble.Severity `json:"severity"`
 				ensemble.Finding
 			}{f.Severity(), f}
 			if err := printJSON(o.out, line); err != nil {

@@ -11,8 +11,17 @@ import (
 	"recsys/onnx"
 )
 
-// check refuses an ensemble with any finding about itself or its pinned stages: what does not load takes the ensemble down, a failing
-// warm-up the server.
+// refused reports whether a finding is a reason not to load a model: what does not load takes the ensemble down, a failing warm-up the
+// server, and what pins no versions mixes generations. Other warnings cost time or memory only.
+func refused(f ensemble.Finding) bool {
+	switch f.Rule {
+	case ensemble.RulePolicy, ensemble.RuleUnpinned, ensemble.RuleOutput, ensemble.RuleNested, ensemble.RuleAutoComplete, ensemble.RuleRandomWarmup:
+		return true
+	}
+	return f.Severity() == ensemble.SeverityError
+}
+
+// check refuses an ensemble with findings about itself or its pinned stages.
 func check(dir, name string) error {
 	r, err := ensemble.Open(dir)
 	if err != nil {
@@ -41,7 +50,7 @@ func check(dir, name string) error {
 	var errs []error
 	for _, f := range findings {
 		model, _, _ := strings.Cut(filepath.ToSlash(f.File), "/")
-		if slices.Contains(own, model) {
+		if slices.Contains(own, model) && refused(f) {
 			errs = append(errs, errors.New(f.String()))
 		}
 	}

@@ -317,6 +317,55 @@ func TestMetrics(t *testing.T) {
 	}
 }
 
+// TestRules: every rule of the checker has a row under its severity, with a reason and a remedy, and there are no rows of others.
+func TestRules(t *testing.T) {
+	page := read(t, "check.md")
+	rules := constants(t, "ensemble", "Rule")
+	if len(rules) < 40 {
+		t.Fatalf("the rules are %v; does the test still find them?", rules)
+	}
+	rows := 0
+	for heading, severity := range map[string]ensemble.Severity{"## Errors": ensemble.SeverityError, "## Warnings": ensemble.SeverityWarning} {
+		below := section(t, page, heading)
+		rows += strings.Count(below, "\n| `")
+		for _, rule := range rules {
+			if (ensemble.Finding{Rule: rule}).Severity() != severity {
+				continue
+			}
+			cells := row(below, rule)
+			if len(cells) != 5 || strings.TrimSpace(cells[2]) == "" || strings.TrimSpace(cells[3]) == "" {
+				t.Errorf("check.md has no row of `%s` under %q with a reason and a remedy", rule, heading)
+			}
+		}
+	}
+	if rows != len(rules) {
+		t.Errorf("check.md has %d rows for %d rules", rows, len(rules))
+	}
+}
+
+// constants returns the values of a package's string constants whose names begin with prefix.
+func constants(t *testing.T, dir, prefix string) []string {
+	t.Helper()
+	var values []string
+	declared(t, dir, func(d ast.Decl) []string {
+		group, ok := d.(*ast.GenDecl)
+		if !ok || group.Tok != token.CONST {
+			return nil
+		}
+		for _, s := range group.Specs {
+			spec, ok := s.(*ast.ValueSpec)
+			if !ok || !strings.HasPrefix(spec.Names[0].Name, prefix) || len(spec.Values) != 1 {
+				continue
+			}
+			if lit, ok := spec.Values[0].(*ast.BasicLit); ok {
+				values = append(values, strings.Trim(lit.Value, `"`))
+			}
+		}
+		return nil
+	})
+	return values
+}
+
 func TestStages(t *testing.T) {
 	page := read(t, "formats.md") + "\n" + read(t, "metrics.md")
 	constants := regexp.MustCompile(`(?m)^\s+\w+Name\s+= "(\w+)"`)

@@ -5,6 +5,7 @@ import (
 	"iter"
 	"math"
 	"strconv"
+	"strings"
 )
 
 // Kind says what a value is.
@@ -90,6 +91,25 @@ func (m *Message) All() iter.Seq[Field] {
 			}
 		}
 	}
+}
+
+// At returns the fields at a path of names with dots between, in order, lists taken apart. A nil message has none.
+func (m *Message) At(path string) []Field {
+	if m == nil {
+		return nil
+	}
+	name, rest, below := strings.Cut(path, ".")
+	var list []Field
+	for f := range m.All() {
+		switch {
+		case f.Name != name:
+		case !below:
+			list = append(list, f)
+		case f.Kind == Block:
+			list = append(list, f.Block.At(rest)...)
+		}
+	}
+	return list
 }
 
 // Append adds a field.

@@ -39,6 +39,8 @@ var script string
 type Options struct {
 	// LoadModels are the models to load, an ensemble bringing its stages; names have to be in the repository.
 	LoadModels []string
+	// AutoComplete lets the server complete configurations, which it refuses otherwise.
+	AutoComplete bool
 	// Args are further options of tritonserver, such as "--cache-config=local,size=1048576". The last of two wins.
 	Args []string
 }
@@ -117,11 +119,14 @@ func launch(tb testing.TB, dir, repository string, opts Options) *Server {
 
 // options returns tritonserver's options.
 func (s *Server) options(opts Options) []string {
-	args := make([]string, 0, 8+len(opts.LoadModels)+len(opts.Args))
+	args := make([]string, 0, 9+len(opts.LoadModels)+len(opts.Args))
 	args = append(args,
 		"--http-port="+port(s.HTTP), "--grpc-port="+port(s.GRPC), "--metrics-port="+port(s.Metrics),
-		"--disable-auto-complete-config", "--strict-readiness=true", "--exit-on-error=true",
+		"--strict-readiness=true", "--exit-on-error=true",
 		"--model-control-mode=explicit", "--exit-timeout-secs="+exitTimeout)
+	if !opts.AutoComplete {
+		args = append(args, "--disable-auto-complete-config")
+	}
 	for _, name := range opts.LoadModels {
 		args = append(args, "--load-model="+name)
 	}
