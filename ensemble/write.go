@@ -19,7 +19,7 @@ const DefaultMaxBatch = 64
 
 // Options are the settings of an export. The zero value is the default.
 type Options struct {
-	// Generation is the version to write; 0 is one above the highest that the ensemble or its stages have.
+	// Generation is the version to write; 0 is one above the highest that the ensemble or its stages have had.
 	Generation int
 	// MaxBatch bounds the users of one call; 0 is that of the ensemble in the repository, or else the greatest power of two up to
 	// DefaultMaxBatch, that fits into Memory.
@@ -173,9 +173,12 @@ func plan(ctx context.Context, dir, staging string, e Ensemble, m Manifest, o Op
 }
 
 // nextGeneration checks the wanted generation, or finds the next one: above every version of the ensemble and of the models that
-// begin with its name.
+// begin with its name, also of those that were removed.
 func nextGeneration(r *Repository, name string, wanted int) (int, error) {
-	highest := int64(0)
+	highest, err := highest(r.Dir, name)
+	if err != nil {
+		return 0, err
+	}
 	for _, m := range r.Models {
 		if m.Name != name && !hasPrefix(m.Name, name) {
 			continue

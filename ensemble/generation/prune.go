@@ -140,6 +140,11 @@ func proven(r *ensemble.Repository, name string, without []int64) map[string][]i
 func (s *session) prune(ctx context.Context, name string, removals []*removal) error {
 	before := map[string][]byte{} // stages' configurations by path
 	for _, r := range removals {
+		for _, g := range r.generations {
+			if err := ensemble.KeepHighest(r.dir, name, g); err != nil {
+				return err
+			}
+		}
 		stages := slices.Sorted(maps.Keys(r.versions))
 		for _, stage := range stages {
 			text, err := os.ReadFile(configPath(r.dir, stage))

@@ -183,7 +183,7 @@ func (s *session) others(ctx context.Context, but ...string) error {
 	return nil
 }
 
-// unload takes an ensemble off every server and removes its folders.
+// unload takes an ensemble off every server and, when it is, removes its folders.
 func (s *session) unload(ctx context.Context, name string) error {
 	var errs []error
 	for _, server := range s.Servers {
@@ -195,6 +195,9 @@ func (s *session) unload(ctx context.Context, name string) error {
 		if ready, readyErr := server.Ready(ctx, name, ""); ready || readyErr != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", server, errors.Join(err, readyErr)))
 		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return err
 	}
 	for _, dir := range s.Folders {
 		errs = append(errs, os.RemoveAll(filepath.Join(dir, name)))
