@@ -8,16 +8,10 @@ import (
 	"recsys/internal/pbtxt"
 )
 
-// Checks are the settings of [Validate]. The zero value is the default.
-type Checks struct {
-	// NoGPU says that the servers have no GPU.
-	NoGPU bool
-}
-
 // Validate checks a whole repository: configurations, the models that they serve, and manifests. It returns what is wrong,
 // sorted by file; the error is for a folder that cannot be read at all. It reads every served ONNX model; of those of other backends it
 // only looks whether their files are there.
-func Validate(dir string, checks Checks) ([]Finding, error) {
+func Validate(dir string) ([]Finding, error) {
 	r, err := Open(dir)
 	if err != nil {
 		return nil, err
@@ -26,9 +20,6 @@ func Validate(dir string, checks Checks) ([]Finding, error) {
 	for _, name := range r.Names() {
 		m := r.Models[name]
 		c := r.checker(m)
-		if checks.NoGPU {
-			c.gpu()
-		}
 		c.files(r)
 		findings = append(findings, c.findings...)
 	}
@@ -66,6 +57,17 @@ func (r *Repository) Check() []Finding {
 		findings = append(findings, c.findings...)
 	}
 	sortFindings(findings)
+	return findings
+}
+
+// CheckNoGPU returns what needs a GPU, for servers that have none, sorted by file.
+func (r *Repository) CheckNoGPU() []Finding {
+	var findings []Finding
+	for _, name := range r.Names() {
+		c := r.checker(r.Models[name])
+		c.gpu()
+		findings = append(findings, c.findings...)
+	}
 	return findings
 }
 

@@ -34,6 +34,9 @@ func moreMutations(edit func(path, from, to string) func(*testing.T, string), pr
 	batching := func(text string) func(*testing.T, string) {
 		return edit(prep, "dynamic_batching { }", "dynamic_batching { "+text+" }")
 	}
+	const threads = `"intra_op_thread_count" value { string_value: `
+	const cuda = `gpu_execution_accelerator { name: "cuda" parameters { key: "use_tf32" value: "0" } }`
+	accelerator := func(text string) func(*testing.T, string) { return edit(prep, cuda, text) }
 	return []mutation{
 		{"no inputs", edit(prep, "input {", "#"), ensemble.RuleModel, "shop_prep/1/model.onnx", "lacks this input"},
 		{"optional", edit(prep, "dims: [ 3 ] }", "dims: [ 3 ] optional: true }"), ensemble.RuleOptional, prep, "is optional"},
@@ -64,16 +67,16 @@ func moreMutations(edit func(path, from, to string) func(*testing.T, string), pr
 		{"rate limiter", edit(prep, "kind: KIND_AUTO", "kind: KIND_AUTO rate_limiter { priority: 1 }"), ensemble.RuleRateLimiter, prep, "means nothing"},
 		{"GPU where there is none", edit(prep, "kind: KIND_AUTO", "kind: KIND_GPU"), ensemble.RuleGPU, prep, "the servers have no GPU"},
 		{"a GPU where there is none", edit(prep, "kind: KIND_AUTO", "kind: KIND_AUTO gpus: [ 0 ]"), ensemble.RuleGPU, prep, "names GPUs, and the servers have none"},
-		{"accelerator", edit(prep, "graph { level: 0 }", "execution_accelerators { gpu_execution_accelerator { name: \"x\" } }"), ensemble.RuleAccelerator, prep, `is "x", which`},
-		{"CPU accelerator", edit(prep, "graph { level: 0 }", "execution_accelerators { cpu_execution_accelerator { name: \"x\" } }"), ensemble.RuleAccelerator, prep, `is "x", which`},
-		{"TensorRT without shapes", edit(prep, "graph { level: 0 }", "execution_accelerators { gpu_execution_accelerator { name: \"tensorrt\" } }"), ensemble.RuleTensorRT, prep, "lacks trt_profile_min_shapes"},
-		{"TensorRT's parameter", edit(prep, "graph { level: 0 }", `execution_accelerators { gpu_execution_accelerator { name: "tensorrt" parameters { key: "x" value: "1" } } }`), ensemble.RuleTensorRT, prep, `has "x", a parameter`},
-		{"CUDA's parameter", edit(prep, "graph { level: 0 }", `execution_accelerators { gpu_execution_accelerator { name: "cuda" parameters { key: "gpu_mem_limit" value: "1" } } }`), ensemble.RuleCUDA, prep, "has gpu_mem_limit"},
+		{"accelerator", accelerator(`gpu_execution_accelerator { name: "x" }`), ensemble.RuleAccelerator, prep, `is "x", which`},
+		{"CPU accelerator", accelerator(`cpu_execution_accelerator { name: "x" }`), ensemble.RuleAccelerator, prep, `is "x", which`},
+		{"TensorRT without shapes", accelerator(`gpu_execution_accelerator { name: "tensorrt" }`), ensemble.RuleTensorRT, prep, "lacks trt_profile_min_shapes"},
+		{"TensorRT's parameter", accelerator(`gpu_execution_accelerator { name: "tensorrt" parameters { key: "x" value: "1" } }`), ensemble.RuleTensorRT, prep, `has "x", a parameter`},
+		{"CUDA's parameter", accelerator(`gpu_execution_accelerator { name: "cuda" parameters { key: "gpu_mem_limit" value: "1" } }`), ensemble.RuleCUDA, prep, "has gpu_mem_limit"},
 		{"CUDA's graphs", edit(prep, "graph { level: 0 }", "cuda { graphs: true }"), ensemble.RuleCUDA, prep, "is read by TensorRT's backend only"},
 		{"graph level", edit(prep, "level: 0", "level: 2"), ensemble.RuleGraphLevel, prep, "switches all optimisation off"},
-		{"threads", edit(prep, `string_value: "1"`, `string_value: "4"`), ensemble.RuleThreads, prep, "intra_op_thread_count is 4"},
+		{"threads", edit(prep, threads+`"1"`, threads+`"4"`), ensemble.RuleThreads, prep, "intra_op_thread_count is 4"},
 		{"threads of default", edit(prep, `key: "intra_op_thread_count"`, `key: "other"`), ensemble.RuleThreads, prep, "have no intra_op_thread_count"},
-		{"parameter", edit(prep, `string_value: "1"`, `string_value: "one"`), ensemble.RuleParameter, prep, `is "one"`},
+		{"parameter", edit(prep, threads+`"1"`, threads+`"one"`), ensemble.RuleParameter, prep, `is "one"`},
 		{"execution mode", add(`parameters { key: "execution_mode" value { string_value: "2" } }`), ensemble.RuleParameter, prep, "is 2"},
 		{"control", edit(prep, "dynamic_batching { }", "sequence_batching { control_input { name: \"s\" control { kind: CONTROL_SEQUENCE_END } } }"), ensemble.RuleSequence, prep, "CONTROL_SEQUENCE_END has 0 values"},
 		{"preferred size of sequences", edit(prep, "dynamic_batching { }", "sequence_batching { oldest { preferred_batch_size: 16 } }"), ensemble.RuleBatching, prep, "is 16"},
@@ -127,7 +130,7 @@ func TestValidateMutations(t *testing.T) {
 	tests := []mutation{
 		{"no configuration", remove(prep), ensemble.RuleAutoComplete, prep, "there is no file"},
 		{"no configuration and no model", both(remove(prep), remove("shop_prep/1/model.onnx")), ensemble.RuleConfig, prep, "no such file"},
-		{"text", edit(prep, "backend", "bakend"), ensemble.RuleConfig, prep, `config.pbtxt:2:1: message ModelConfig has no field "bakend"; is "backend" meant?`},
+		{"text", edit(prep, "backend", "bakend"), ensemble.RuleConfig, prep, `config.pbtxt:2:1: message ModelConfig has no field "bakend"; did you mean "backend"?`},
 		{"name", edit(prep, `"shop_prep"`, `"prep"`), ensemble.RuleName, prep, `is "prep", the folder is "shop_prep"`},
 		{"no backend", both(edit(prep, `backend: "onnxruntime"`, ""), remove("shop_prep/1/model.onnx")), ensemble.RuleBackend, prep, "names neither"},
 		{"backend by the file", edit(prep, `backend: "onnxruntime"`, ""), ensemble.RuleAutoComplete, prep, "is not named: Triton takes it for onnxruntime"},
@@ -192,9 +195,12 @@ func TestValidateMutations(t *testing.T) {
 				t.Fatal(err)
 			}
 			tt.spoil(t, dir)
-			findings, err := ensemble.Validate(dir, ensemble.Checks{NoGPU: true})
+			findings, err := ensemble.Validate(dir)
 			if err != nil {
 				t.Fatal(err)
+			}
+			if r, err := ensemble.Open(dir); err == nil {
+				findings = append(findings, r.CheckNoGPU()...)
 			}
 			for _, f := range findings {
 				if f.Rule == tt.rule && f.File == tt.file && strings.Contains(f.Message, tt.want) && f.Remedy != "" {
@@ -208,11 +214,11 @@ func TestValidateMutations(t *testing.T) {
 
 func TestValidateOtherFolders(t *testing.T) {
 	dir := t.TempDir()
-	findings, err := ensemble.Validate(dir, ensemble.Checks{})
+	findings, err := ensemble.Validate(dir)
 	if err != nil || len(findings) != 1 || findings[0].Rule != ensemble.RuleConfig {
 		t.Errorf("an empty folder gives %v, %v; want one finding", findings, err)
 	}
-	if _, err := ensemble.Validate(filepath.Join(dir, "none"), ensemble.Checks{}); err == nil {
+	if _, err := ensemble.Validate(filepath.Join(dir, "none")); err == nil {
 		t.Error("a folder that does not exist gives no error")
 	}
 	export(t, dir, shopEnsemble(t, 1), ensemble.Options{})

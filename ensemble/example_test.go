@@ -47,7 +47,7 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	findings, err := ensemble.Validate(dir, ensemble.Checks{})
+	findings, err := ensemble.Validate(dir)
 	fmt.Println(x.Generation, x.Steps[0].Model, x.Served, findings, err)
 	// Output: 1 top_popular true [] <nil>
 }

@@ -52,7 +52,7 @@ const (
 	RuleModel        = "model"          // the model has the configuration's inputs and outputs
 	RuleBatching     = "batching"       // preferred sizes and priorities are within their bounds, an order is kept of one queue only
 	RuleInstances    = "instances"      // GPUs are named of instances on GPUs only, profiles of TensorRT only
-	RuleGPU          = "gpu"            // no instance needs a GPU where servers have none; see Checks
+	RuleGPU          = "gpu"            // no instance needs a GPU where servers have none; see CheckNoGPU
 	RuleAccelerator  = "accelerator"    // execution accelerators are ones that ONNX Runtime's backend has
 	RuleParameter    = "parameter"      // parameters have values that ONNX Runtime's backend takes
 	RuleSequence     = "sequence"       // controls of sequences say what is false and what is true

@@ -159,7 +159,15 @@ func TestConfigure(t *testing.T) {
 	if !slices.EqualFunc(asked, want, slices.Equal) {
 		t.Errorf("fuse none: asked for %v, want %v", asked, want)
 	}
-	clean(t, dir)
+	findings, err := ensemble.Validate(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range findings { // what was asked for gives warnings
+		if f.Severity() == ensemble.SeverityError {
+			t.Error(f)
+		}
+	}
 	files := tree(t, dir)
 	for path, parts := range map[string][]string{
 		"shop/config.pbtxt":            {"response_cache { enable: true }"},

@@ -58,7 +58,7 @@ func export(t *testing.T, dir string, e ensemble.Ensemble, o ensemble.Options) *
 
 func clean(t *testing.T, dir string) {
 	t.Helper()
-	findings, err := ensemble.Validate(dir, ensemble.Checks{})
+	findings, err := ensemble.Validate(dir)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -123,7 +123,7 @@ func TestRunAndExport(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			findings, err := ensemble.Validate(repo, ensemble.Checks{})
+			findings, err := ensemble.Validate(repo)
 			if err != nil || len(findings) > 0 {
 				t.Errorf("check: %v, %v; want no findings", findings, err)
 			}

@@ -19,11 +19,18 @@ type checkCmd struct {
 
 // Run prints what Triton or the gateway would refuse, which is a failure, and what would load and do harm, which is not.
 func (c checkCmd) Run(o output) error {
-	findings, err := ensemble.Validate(c.Repository, ensemble.Checks{NoGPU: c.NoGPU})
+	findings, err := ensemble.Validate(c.Repository)
 	if err != nil {
 		return err
 	}
-	findings = append(findings, c.rows()...)
+	r, err := ensemble.Open(c.Repository)
+	if err != nil {
+		return err
+	}
+	findings = append(findings, c.rows(r)...)
+	if c.NoGPU {
+		findings = append(findings, r.CheckNoGPU()...)
+	}
 	errs := 0
 	for _, f := range findings {
 		if f.Severity() == ensemble.SeverityError {
@@ -52,11 +59,7 @@ func (c checkCmd) Run(o output) error {
 
 // rows reads the row files beside every readable manifest of a served generation. An ensemble without a manifest is
 // not ours.
-func (c checkCmd) rows() []ensemble.Finding {
-	r, err := ensemble.Open(c.Repository)
-	if err != nil {
-		return nil // Validate has reported what is unreadable.
-	}
+func (c checkCmd) rows(r *ensemble.Repository) []ensemble.Finding {
 	var findings []ensemble.Finding
 	for _, name := range r.Names() {
 		m := r.Models[name]

@@ -72,7 +72,7 @@ func TestGoldenRepository(t *testing.T) {
 	if size > maxBytes {
 		t.Errorf("the repository takes %d bytes, more than %d", size, maxBytes)
 	}
-	findings, err := ensemble.Validate(committed, ensemble.Checks{})
+	findings, err := ensemble.Validate(committed)
 	if err != nil {
 		t.Fatal(err)
 	}

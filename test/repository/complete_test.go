@@ -39,7 +39,7 @@ func TestAutoComplete(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	findings, err := ensemble.Validate(dir, ensemble.Checks{})
+	findings, err := ensemble.Validate(dir)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -261,10 +261,15 @@ func TestRules(t *testing.T) {
 		names[i] = fmt.Sprintf("a%02d", i)
 		b.write(t, dir, names[i], models)
 	}
-	findings, err := ensemble.Validate(dir, ensemble.Checks{NoGPU: true})
+	findings, err := ensemble.Validate(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
+	r, err := ensemble.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	findings = append(findings, r.CheckNoGPU()...)
 	server := triton.Start(t, dir, triton.Options{})
 	c, err := client.New(t.Context(), server.GRPC)
 	if err != nil {
