@@ -51,7 +51,8 @@ const (
 	FeaturesUnavailable = "features_unavailable"
 	// FeaturesInvalid means that the user's row is of another export: defaults stand for it.
 	FeaturesInvalid = "features_invalid"
-	// GenerationChanged means that another generation answered than the gateway's manifest describes.
+	// GenerationChanged means that another generation answered than the one whose manifest the request was made by: replicas that
+	// switch at the moment, or a generation that the gateway cannot read.
 	GenerationChanged = "generation_changed"
 	// FallbackPopular means that the ensemble did not answer: the items are popular ones.
 	FallbackPopular = "fallback_popular"
@@ -63,15 +64,15 @@ func (a *Answer) degrade(reason string) {
 }
 
 // items reads the ensemble's outputs, [1,N] each: at most n items that are not blocked. Slots at -inf are empty.
-func (g *Gateway) items(out tensor.Map, n int, blocked map[string]bool) ([]Item, error) {
-	names := g.config.Manifest.Outputs
+func (v *view) items(out tensor.Map, n int, blocked map[string]bool) ([]Item, error) {
+	names := v.manifest.Outputs
 	ids, scores := out[names.ItemIDs], out[names.Scores]
 	if ids == nil || scores == nil {
 		return nil, fmt.Errorf("%w: outputs %v, want %s and %s", errScore, out.Names(), names.ItemIDs, names.Scores)
 	}
 	values, err := tensor.Data[float32](scores)
 	if err != nil || scores.Rank() != 2 || scores.Dim(0) != 1 || ids.Rank() != 2 || ids.Len() != scores.Len() ||
-		ids.DType() != g.config.Manifest.ItemKey.DType.DType {
+		ids.DType() != v.manifest.ItemKey.DType.DType {
 		return nil, fmt.Errorf("%w: %s is %s and %s is %s", errScore, names.ItemIDs, ids, names.Scores, scores)
 	}
 	items := make([]Item, 0, min(n, len(values)))
@@ -97,9 +98,9 @@ func (g *Gateway) items(out tensor.Map, n int, blocked map[string]bool) ([]Item,
 }
 
 // popular returns at most n items of the fallback list that are not blocked.
-func (g *Gateway) popular(n int, blocked map[string]bool) []Item {
+func (v *view) popular(n int, blocked map[string]bool) []Item {
 	items := make([]Item, 0, n)
-	for _, id := range g.config.Manifest.Fallback {
+	for _, id := range v.manifest.Fallback {
 		if len(items) == n {
 			break
 		}

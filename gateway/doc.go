@@ -17,6 +17,9 @@
 // features it uses the manifest's defaults, without the ensemble it recommends what is popular. Events are the
 // exception: one that the store did not take is refused with 503, so that the caller keeps it.
 //
+// After a publish another generation answers than the one whose manifest the gateway has read. With [Config.Generations] it reads that
+// one's and makes the request anew: an answer is read by the manifest of the generation that gave it, or says that it is not.
+//
 // Errors are problem details (RFC 9457) with JSON pointers to the fields at fault; problem.go is the only place
 // that maps errors to statuses. docs/reference/http-api.md describes the interface.
 package gateway

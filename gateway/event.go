@@ -98,9 +98,9 @@ func (g *Gateway) readEventField(r *strictReader, e *eventReader, name, at strin
 			e.ID = id
 		}
 	case "user_id":
-		e.UserID, e.user = r.id(at, g.config.Manifest.UserKey.DType.DType), true
+		e.UserID, e.user = r.id(at, g.views.now.Load().manifest.UserKey.DType.DType), true
 	case "item_id":
-		e.ItemID, e.item = r.id(at, g.config.Manifest.ItemKey.DType.DType), true
+		e.ItemID, e.item = r.id(at, g.views.now.Load().manifest.ItemKey.DType.DType), true
 	case "type":
 		e.Type = r.text(at, maxEventType)
 	case "timestamp":

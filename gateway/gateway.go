@@ -37,11 +37,13 @@ type Inferencer interface {
 
 // Config holds what a Gateway serves. Manifest, Items, Inferencer and Store are required.
 type Config struct {
-	// Manifest describes the ensemble; the gateway keeps it and never changes it.
+	// Manifest describes the ensemble's generation that is served at the start; the gateway keeps it and never changes it.
 	Manifest *ensemble.Manifest
 	// Items gives the item keys by item index, as the records of features/items.rows: the first has index
 	// Manifest.Items.First. New reads it once.
 	Items iter.Seq2[featurestore.Record, error]
+	// Generations gives the manifests of later generations; without it the answers of others than that of Manifest are degraded.
+	Generations Generations
 	// Inferencer runs the ensemble, Store knows the users. Both stay the caller's to close.
 	Inferencer Inferencer
 	Store      featurestore.Store
@@ -102,9 +104,7 @@ func WithIDs(id func() string) Option { return func(g *Gateway) { g.newID = id }
 // Gateway answers HTTP requests. It is safe for concurrent use; make it with New.
 type Gateway struct {
 	config   Config
-	merger   *merger
-	catalog  *catalog
-	outputs  []string
+	views    *views
 	slots    chan struct{}
 	draining atomic.Bool
 	metrics  *metrics
@@ -135,17 +135,12 @@ func New(config Config, options ...Option) (*Gateway, error) {
 	if config.MaxInFlight == 0 {
 		config.MaxInFlight = DefaultMaxInFlight
 	}
-	merger, err := newMerger(config.Manifest)
-	if err != nil {
-		return nil, fmt.Errorf("gateway: %w", err)
-	}
-	catalog, err := newCatalog(config.Manifest, config.Items)
+	first, err := newView(config.Manifest, config.Items)
 	if err != nil {
 		return nil, fmt.Errorf("gateway: %w", err)
 	}
 	g := &Gateway{
-		config: config, merger: merger, catalog: catalog,
-		outputs: []string{config.Manifest.Outputs.ItemIDs, config.Manifest.Outputs.Scores},
+		config:  config,
 		slots:   make(chan struct{}, config.MaxInFlight),
 		metrics: newMetrics(config.Version),
 		log:     slog.Default(), now: time.Now, newID: rand.Text,
@@ -154,5 +149,6 @@ func New(config Config, options ...Option) (*Gateway, error) {
 		o(g)
 	}
 	g.warnings = newThrottle(g.log)
+	g.views = newViews(first, config.Generations, g.log)
 	return g, nil
 }

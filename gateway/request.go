@@ -61,14 +61,10 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 }
 
 // readRecommendation reads the body of POST /v1/recommendations.
-func (g *Gateway) readRecommendation(w http.ResponseWriter, req *http.Request) (*recommendation, error) {
-	body, err := readBody(w, req)
-	if err != nil {
-		return nil, err
-	}
-	m := g.config.Manifest
+func (v *view) readRecommendation(body []byte) (*recommendation, error) {
+	m := v.manifest
 	item := m.ItemKey.DType.DType
-	q := &recommendation{results: g.defaultResults()}
+	q := &recommendation{results: v.defaultResults()}
 	user := false
 	r := newStrictReader(body)
 	object := r.object("", false, func(name, at string) {
@@ -77,14 +73,14 @@ func (g *Gateway) readRecommendation(w http.ResponseWriter, req *http.Request) (
 			q.userID, user = r.id(at, m.UserKey.DType.DType), true
 		case "num_results":
 			if n, ok := r.integer(at); ok {
-				q.results = g.checkResults(r, at, n)
+				q.results = v.checkResults(r, at, n)
 			}
 		case "history":
 			q.history, q.givenHistory = r.ids(at, featurestore.MaxHistory, item)
 		case "exclude_item_ids":
 			q.exclude, _ = r.ids(at, maxExclude, item)
 		case "context":
-			q.context = g.readContext(r, at)
+			q.context = v.readContext(r, at)
 		default:
 			r.unknown(at)
 		}
@@ -95,12 +91,12 @@ func (g *Gateway) readRecommendation(w http.ResponseWriter, req *http.Request) (
 	return q, r.end()
 }
 
-func (g *Gateway) defaultResults() int {
-	return min(DefaultResults, g.config.Manifest.Limits.MaxResults)
+func (v *view) defaultResults() int {
+	return min(DefaultResults, v.manifest.Limits.MaxResults)
 }
 
-func (g *Gateway) checkResults(r *strictReader, at string, n int64) int {
-	most := g.config.Manifest.Limits.MaxResults
+func (v *view) checkResults(r *strictReader, at string, n int64) int {
+	most := v.manifest.Limits.MaxResults
 	if n < 1 || n > int64(most) {
 		r.fault(at, "%d is not from 1 to %d", n, most)
 		return 0
@@ -109,7 +105,7 @@ func (g *Gateway) checkResults(r *strictReader, at string, n int64) int {
 }
 
 // readContext reads raw values of input columns.
-func (g *Gateway) readContext(r *strictReader, pointer string) tensor.Map {
+func (v *view) readContext(r *strictReader, pointer string) tensor.Map {
 	out := tensor.Map{}
 	n := 0
 	r.object(pointer, true, func(name, at string) {
@@ -118,9 +114,9 @@ func (g *Gateway) readContext(r *strictReader, pointer string) tensor.Map {
 			r.skip(r.token())
 			return
 		}
-		column, ok := g.merger.contextColumn(name)
+		column, ok := v.merger.contextColumn(name)
 		if !ok {
-			r.fault(at, "no such column; there are %s", strings.Join(g.contextColumns(), ", "))
+			r.fault(at, "no such column; there are %s", strings.Join(v.contextColumns(), ", "))
 			r.skip(r.token())
 			return
 		}
@@ -141,10 +137,10 @@ func readColumn(r *strictReader, at string, column schema.Column) *tensor.Tensor
 	return t
 }
 
-func (g *Gateway) contextColumns() []string {
+func (v *view) contextColumns() []string {
 	var names []string
-	for _, c := range g.config.Manifest.Inputs {
-		if _, ok := g.merger.contextColumn(c.Name); ok {
+	for _, c := range v.manifest.Inputs {
+		if _, ok := v.merger.contextColumn(c.Name); ok {
 			names = append(names, c.Name)
 		}
 	}
@@ -153,8 +149,8 @@ func (g *Gateway) contextColumns() []string {
 }
 
 // readShort reads GET /v1/users/{id}/recommendations.
-func (g *Gateway) readShort(req *http.Request) (*recommendation, error) {
-	q := &recommendation{results: g.defaultResults()}
+func (v *view) readShort(req *http.Request) (*recommendation, error) {
+	q := &recommendation{results: v.defaultResults()}
 	r := newStrictReader(nil)
 	text := chi.URLParam(req, "id")
 	if req.URL.RawPath != "" { // chi has matched the escaped path.
@@ -164,7 +160,7 @@ func (g *Gateway) readShort(req *http.Request) (*recommendation, error) {
 		}
 		text = unescaped
 	}
-	id, err := canonicalID(text, g.config.Manifest.UserKey.DType.DType)
+	id, err := canonicalID(text, v.manifest.UserKey.DType.DType)
 	if err != nil {
 		r.fault("/user_id", "%v", err)
 	}
@@ -189,7 +185,7 @@ func (g *Gateway) readShort(req *http.Request) (*recommendation, error) {
 		case err != nil:
 			r.fault("?num_results", "want an integer")
 		default:
-			q.results = g.checkResults(r, "?num_results", n)
+			q.results = v.checkResults(r, "?num_results", n)
 		}
 	}
 	return q, invalidRequest(r.faults)

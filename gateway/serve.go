@@ -74,6 +74,7 @@ func (g *Gateway) Serve(ctx context.Context, l Listeners) error {
 			errs = append(errs, fmt.Errorf("serve: %w", err))
 		}
 	}
+	g.views.open.Wait()
 	return errors.Join(errs...)
 }
 

@@ -4,13 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
 	"net"
 	"net/http"
+	"path/filepath"
+	"strconv"
 	"time"
 
 	"recsys/client"
 	"recsys/engine"
+	"recsys/ensemble"
 	"recsys/featurestore"
 	"recsys/featurestore/redis"
 	"recsys/gateway"
@@ -68,7 +72,11 @@ func (c serveCmd) Run(ctx context.Context, o output) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	g, err := newGateway(s, backend, store, gateway.Config{Timeout: c.Timeout}, gateway.WithLogger(logger(o)))
+	later := &generations{dir: c.Repository, name: s.manifest.Name}
+	if c.Redis == "" {
+		later.store = store
+	}
+	g, err := newGateway(s, backend, store, gateway.Config{Timeout: c.Timeout, Generations: later}, gateway.WithLogger(logger(o)))
 	if err != nil {
 		return err
 	}
@@ -81,14 +89,54 @@ func openStore(ctx context.Context, url string, s *served) (featurestore.Store, 
 		return redis.Open(url, s.manifest.Name)
 	}
 	store := featurestore.NewMemory()
-	_, records, err := featurestore.ReadRows(pipeline.UserRows(s.dir))
+	return store, loadUsers(ctx, store, s.dir)
+}
+
+// loadUsers puts the users of a generation's version folder into a store.
+func loadUsers(ctx context.Context, store featurestore.Store, dir string) error {
+	_, records, err := featurestore.ReadRows(pipeline.UserRows(dir))
 	if err == nil {
 		_, err = store.Load(ctx, records)
 	}
 	if err != nil {
-		return nil, exportAgain(err)
+		return exportAgain(err)
 	}
-	return store, nil
+	return nil
+}
+
+// generations are those that a repository has of an ensemble.
+type generations struct {
+	dir, name string
+	store     featurestore.Store // in memory, which is to know a generation's users; nil for one that others fill
+}
+
+// Served reads the ensemble's configuration.
+func (g *generations) Served(context.Context) (int, error) {
+	c, err := ensemble.ReadConfig(filepath.Join(g.dir, g.name, ensemble.ConfigFile))
+	if err != nil {
+		return 0, err
+	}
+	if v := c.VersionPolicy.Specific; len(v) == 1 {
+		return int(v[0]), nil
+	}
+	return 0, fmt.Errorf("%s does not say which generation it serves", g.name)
+}
+
+// Open reads a generation's version folder.
+func (g *generations) Open(ctx context.Context, generation int) (*ensemble.Manifest, iter.Seq2[featurestore.Record, error], error) {
+	dir := filepath.Join(g.dir, g.name, strconv.Itoa(generation))
+	m, err := ensemble.ReadManifest(filepath.Join(dir, ensemble.ManifestFile))
+	if err != nil {
+		return nil, nil, exportAgain(err)
+	}
+	_, items, err := featurestore.ReadRows(pipeline.ItemRows(dir))
+	if err != nil {
+		return nil, nil, exportAgain(err)
+	}
+	if g.store != nil {
+		err = loadUsers(ctx, g.store, dir)
+	}
+	return m, items, err
 }
 
 // newGateway wires a gateway for the served generation. config holds what differs from the defaults.
