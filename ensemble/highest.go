@@ -12,7 +12,7 @@ import (
 	"recsys/internal/atomicfile"
 )
 
-// HighestFile, in an ensemble's folder, holds the highest generation that there was when generations were removed: its number is not
+// HighestFile is the name of the file in an ensemble's folder that holds the highest generation which was removed: its number is not
 // given again. Triton passes the file over.
 const HighestFile = ".highest-generation"
 

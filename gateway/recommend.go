@@ -63,12 +63,12 @@ func (g *Gateway) follow(ctx context.Context, read func(*view) (*recommendation,
 		} else if attempt < attempts {
 			next = g.views.other(ctx, v) // A new generation may take what this one does not.
 		}
-		if next == nil && first != nil && (err != nil || slices.Contains(a.DegradedReasons, FallbackPopular)) {
+		if next == nil {
+			if first == nil || err == nil && !slices.Contains(a.DegradedReasons, FallbackPopular) {
+				return a, err
+			}
 			first.degrade(GenerationChanged)
 			return first, nil
-		}
-		if next == nil {
-			return a, err
 		}
 		if first == nil {
 			first = a

@@ -18,7 +18,7 @@ func ExamplePublisher() {
 		fmt.Println(err)
 		return
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }() // as a temporary folder may stay
 	for seed := range uint64(2) {
 		e, m, err := ensembletest.Shop(seed)
 		if err == nil {

@@ -27,6 +27,7 @@ type verb struct {
 }
 
 func must(t *testing.T) func(generation.Result, error) {
+	t.Helper()
 	return func(_ generation.Result, err error) {
 		t.Helper()
 		if err != nil {

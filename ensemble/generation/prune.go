@@ -84,6 +84,16 @@ func planRemoval(dir, name string, generations []int64, keep int) (*removal, err
 	return r, nil
 }
 
+// remember keeps the numbers of what goes from being given again.
+func (r *removal) remember(name string) error {
+	for _, g := range r.generations {
+		if err := ensemble.KeepHighest(r.dir, name, g); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // stages finds the stage versions that only the generations need which go.
 func (r *removal) stages(name string) {
 	goes, needed := map[string][]int64{}, pins(r.repo)
@@ -140,10 +150,8 @@ func proven(r *ensemble.Repository, name string, without []int64) map[string][]i
 func (s *session) prune(ctx context.Context, name string, removals []*removal) error {
 	before := map[string][]byte{} // stages' configurations by path
 	for _, r := range removals {
-		for _, g := range r.generations {
-			if err := ensemble.KeepHighest(r.dir, name, g); err != nil {
-				return err
-			}
+		if err := r.remember(name); err != nil {
+			return err
 		}
 		stages := slices.Sorted(maps.Keys(r.versions))
 		for _, stage := range stages {
