@@ -83,8 +83,8 @@ func infer(t *testing.T, e *engine.Engine, model, version string) error {
 
 func TestVersionPolicies(t *testing.T) {
 	tests := map[string][]string{
-		"":                              {"3"},
-		"version_policy { latest { } }": {"3"},
+		"": {"3"},
+		"version_policy { latest { num_versions: 1 } }":    {"3"}, // an empty one serves none, as in Triton, which refuses it
 		"version_policy { latest { num_versions: 2 } }":    {"2", "3"},
 		"version_policy { all { } }":                       {"1", "2", "3"},
 		"version_policy { specific { versions: [1, 9] } }": {"1"},

@@ -105,7 +105,7 @@ func (c *checker) addIn(file, rule, field, remedy, format string, args ...any) {
 }
 
 // at returns the fields at a path of the configuration's text.
-func (c *checker) at(path string) []pbtxt.Field { return c.model.tree.At(path) }
+func (c *checker) at(path string) []pbtxt.Field { return c.model.text().At(path) }
 
 // has reports whether the configuration's text gives a field at a path.
 func (c *checker) has(path string) bool { return len(c.at(path)) > 0 }
@@ -122,7 +122,7 @@ func (c *checker) common() {
 	c.tensors("input", cfg.Inputs)
 	c.tensors("output", cfg.Outputs)
 	c.versions()
-	c.repeated("", m.tree)
+	c.repeated("", m.text())
 	for _, f := range c.at("ensemble_scheduling.max_inflight_requests") {
 		if f.Text != "0" {
 			c.add(RuleRelease, "ensemble_scheduling.max_inflight_requests", "leave it out or serve with 25.11 or later",

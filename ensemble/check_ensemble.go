@@ -164,7 +164,7 @@ func (c *checker) consume(wires map[string]wire, used map[string]bool, field str
 // optional returns the inputs that need not be given.
 func (m *Model) optional() map[string]bool {
 	names := map[string]bool{}
-	for i, f := range m.tree.At("input") {
+	for i, f := range m.text().At("input") {
 		if f.Kind == pbtxt.Block && i < len(m.Config.Inputs) && set(f.Block, "optional") {
 			names[m.Config.Inputs[i].Name] = true
 		}

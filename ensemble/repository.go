@@ -29,7 +29,7 @@ type Model struct {
 	// Versions are the numbers of the version folders, ascending.
 	Versions []int64
 
-	tree    *pbtxt.Message // the configuration's text
+	tree    *pbtxt.Message // the configuration's text; nil where there is a Config alone
 	guessed bool           // there is no configuration
 }
 
@@ -89,6 +89,14 @@ func openModel(dir string) (*Model, error) {
 		return nil, err
 	}
 	return m, nil
+}
+
+// text returns the configuration's text, or what Config makes of it.
+func (m *Model) text() *pbtxt.Message {
+	if m.tree != nil {
+		return m.tree
+	}
+	return m.Config.tree()
 }
 
 // guess returns the backend that the name of a version's model file tells, or "".

@@ -93,11 +93,8 @@ func (m *Message) All() iter.Seq[Field] {
 	}
 }
 
-// At returns the fields at a path of names with dots between, in order, lists taken apart. A nil message has none.
+// At returns the fields at a path of names with dots between, in order, lists taken apart.
 func (m *Message) At(path string) []Field {
-	if m == nil {
-		return nil
-	}
 	name, rest, below := strings.Cut(path, ".")
 	var list []Field
 	for f := range m.All() {
