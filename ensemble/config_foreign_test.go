@@ -226,3 +226,16 @@ func TestSpoiledConfigs(t *testing.T) {
 		t.Errorf("%d refused and %d taken are too few to tell", refused, taken)
 	}
 }
+
+// TestForeignFindings holds what the checker says of the repository of foreign models, of which only the configurations are there.
+func TestForeignFindings(t *testing.T) {
+	findings, err := ensemble.Validate("testdata/foreign")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	for _, f := range findings {
+		b.WriteString(f.String() + "\n")
+	}
+	golden(t, "foreign.txt", []byte(b.String()))
+}

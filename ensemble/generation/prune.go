@@ -19,6 +19,9 @@ func (p *Publisher) Prune(ctx context.Context, name string, generations []int64,
 		removals := make([]*removal, len(s.Folders))
 		for i, dir := range s.Folders {
 			r, err := planRemoval(dir, name, generations, keep)
+			if err == nil {
+				err = r.remember(name)
+			}
 			if err != nil {
 				return Result{}, err
 			}
@@ -150,9 +153,6 @@ func proven(r *ensemble.Repository, name string, without []int64) map[string][]i
 func (s *session) prune(ctx context.Context, name string, removals []*removal) error {
 	before := map[string][]byte{} // stages' configurations by path
 	for _, r := range removals {
-		if err := r.remember(name); err != nil {
-			return err
-		}
 		stages := slices.Sorted(maps.Keys(r.versions))
 		for _, stage := range stages {
 			text, err := os.ReadFile(configPath(r.dir, stage))

@@ -56,15 +56,7 @@ func TestAutoComplete(t *testing.T) {
 		t.Errorf("warned of %v, want both", warned)
 	}
 	server := triton.Start(t, dir, triton.Options{AutoComplete: true})
-	c, err := client.New(t.Context(), server.GRPC)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := c.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	c := connect(t, server)
 	for _, name := range []string{"none", "empty"} {
 		if err := c.Load(t.Context(), name, client.LoadOptions{}); err != nil {
 			t.Errorf("%s: %v", name, err)

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"testing"
 
-	"recsys/client"
 	"recsys/ensemble"
 	"recsys/ensemble/ensembletest"
 	"recsys/graph/exec"
@@ -68,15 +67,7 @@ func TestProfilesOnTriton(t *testing.T) {
 		t.Fatalf("no external data: %v %v", files, err)
 	}
 	server := triton.Start(t, dir, triton.Options{LoadModels: names, Args: []string{"--cache-config=local,size=1048576"}})
-	c, err := client.New(t.Context(), server.GRPC)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := c.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	c := connect(t, server)
 	for _, name := range names {
 		for range 2 { // the second answer is one from the cache, if the ensemble has one
 			got, version, err := c.Infer(t.Context(), name, wire(shopRequest()), []string{"item_ids", "scores"})

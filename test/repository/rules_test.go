@@ -251,6 +251,20 @@ func addingModel(t *testing.T, length graph.Dim) []byte {
 	return data
 }
 
+func connect(t *testing.T, server *triton.Server) *client.Client {
+	t.Helper()
+	c, err := client.New(t.Context(), server.GRPC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return c
+}
+
 // TestRules breaks one rule at a time: of a rule that is an error the server loads no ensemble, of one that is a warning, and of what
 // has no finding, it does.
 func TestRules(t *testing.T) {
@@ -271,15 +285,7 @@ func TestRules(t *testing.T) {
 	}
 	findings = append(findings, r.CheckNoGPU()...)
 	server := triton.Start(t, dir, triton.Options{})
-	c, err := client.New(t.Context(), server.GRPC)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := c.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	c := connect(t, server)
 	for i, b := range tests {
 		t.Run(b.name, func(t *testing.T) {
 			own := slices.DeleteFunc(slices.Clone(findings), func(f ensemble.Finding) bool { return !strings.HasPrefix(f.File, names[i]) })
