@@ -67,9 +67,11 @@ func verbs() map[string]verb {
 // TestFaults has every call of every verb go wrong in every way. At the end the ensemble serves what it did before or what it should,
 // as the files say and the error does, everything else still runs, and repeating the verb does its work.
 func TestFaults(t *testing.T) {
+	t.Parallel()
 	from := source(t)
 	for name, v := range verbs() {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel() // most of the time goes into syncing files
 			w := newWorld(t, from)
 			v.before(t, w)
 			w.server.calls = nil
