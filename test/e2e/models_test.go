@@ -55,9 +55,9 @@ func TestModels(t *testing.T) {
 		t.Errorf("left are %v (%v), want three stages and the ensemble", left, err)
 	}
 
-	// A generation whose model nobody can read is refused.
+	// A generation whose model nobody can read is refused. It is number 3: that of the one which was removed is not given again.
 	w.must(t, "export", "--run", w.run, "--to", repository, "--batch", "16")
-	if err := os.WriteFile(filepath.Join(repository, "shop_score_i2", "2", "model.onnx"), nil, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(repository, "shop_score_i2", "3", "model.onnx"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	out, err := w.command("models", "publish", "--repository", repository, "--triton", server.GRPC)
