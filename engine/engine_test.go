@@ -276,7 +276,6 @@ func TestOpenRefuses(t *testing.T) {
 		{"a broken model", edit("shop_prep/1/model.onnx", "recsys", "x"), "read ModelProto"},
 		{"an unknown field", edit("shop_prep/config.pbtxt", "backend", "bakend"), `has no field "bakend"`},
 		{"an ensemble as a step", edit("shop_prep/config.pbtxt", `backend: "onnxruntime"`, `platform: "ensemble"`), "which the embedded engine and publishing do not have as a step"},
-		{"another backend", edit("shop_prep/config.pbtxt", `backend: "onnxruntime"`, `backend: "python"`), `model "shop_prep": backend "python"`},
 		{"sequences", edit("shop_prep/config.pbtxt", "dynamic_batching { }", "sequence_batching { }"), `model "shop_prep": has sequence_batching`},
 		{"a missing version", edit("shop/config.pbtxt", "model_version: 1", "model_version: 2"), `version 2 of "shop_prep" is not served`},
 	}

@@ -126,11 +126,8 @@ func topFolder(path string) string {
 	}
 }
 
-// runs returns why the engine does not run a model that Triton would.
+// runs returns what a configuration asks for that Triton does and the engine does not.
 func runs(c *ensemble.Config) error {
-	if !c.IsONNX() {
-		return fmt.Errorf("backend %q, platform %q: the embedded engine runs ONNX models", c.Backend, c.Platform)
-	}
 	for _, path := range []string{"sequence_batching", "batch_input", "batch_output", "input.allow_ragged_batch", "input.optional"} {
 		if slices.Contains(c.Unread, path) {
 			return fmt.Errorf("has %s, which the embedded engine does not do", path)
