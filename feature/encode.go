@@ -33,10 +33,15 @@ func (v *Vocabulary) Encode(b *graph.Builder, x *graph.Value) *graph.Value {
 	if v.oov == 1 {
 		return out
 	}
-	hash := b.Cast(b.MurmurHash3(x, 0, true), tensor.Int64)
-	bucket := b.Add(b.Mod(hash, b.Int64(int64(v.oov))), b.Int64(FirstOOV))
+	bucket := HashBucket(b, b.MurmurHash3(x, 0, true), v.oov)
 	return b.Where(b.Equal(out, b.Int64(unknown)), bucket, out)
 }
 
 // unknown marks keys that are hashed; no id is negative.
 const unknown = -1
+
+// HashBucket adds the nodes that turn hashes, uint32 of any shape, into the ids of buckets: FirstOOV + hash mod buckets,
+// int64 of that shape. buckets is 1 or more.
+func HashBucket(b *graph.Builder, hash *graph.Value, buckets int) *graph.Value {
+	return b.Add(b.Mod(b.Cast(hash, tensor.Int64), b.Int64(int64(buckets))), b.Int64(FirstOOV))
+}

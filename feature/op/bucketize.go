@@ -80,14 +80,9 @@ func bucketizeRule() rule[bins] {
 			return errors.Join(checkBoundaries(e.Learned.Boundaries), checkIDs(e.Writes, 1, firstBin+len(e.Learned.Boundaries)+1))
 		},
 		apply: func(b *graph.Builder, e entry[bins], x *graph.Value) []*graph.Value {
-			_, null := feature.Numbers(b, x)
-			nullID := int64(feature.NullID)
-			if x.Rank() > 1 {
-				nullID = feature.PaddingID
-			}
 			above := b.GreaterOrEqual(b.Unsqueeze(x, []int64{-1}), boundaries(b, e.Learned.Boundaries, x.DType()))
 			bin := b.Cast(b.ReduceSum(b.Cast(above, tensor.Float32), []int64{-1}, false), tensor.Int64)
-			return []*graph.Value{b.Where(null, b.Int64(nullID), b.Add(bin, b.Int64(firstBin)))}
+			return []*graph.Value{b.Where(isNull(b, x), b.Int64(nullID(x)), b.Add(bin, b.Int64(firstBin)))}
 		},
 	}
 }

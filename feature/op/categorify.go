@@ -8,7 +8,6 @@ import (
 
 	"recsys/feature"
 	"recsys/schema"
-	"recsys/tensor"
 )
 
 // Categorify encodes int64 and string columns, scalar or lists, as ids of a vocabulary that is learned from the data:
@@ -52,7 +51,7 @@ func (o *Categorify) borrows() bool { return o.Share != "" && !slices.Contains(o
 
 // Plan is the schema rule: each column becomes int64 ids, tagged categorical.
 func (o *Categorify) Plan(in feature.Columns) (feature.Plan, error) {
-	p, err := eachColumn(in, o.Columns, []tensor.DType{tensor.Int64, tensor.String},
+	p, err := eachColumn(in, o.Columns, keys(),
 		func(c schema.Column) (schema.Schema, error) {
 			if c.Has(schema.Continuous) {
 				return nil, errors.New("it holds continuous numbers here; bucketize it or put categorify first")

@@ -1,6 +1,7 @@
 // Package op holds the built-in feature operators, one a file:
 //
 //   - [Categorify]: keys to ids by a vocabulary in order of falling frequency
+//   - [HashBucket]: keys to ids by their hash
 //   - [Normalize]: numbers to mean 0 and standard deviation 1
 //   - [FillMissing]: nulls to a constant or the median
 //   - [Bucketize]: numbers to ids of bins with given boundaries

@@ -55,6 +55,9 @@ func TestFaults(t *testing.T) {
 		{"value too large", many, []feature.Operator{&op.FillMissing{Columns: []string{"age"}, Value: 1e300}}, "is beyond float32"},
 		{"fill a list", many, []feature.Operator{&op.FillMissing{Columns: []string{"genres"}, Value: "x"}}, `column "genres": it is a list`},
 		{"filled strings left", many, []feature.Operator{&op.FillMissing{Columns: []string{"city"}, Value: "x"}}, `column "city" is still string when the workflow ends`},
+		{"no buckets", many, []feature.Operator{&op.HashBucket{Columns: []string{"city"}}}, "0 buckets; set buckets to a number from 1 to 2147483648"},
+		{"too many buckets", many, []feature.Operator{&op.HashBucket{Columns: []string{"city"}, Buckets: 1<<31 + 1}}, "2147483649 buckets"},
+		{"hash of numbers", many, []feature.Operator{&op.HashBucket{Columns: []string{"age"}, Buckets: 9}}, `column "age" is float32 here; this operator takes int64 or string`},
 		{"no boundaries", many, []feature.Operator{&op.Bucketize{Columns: []string{"age"}}}, "no boundaries"},
 		{"boundaries fall", many, []feature.Operator{&op.Bucketize{Columns: []string{"age"}, Boundaries: []float64{2, 2}}}, "boundary 2 follows 2"},
 		{"boundary NaN", many, []feature.Operator{&op.Bucketize{Columns: []string{"age"}, Boundaries: []float64{float64(nan())}}}, "boundary NaN is beyond"},
@@ -86,6 +89,7 @@ func TestFaults(t *testing.T) {
 func TestDecode(t *testing.T) {
 	cases := []struct{ name, settings, fault string }{
 		{"categorify", `{"columns": ["a"], "min_frequency": 5, "max_size": 10, "oov_buckets": 2, "share": "a"}`, ""},
+		{"hash_bucket", `{"columns": ["a"], "buckets": 100}`, ""},
 		{"normalize", `{"columns": ["a"]}`, ""},
 		{"fill_missing", `{"columns": ["a"], "value": 1, "indicator": true}`, ""},
 		{"fill_missing", `{"columns": ["a"], "median": true}`, ""},
@@ -93,7 +97,7 @@ func TestDecode(t *testing.T) {
 		{"log", `{"columns": ["a"]}`, ""},
 		{"sequence", `{"name": "history", "of": "a", "length": 50}`, ""},
 		{"date_parts", `{"column": "a", "parts": ["hour"]}`, ""},
-		{"categorise", `{}`, `operator "categorise" is not known; known are bucketize, categorify, date_parts, fill_missing, log, normalize, sequence`},
+		{"categorise", `{}`, `operator "categorise" is not known; known are bucketize, categorify, date_parts, fill_missing, hash_bucket, log, normalize, sequence`},
 		{"log", `{"columns": []}`, "operator log: no columns"},
 		{"log", `{"columns": 1}`, "operator log: json"},
 	}

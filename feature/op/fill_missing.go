@@ -193,17 +193,16 @@ func fillMissingRule() rule[filling] {
 }
 
 func fill(b *graph.Builder, e entry[filling], x *graph.Value) []*graph.Value {
-	var null, with *graph.Value
+	var with *graph.Value
 	switch {
 	case e.Learned.Int != nil:
-		null, with = b.Equal(x, b.Int64(tensor.NullInt64)), b.Int64(*e.Learned.Int)
+		with = b.Int64(*e.Learned.Int)
 	case e.Learned.Float != nil:
-		null, with = b.IsNaN(x), b.Float32(*e.Learned.Float)
+		with = b.Float32(*e.Learned.Float)
 	default:
-		// ONNX compares strings by Equal only since opset 19.
-		isNull := b.LabelEncoder(x, tensor.Of([]string{""}, 1), tensor.Of([]int64{1}, 1), tensor.Scalar(int64(0)))
-		null, with = b.Greater(isNull, b.Int64(0)), b.Const("", tensor.Scalar(*e.Learned.Text))
+		with = b.Const("", tensor.Scalar(*e.Learned.Text))
 	}
+	null := isNull(b, x)
 	out := []*graph.Value{b.Where(null, with, x)}
 	if len(e.Writes) > 1 {
 		out = append(out, b.Cast(null, tensor.Float32))

@@ -14,6 +14,7 @@ func Kinds() []feature.Kind {
 		encoderKind(categorifyRule(), func() feature.Operator { return &Categorify{} }),
 		kindOf(datePartsRule(), func() feature.Operator { return &DateParts{} }),
 		kindOf(fillMissingRule(), func() feature.Operator { return &FillMissing{} }),
+		kindOf(hashBucketRule(), func() feature.Operator { return &HashBucket{} }),
 		kindOf(logRule(), func() feature.Operator { return &Log{} }),
 		kindOf(normalizeRule(), func() feature.Operator { return &Normalize{} }),
 		encoderKind(sequenceRule(), func() feature.Operator { return &Sequence{} }),

@@ -71,6 +71,13 @@ func TestConformance(t *testing.T) {
 			Operator: &op.Categorify{Columns: []string{"city"}},
 			Raw:      pick("city"),
 		}},
+		{"hash_bucket", featuretest.Case{
+			Operator: &op.HashBucket{Columns: []string{"user_id", "item_id", "genres", "votes"}, Buckets: 10},
+			Raw:      pick("user_id", "item_id", "genres", "votes"),
+		}},
+		{"hash_bucket wide", featuretest.Case{
+			Operator: &op.HashBucket{Columns: []string{"user_id", "city"}, Buckets: 1 << 31}, Raw: pick("user_id", "city"),
+		}},
 		{"normalize", featuretest.Case{
 			Operator: &op.Normalize{Columns: []string{"age", "year", "scores", "votes"}},
 			Raw:      pick("age", "year", "scores", "votes"),

@@ -98,6 +98,21 @@ func TestValues(t *testing.T) {
 			map[string]any{"city": []int64{2 + 0x248bfa47%5, 2 + 0x149bbb7f%5, 7, 1}},
 		},
 		{
+			// Hashes by mmh3 5.3.1 for Python, of the string's UTF-8 and of the number's eight little-endian bytes.
+			"hash_bucket", pick("user_id", "city", "votes"), nil,
+			[]feature.Operator{&op.HashBucket{Columns: []string{"user_id", "city", "votes"}, Buckets: 1000}},
+			tensor.Map{
+				"user_id": tensor.Of([]int64{0, 7, -1, math.MaxInt64, null}, 5),
+				"city":    tensor.Of([]string{"hello", "日本語", "a", "", "a"}, 5),
+				"votes":   tensor.Of([]int64{7, null, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, null, null, null}, 5, 3),
+			},
+			map[string]any{
+				"user_id": []int64{2 + 0x63852afc%1000, 2 + 0xf7cc5443%1000, 2 + 0x627564e8%1000, 2 + 0x827144bf%1000, 1},
+				"city":    []int64{2 + 0x248bfa47%1000, 2 + 0xa5a47297%1000, 2 + 0x3c2569b2%1000, 1, 2 + 0x3c2569b2%1000},
+				"votes":   []int64{269, 0, 678, 678, 269, 678, 678, 678, 678, 678, 678, 678, 0, 0, 0},
+			},
+		},
+		{
 			"categorify share", pick("item_id", "city"),
 			tensor.Map{"item_id": texts, "city": tensor.Of([]string{"c"}, 1)},
 			[]feature.Operator{&op.Categorify{Columns: []string{"item_id", "city"}, Share: "item_id"}},
