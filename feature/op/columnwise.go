@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"recsys/feature"
 	"recsys/graph"
@@ -12,9 +13,10 @@ import (
 	"recsys/tensor"
 )
 
-// entry is what an operator has learned about one column: every built-in operator treats each of its columns apart.
+// entry is what an operator has learned about one column, or about one and those that it is joined with.
 type entry[P any] struct {
 	From    string        `json:"from"`
+	With    []string      `json:"with,omitempty"`
 	Writes  schema.Schema `json:"writes"`
 	Learned P             `json:"learned"`
 }
@@ -25,8 +27,10 @@ type rule[P any] struct {
 	version int
 	// check verifies an entry that was read from a file, beyond its columns' types.
 	check func(e entry[P]) error
-	// apply computes the columns of e.Writes, in order.
+	// apply computes the columns of e.Writes, in order, from the column e.From.
 	apply func(b *graph.Builder, e entry[P], x *graph.Value) []*graph.Value
+	// join stands in the place of apply where columns are computed from several: from e.From and e.With, in order.
+	join func(b *graph.Builder, e entry[P], in []*graph.Value) []*graph.Value
 }
 
 type stateOf[P any] struct {
@@ -46,7 +50,11 @@ func (r rule[P]) fitted(entries []entry[P]) (*columnwise[P], error) {
 		return nil, errors.New("no columns")
 	}
 	for _, e := range entries {
-		if err := r.check(e); err != nil {
+		err := r.check(e)
+		if len(e.With) > 0 && r.join == nil {
+			err = errors.Join(err, fmt.Errorf("it is read with %s", strings.Join(e.With, ", ")))
+		}
+		if err != nil {
 			return nil, fmt.Errorf("column %q: %w", e.From, err)
 		}
 	}
@@ -62,9 +70,9 @@ type columnwise[P any] struct {
 func (f *columnwise[P]) Name() string { return f.rule.name }
 
 func (f *columnwise[P]) Reads() []string {
-	names := make([]string, len(f.entries))
-	for i, e := range f.entries {
-		names[i] = e.From
+	names := make([]string, 0, len(f.entries))
+	for _, e := range f.entries {
+		names = append(append(names, e.From), e.With...)
 	}
 	return names
 }
@@ -81,13 +89,24 @@ func (f *columnwise[P]) Apply(b *graph.Builder, in map[string]*graph.Value) map[
 	out := make(map[string]*graph.Value, len(in))
 	for _, e := range f.entries {
 		end := b.Scope(e.From)
-		made := f.rule.apply(b, e, in[e.From])
+		made := f.rule.make(b, e, in)
 		end()
 		for i, c := range e.Writes {
 			out[c.Name] = made[i]
 		}
 	}
 	return out
+}
+
+func (r rule[P]) make(b *graph.Builder, e entry[P], in map[string]*graph.Value) []*graph.Value {
+	if r.join == nil {
+		return r.apply(b, e, in[e.From])
+	}
+	columns := []*graph.Value{in[e.From]}
+	for _, name := range e.With {
+		columns = append(columns, in[name])
+	}
+	return r.join(b, e, columns)
 }
 
 func (f *columnwise[P]) State() (version int, state any) {

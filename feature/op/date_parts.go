@@ -96,8 +96,8 @@ func (o *DateParts) Plan(in feature.Columns) (feature.Plan, error) {
 				}
 				w := ids(c, int(feature.FirstOOV+p.count))
 				w.Name = o.Column + "_" + name
-				if _, taken := in.Now.Column(w.Name); taken {
-					return nil, fmt.Errorf("there is a column %q already; rename it", w.Name)
+				if err := checkFresh(in, w.Name); err != nil {
+					return nil, err
 				}
 				writes = append(writes, w)
 			}

@@ -2,6 +2,7 @@
 //
 //   - [Categorify]: keys to ids by a vocabulary in order of falling frequency
 //   - [HashBucket]: keys to ids by their hash
+//   - [HashedCross]: the keys of several columns together to ids by their hash
 //   - [Normalize]: numbers to mean 0 and standard deviation 1
 //   - [FillMissing]: nulls to a constant or the median
 //   - [Bucketize]: numbers to ids of bins with given boundaries
@@ -12,6 +13,6 @@
 // An operator is a struct of settings; the zero value of a field means its default. [Kinds] lists all of them for a
 // feature.Registry, which reads settings and saved states; [Registry] is one with nothing else.
 //
-// Every operator works on whole columns, [B] or [B,L], and every column apart from the others. See the reference of
+// Every operator works on whole columns, [B] or [B,L]; those that join columns take columns of one entity. See the reference of
 // operators for what each does to nulls, unknown values and extremes.
 package op

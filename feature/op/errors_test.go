@@ -58,6 +58,11 @@ func TestFaults(t *testing.T) {
 		{"no buckets", many, []feature.Operator{&op.HashBucket{Columns: []string{"city"}}}, "0 buckets; set buckets to a number from 1 to 2147483648"},
 		{"too many buckets", many, []feature.Operator{&op.HashBucket{Columns: []string{"city"}, Buckets: 1<<31 + 1}}, "2147483649 buckets"},
 		{"hash of numbers", many, []feature.Operator{&op.HashBucket{Columns: []string{"age"}, Buckets: 9}}, `column "age" is float32 here; this operator takes int64 or string`},
+		{"cross of one", many, []feature.Operator{&op.HashedCross{Columns: []string{"city"}, Buckets: 9}}, `a cross of "city" alone; name two columns or use hash_bucket`},
+		{"cross of entities", many, []feature.Operator{&op.HashedCross{Columns: []string{"city", "item_id"}, Buckets: 9}}, `column "city" belongs to the user and column "item_id" to the item, whose rows are encoded apart`},
+		{"cross of lists", many, []feature.Operator{&op.HashedCross{Columns: []string{"genres", "votes"}, Buckets: 9}}, "2 of the columns genres, votes are lists; a cross takes one"},
+		{"cross over a column", many, []feature.Operator{&op.HashedCross{Columns: []string{"city", "user_id"}, Column: "age", Buckets: 9}}, `there is a column "age" already`},
+		{"cross of ids", many, []feature.Operator{users, &op.HashedCross{Columns: []string{"city", "user_id"}, Buckets: 9}}, `column "user_id" holds ids here`},
 		{"no boundaries", many, []feature.Operator{&op.Bucketize{Columns: []string{"age"}}}, "no boundaries"},
 		{"boundaries fall", many, []feature.Operator{&op.Bucketize{Columns: []string{"age"}, Boundaries: []float64{2, 2}}}, "boundary 2 follows 2"},
 		{"boundary NaN", many, []feature.Operator{&op.Bucketize{Columns: []string{"age"}, Boundaries: []float64{float64(nan())}}}, "boundary NaN is beyond"},
@@ -90,6 +95,7 @@ func TestDecode(t *testing.T) {
 	cases := []struct{ name, settings, fault string }{
 		{"categorify", `{"columns": ["a"], "min_frequency": 5, "max_size": 10, "oov_buckets": 2, "share": "a"}`, ""},
 		{"hash_bucket", `{"columns": ["a"], "buckets": 100}`, ""},
+		{"hashed_cross", `{"columns": ["a", "b"], "buckets": 100, "name": "c"}`, ""},
 		{"normalize", `{"columns": ["a"]}`, ""},
 		{"fill_missing", `{"columns": ["a"], "value": 1, "indicator": true}`, ""},
 		{"fill_missing", `{"columns": ["a"], "median": true}`, ""},
@@ -97,7 +103,7 @@ func TestDecode(t *testing.T) {
 		{"log", `{"columns": ["a"]}`, ""},
 		{"sequence", `{"name": "history", "of": "a", "length": 50}`, ""},
 		{"date_parts", `{"column": "a", "parts": ["hour"]}`, ""},
-		{"categorise", `{}`, `operator "categorise" is not known; known are bucketize, categorify, date_parts, fill_missing, hash_bucket, log, normalize, sequence`},
+		{"categorise", `{}`, `operator "categorise" is not known; known are bucketize, categorify, date_parts, fill_missing, hash_bucket, hashed_cross, log, normalize, sequence`},
 		{"log", `{"columns": []}`, "operator log: no columns"},
 		{"log", `{"columns": 1}`, "operator log: json"},
 	}

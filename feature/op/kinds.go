@@ -15,6 +15,7 @@ func Kinds() []feature.Kind {
 		kindOf(datePartsRule(), func() feature.Operator { return &DateParts{} }),
 		kindOf(fillMissingRule(), func() feature.Operator { return &FillMissing{} }),
 		kindOf(hashBucketRule(), func() feature.Operator { return &HashBucket{} }),
+		kindOf(hashedCrossRule(), func() feature.Operator { return &HashedCross{} }),
 		kindOf(logRule(), func() feature.Operator { return &Log{} }),
 		kindOf(normalizeRule(), func() feature.Operator { return &Normalize{} }),
 		encoderKind(sequenceRule(), func() feature.Operator { return &Sequence{} }),

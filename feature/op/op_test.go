@@ -78,6 +78,13 @@ func TestConformance(t *testing.T) {
 		{"hash_bucket wide", featuretest.Case{
 			Operator: &op.HashBucket{Columns: []string{"user_id", "city"}, Buckets: 1 << 31}, Raw: pick("user_id", "city"),
 		}},
+		{"hashed_cross", featuretest.Case{
+			Operator: &op.HashedCross{Columns: []string{"city", "user_id"}, Buckets: 100}, Raw: pick("city", "user_id"),
+		}},
+		{"hashed_cross lists", featuretest.Case{
+			Operator: &op.HashedCross{Columns: []string{"item_id", "genres", "year"}, Column: "x", Buckets: 1 << 31},
+			Raw:      pick("item_id", "genres", "year"),
+		}},
 		{"normalize", featuretest.Case{
 			Operator: &op.Normalize{Columns: []string{"age", "year", "scores", "votes"}},
 			Raw:      pick("age", "year", "scores", "votes"),

@@ -113,6 +113,29 @@ func TestValues(t *testing.T) {
 			},
 		},
 		{
+			// By mmh3 5.3.1 for Python: mmh3.hash(struct.pack('<II', hash of key k, hash of the keys before), 0, False).
+			"hashed_cross", pick("city", "user_id"), nil,
+			[]feature.Operator{
+				&op.HashedCross{Columns: []string{"city", "user_id"}, Buckets: 1 << 31},
+				&op.HashedCross{Columns: []string{"user_id", "city"}, Buckets: 1000, Column: "turned"},
+			},
+			tensor.Map{"city": tensor.Of([]string{"hello", "", "hello"}, 3), "user_id": tensor.Of([]int64{7, 7, null}, 3)},
+			map[string]any{
+				"city_x_user_id": []int64{2 + 0x79d4668d, 1, 1}, "turned": []int64{2 + 0xa3c0c8f8%1000, 1, 1},
+			},
+		},
+		{
+			"hashed_cross of three with a list", pick("item_id", "year", "genres"), nil,
+			[]feature.Operator{&op.HashedCross{Columns: []string{"item_id", "year", "genres"}, Buckets: 1000}},
+			tensor.Map{
+				"item_id": tensor.Of([]string{"a", "", "a"}, 3), "year": tensor.Of([]int64{7, 7, null}, 3),
+				"genres": tensor.Of([]string{"日本語", "", "日本語", "", "日本語", "", "", "", "日本語", "", "", ""}, 3, 4),
+			},
+			map[string]any{
+				"item_id_x_year_x_genres": []int64{2 + 0xde3a2ed4%1000, 0, 2 + 0xde3a2ed4%1000, 0, 0, 0, 0, 0, 0, 0, 0, 0},
+			},
+		},
+		{
 			"categorify share", pick("item_id", "city"),
 			tensor.Map{"item_id": texts, "city": tensor.Of([]string{"c"}, 1)},
 			[]feature.Operator{&op.Categorify{Columns: []string{"item_id", "city"}, Share: "item_id"}},
