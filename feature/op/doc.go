@@ -4,6 +4,7 @@
 //   - [HashBucket]: keys to ids by their hash
 //   - [HashedCross]: the keys of several columns together to ids by their hash
 //   - [Normalize]: numbers to mean 0 and standard deviation 1
+//   - [MinMax]: numbers to the range from 0 to 1
 //   - [FillMissing]: nulls to a constant or the median
 //   - [Bucketize]: numbers to ids of bins with given boundaries
 //   - [Log]: log(1+x)

@@ -17,6 +17,7 @@ func Kinds() []feature.Kind {
 		kindOf(hashBucketRule(), func() feature.Operator { return &HashBucket{} }),
 		kindOf(hashedCrossRule(), func() feature.Operator { return &HashedCross{} }),
 		kindOf(logRule(), func() feature.Operator { return &Log{} }),
+		kindOf(minMaxRule(), func() feature.Operator { return &MinMax{} }),
 		kindOf(normalizeRule(), func() feature.Operator { return &Normalize{} }),
 		encoderKind(sequenceRule(), func() feature.Operator { return &Sequence{} }),
 	}

@@ -2,13 +2,11 @@ package op
 
 import (
 	"context"
-	"fmt"
-	"math"
+	"errors"
 
 	"recsys/feature"
 	"recsys/graph"
 	"recsys/schema"
-	"recsys/tensor"
 )
 
 // Log turns numbers into log(1+x) as float32, natural logarithm. Numbers below 0 count as 0. Nulls stay null, so that
@@ -28,9 +26,7 @@ func (o *Log) Validate() error { return checkNames(o.Columns) }
 // Plan is the schema rule: each column becomes float32, which is continuous if the column was.
 func (o *Log) Plan(in feature.Columns) (feature.Plan, error) {
 	return eachColumn(in, o.Columns, numeric(), func(c schema.Column) (schema.Schema, error) {
-		c = feature.WithTags(c, nil, []schema.Tag{schema.Time})
-		c.DType = schema.DType{DType: tensor.Float32}
-		return schema.Schema{c}, nil
+		return schema.Schema{float(c)}, nil
 	})
 }
 
@@ -51,22 +47,13 @@ func logRule() rule[struct{}] {
 	return rule[struct{}]{
 		name: "log", version: 1,
 		check: func(e entry[struct{}]) error {
-			if err := checkNumbers(e.Writes, 1); err != nil {
-				return err
-			}
-			if e.Writes[0].DType.DType != tensor.Float32 {
-				return fmt.Errorf("it is written as %s instead of float32", e.Writes[0].DType)
-			}
-			return nil
+			return errors.Join(checkFloats(e.Writes), checkNumbers(e.Writes, 1))
 		},
 		apply: func(b *graph.Builder, e entry[struct{}], v *graph.Value) []*graph.Value {
 			x, null := feature.Numbers(b, v)
 			// Engines differ in Relu(NaN), so nulls are taken out before and put back behind.
 			y := b.Log(b.Add(b.Relu(b.Where(null, b.Float32(0), x)), b.Float32(1)))
-			if e.Writes[0].Has(schema.Continuous) {
-				return []*graph.Value{y}
-			}
-			return []*graph.Value{b.Where(null, b.Float32(float32(math.NaN())), y)}
+			return []*graph.Value{unlessNull(b, e.Writes[0], null, y)}
 		},
 	}
 }

@@ -94,6 +94,13 @@ func TestConformance(t *testing.T) {
 			Operator: &op.Normalize{Columns: []string{"age", "scores"}},
 			Raw:      pick("age", "scores"), Tolerance: logTolerance,
 		}},
+		{"min_max", featuretest.Case{
+			Operator: &op.MinMax{Columns: []string{"age", "year", "scores", "votes"}}, Raw: pick("age", "year", "scores", "votes"),
+		}},
+		{"min_max filled", featuretest.Case{
+			Before:   []feature.Operator{&op.FillMissing{Columns: []string{"age"}, Median: true}},
+			Operator: &op.MinMax{Columns: []string{"age"}}, Raw: pick("age"),
+		}},
 		{"fill_missing", featuretest.Case{
 			Operator: &op.FillMissing{Columns: []string{"age", "year"}, Value: -7, Indicator: true},
 			Raw:      pick("age", "year"),

@@ -157,6 +157,37 @@ func TestValues(t *testing.T) {
 			map[string]any{"age": []float32{3, 0}},
 		},
 		{
+			"min_max", pick("age", "year", "scores"),
+			tensor.Map{
+				"age": age, "year": tensor.Of([]int64{7, 7, null}, 3),
+				"scores": tensor.Of([]float32{nan(), -8, 8, 0, nan(), nan()}, 2, 3),
+			},
+			[]feature.Operator{&op.MinMax{Columns: []string{"age", "year", "scores"}}},
+			tensor.Map{
+				"age": tensor.Of([]float32{3, 0, nan(), 5}, 4), "year": tensor.Of([]int64{7, 9, null, 7}, 4),
+				"scores": tensor.Of([]float32{-8, 8, 4, nan(), 0, 0, 0, 0, 0, 0, 0, 0}, 4, 3),
+			},
+			map[string]any{
+				"age": []float32{0.5, -0.25, 0, 1}, "year": []float32{0, 2, 0, 0},
+				"scores": []float32{0, 1, 0.75, 0, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5},
+			},
+		},
+		{
+			"min_max nothing but nulls", pick("year"),
+			tensor.Map{"year": tensor.Of([]int64{null}, 1)},
+			[]feature.Operator{&op.MinMax{Columns: []string{"year"}}},
+			tensor.Map{"year": tensor.Of([]int64{3, null}, 2)},
+			map[string]any{"year": []float32{3, 0}},
+		},
+		{
+			// Kept null by min_max, the null does not count in the moments of 0 and 1.
+			"min_max leaves nulls to normalize", pick("age"),
+			tensor.Map{"age": tensor.Of([]float32{10, 20, nan()}, 3)},
+			[]feature.Operator{&op.MinMax{Columns: []string{"age"}}, &op.Normalize{Columns: []string{"age"}}},
+			tensor.Map{"age": tensor.Of([]float32{10, 20, nan()}, 3)},
+			map[string]any{"age": []float32{-1, 1, 0}},
+		},
+		{
 			"fill_missing", pick("age", "city"),
 			tensor.Map{"age": age, "city": texts},
 			[]feature.Operator{
