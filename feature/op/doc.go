@@ -5,6 +5,7 @@
 //   - [HashedCross]: the keys of several columns together to ids by their hash
 //   - [Normalize]: numbers to mean 0 and standard deviation 1
 //   - [MinMax]: numbers to the range from 0 to 1
+//   - [Clip]: numbers to given bounds
 //   - [FillMissing]: nulls to a constant or the median
 //   - [Bucketize]: numbers to ids of bins with given boundaries
 //   - [Log]: log(1+x)

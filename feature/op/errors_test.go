@@ -66,6 +66,11 @@ func TestFaults(t *testing.T) {
 		{"no rows for min_max", with("age", tensor.Of([]float32{}, 0)), []feature.Operator{&op.MinMax{Columns: []string{"age"}}}, `column "age": the training data has no rows`},
 		{"infinite extreme", with("age", tensor.Of([]float32{1, float32(inf())}, 2)), []feature.Operator{&op.MinMax{Columns: []string{"age"}}}, `column "age": value +Inf`},
 		{"extremes too far apart", with("age", tensor.Of([]float32{3e38, -3e38}, 2)), []feature.Operator{&op.MinMax{Columns: []string{"age"}}}, "the width has to be within float32; put clip or log before"},
+		{"clip without bounds", many, []feature.Operator{&op.Clip{Columns: []string{"age"}}}, "no bounds; set min, max or both"},
+		{"clip bounds crossed", many, []feature.Operator{&op.Clip{Columns: []string{"age"}, Min: at(2), Max: at(1)}}, "min 2 is above max 1"},
+		{"clip bound NaN", many, []feature.Operator{&op.Clip{Columns: []string{"age"}, Min: at(float64(nan()))}}, "bound NaN is beyond"},
+		{"clip without an integer", many, []feature.Operator{&op.Clip{Columns: []string{"year"}, Min: at(0.2), Max: at(0.8)}}, `column "year": there is no integer from 0.2 to 0.8`},
+		{"clip of strings", many, []feature.Operator{&op.Clip{Columns: []string{"city"}, Min: at(0)}}, `column "city" is string here`},
 		{"no boundaries", many, []feature.Operator{&op.Bucketize{Columns: []string{"age"}}}, "no boundaries"},
 		{"boundaries fall", many, []feature.Operator{&op.Bucketize{Columns: []string{"age"}, Boundaries: []float64{2, 2}}}, "boundary 2 follows 2"},
 		{"boundary NaN", many, []feature.Operator{&op.Bucketize{Columns: []string{"age"}, Boundaries: []float64{float64(nan())}}}, "boundary NaN is beyond"},
@@ -93,6 +98,9 @@ func TestFaults(t *testing.T) {
 	}
 }
 
+// at returns a bound.
+func at(v float64) *float64 { return &v }
+
 // TestDecode reads the settings of every operator as a pipeline file has them.
 func TestDecode(t *testing.T) {
 	cases := []struct{ name, settings, fault string }{
@@ -100,6 +108,7 @@ func TestDecode(t *testing.T) {
 		{"hash_bucket", `{"columns": ["a"], "buckets": 100}`, ""},
 		{"hashed_cross", `{"columns": ["a", "b"], "buckets": 100, "name": "c"}`, ""},
 		{"min_max", `{"columns": ["a"]}`, ""},
+		{"clip", `{"columns": ["a"], "min": 0, "max": 1.5}`, ""},
 		{"normalize", `{"columns": ["a"]}`, ""},
 		{"fill_missing", `{"columns": ["a"], "value": 1, "indicator": true}`, ""},
 		{"fill_missing", `{"columns": ["a"], "median": true}`, ""},
@@ -107,7 +116,7 @@ func TestDecode(t *testing.T) {
 		{"log", `{"columns": ["a"]}`, ""},
 		{"sequence", `{"name": "history", "of": "a", "length": 50}`, ""},
 		{"date_parts", `{"column": "a", "parts": ["hour"]}`, ""},
-		{"categorise", `{}`, `operator "categorise" is not known; known are bucketize, categorify, date_parts, fill_missing, hash_bucket, hashed_cross, log, min_max, normalize, sequence`},
+		{"categorise", `{}`, `operator "categorise" is not known; known are bucketize, categorify, clip, date_parts, fill_missing, hash_bucket, hashed_cross, log, min_max, normalize, sequence`},
 		{"log", `{"columns": []}`, "operator log: no columns"},
 		{"log", `{"columns": 1}`, "operator log: json"},
 	}

@@ -12,6 +12,7 @@ func Kinds() []feature.Kind {
 	return []feature.Kind{
 		kindOf(bucketizeRule(), func() feature.Operator { return &Bucketize{} }),
 		encoderKind(categorifyRule(), func() feature.Operator { return &Categorify{} }),
+		kindOf(clipRule(), func() feature.Operator { return &Clip{} }),
 		kindOf(datePartsRule(), func() feature.Operator { return &DateParts{} }),
 		kindOf(fillMissingRule(), func() feature.Operator { return &FillMissing{} }),
 		kindOf(hashBucketRule(), func() feature.Operator { return &HashBucket{} }),

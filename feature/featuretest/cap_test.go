@@ -17,14 +17,14 @@ import (
 	"recsys/tensor"
 )
 
-// Clip is the operator of the how-to page: it limits a column of numbers to the greatest value of the training data.
-type Clip struct {
+// Cap is the operator of the how-to page: it limits a column of numbers to the greatest value of the training data.
+type Cap struct {
 	Column string `json:"column"`
 }
 
-func (o *Clip) Name() string { return "clip" }
+func (o *Cap) Name() string { return "cap" }
 
-func (o *Clip) Validate() error {
+func (o *Cap) Validate() error {
 	if o.Column == "" {
 		return errors.New("no column; name it in the setting column")
 	}
@@ -32,7 +32,7 @@ func (o *Clip) Validate() error {
 }
 
 // Plan says what becomes of the columns: ours is replaced by a finished column of numbers.
-func (o *Clip) Plan(in feature.Columns) (feature.Plan, error) {
+func (o *Cap) Plan(in feature.Columns) (feature.Plan, error) {
 	c, err := in.FindRaw(o.Column, tensor.Float32)
 	if err != nil {
 		return feature.Plan{}, err
@@ -42,12 +42,12 @@ func (o *Clip) Plan(in feature.Columns) (feature.Plan, error) {
 }
 
 // Fit reads the column once and keeps its greatest value.
-func (o *Clip) Fit(ctx context.Context, in feature.Columns, src feature.Source) (feature.Fitted, error) {
+func (o *Cap) Fit(ctx context.Context, in feature.Columns, src feature.Source) (feature.Fitted, error) {
 	plan, err := o.Plan(in)
 	if err != nil {
 		return nil, err
 	}
-	f := &clipped{Column: plan.Writes[0]}
+	f := &capped{Column: plan.Writes[0]}
 	for batch, err := range src.Batches(ctx, []string{o.Column}) {
 		if err != nil {
 			return nil, err
@@ -65,31 +65,31 @@ func (o *Clip) Fit(ctx context.Context, in feature.Columns, src feature.Source) 
 	return f, nil
 }
 
-// clipped is what Clip learns; its exported fields are saved.
-type clipped struct {
+// capped is what Cap learns; its exported fields are saved.
+type capped struct {
 	Column   schema.Column `json:"column"`
 	Greatest float32       `json:"greatest"`
 }
 
-func (f *clipped) Name() string          { return "clip" }
-func (f *clipped) Reads() []string       { return []string{f.Column.Name} }
-func (f *clipped) Writes() schema.Schema { return schema.Schema{f.Column} }
-func (f *clipped) State() (int, any)     { return 1, f }
+func (f *capped) Name() string          { return "cap" }
+func (f *capped) Reads() []string       { return []string{f.Column.Name} }
+func (f *capped) Writes() schema.Schema { return schema.Schema{f.Column} }
+func (f *capped) State() (int, any)     { return 1, f }
 
 // Apply is the graph. Nulls become 0, for the column is tagged continuous.
-func (f *clipped) Apply(b *graph.Builder, in map[string]*graph.Value) map[string]*graph.Value {
+func (f *capped) Apply(b *graph.Builder, in map[string]*graph.Value) map[string]*graph.Value {
 	x := in[f.Column.Name]
 	y := b.Clip(x, b.Float32(0), b.Float32(f.Greatest))
 	return map[string]*graph.Value{f.Column.Name: b.Where(b.IsNaN(x), b.Float32(0), y)}
 }
 
-// ClipKind is what a registry knows about Clip.
-func ClipKind() feature.Kind {
+// CapKind is what a registry knows about Cap.
+func CapKind() feature.Kind {
 	return feature.Kind{
-		Name: "clip", Version: 1,
-		New: func() feature.Operator { return &Clip{} },
+		Name: "cap", Version: 1,
+		New: func() feature.Operator { return &Cap{} },
 		Load: func(state json.RawMessage, _ feature.Vocabularies) (feature.Fitted, error) {
-			f := &clipped{}
+			f := &capped{}
 			if err := feature.DecodeState(state, f); err != nil {
 				return nil, err
 			}
@@ -98,13 +98,13 @@ func ClipKind() feature.Kind {
 	}
 }
 
-func TestClip(t *testing.T) {
-	registry, err := op.Registry().With(ClipKind())
+func TestCap(t *testing.T) {
+	registry, err := op.Registry().With(CapKind())
 	if err != nil {
 		t.Fatal(err)
 	}
 	featuretest.Run(t, featuretest.Case{
-		Operator: &Clip{Column: "price"},
+		Operator: &Cap{Column: "price"},
 		Raw: schema.Schema{
 			{Name: "price", DType: schema.DType{DType: tensor.Float32}, Tags: []schema.Tag{schema.Item}},
 		},
@@ -118,7 +118,7 @@ func TestHowTo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	file, err := os.ReadFile("clip_test.go")
+	file, err := os.ReadFile("cap_test.go")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,7 +129,7 @@ func TestHowTo(t *testing.T) {
 	for _, block := range blocks {
 		code, _, _ := strings.Cut(block, "```")
 		if !strings.Contains(string(file), code) {
-			t.Errorf("the page has code that clip_test.go has not:\n%s", code)
+			t.Errorf("the page has code that cap_test.go has not:\n%s", code)
 		}
 	}
 }
