@@ -13,13 +13,19 @@ import (
 )
 
 // Bucketize encodes numbers by the bin they fall into: n boundaries make n+1 bins, and a value on a boundary belongs
-// to the bin on its right. Ids are 0 padding, 1 null, 2+bin; null is padding in lists. Nothing is learned.
+// to the bin on its right. Ids are 0 padding, 1 null, 2+bin; null is padding in lists. The boundaries are given, or
+// learned so that the bins hold equally many values of the training data.
 type Bucketize struct {
 	// Columns are int64 or float32 and are replaced.
 	Columns []string `json:"columns"`
 	// Boundaries rise strictly and lie between -2^63 and 2^63. For float32 columns they are rounded to float32, so that
 	// 0.7 in the data is on the boundary 0.7.
-	Boundaries []float64 `json:"boundaries"`
+	Boundaries []float64 `json:"boundaries,omitempty"`
+	// Quantiles is the number of bins, 2 or more, to learn boundaries for instead, each column its own: of n values in
+	// rising order, boundary i is number i·n/Quantiles, rounded down and counted from 0. Boundaries that are equal count
+	// once and one on the least value not at all, so columns of few values get fewer bins. Fitting holds one column of
+	// numbers at a time in memory, 8 bytes a value.
+	Quantiles int `json:"quantiles,omitempty"`
 }
 
 type bins struct {
@@ -34,12 +40,24 @@ func (o *Bucketize) Name() string { return "bucketize" }
 
 // Validate checks the settings.
 func (o *Bucketize) Validate() error {
-	return errors.Join(checkNames(o.Columns), checkBoundaries(o.Boundaries))
+	err := checkNames(o.Columns)
+	switch {
+	case o.Quantiles == 0:
+		err = errors.Join(err, checkBoundaries(o.Boundaries))
+	case len(o.Boundaries) > 0:
+		err = errors.Join(err, errors.New("boundaries and quantiles are both set; choose one"))
+	case o.Quantiles < 2 || o.Quantiles > maxQuantiles:
+		err = errors.Join(err, fmt.Errorf("%d quantiles; set a number from 2 to %d", o.Quantiles, maxQuantiles))
+	}
+	return err
 }
+
+// maxQuantiles bounds the comparisons that a value costs.
+const maxQuantiles = 1000
 
 func checkBoundaries(boundaries []float64) error {
 	if len(boundaries) == 0 {
-		return errors.New("no boundaries; one makes two bins")
+		return errors.New("no boundaries; one makes two bins, and quantiles learns them")
 	}
 	for i, v := range boundaries {
 		// The limit keeps every boundary within float32 and int64.
@@ -56,22 +74,67 @@ func checkBoundaries(boundaries []float64) error {
 // Plan is the schema rule: each column becomes int64 ids, tagged categorical.
 func (o *Bucketize) Plan(in feature.Columns) (feature.Plan, error) {
 	return eachColumn(in, o.Columns, numeric(), func(c schema.Column) (schema.Schema, error) {
+		if o.Quantiles > 0 {
+			return schema.Schema{ids(c, 0)}, nil
+		}
 		return schema.Schema{ids(c, firstBin+len(o.Boundaries)+1)}, nil
 	})
 }
 
-// Fit reads no data.
-func (o *Bucketize) Fit(_ context.Context, in feature.Columns, _ feature.Source) (feature.Fitted, error) {
+// Fit reads the columns one after another for quantiles, and no data for given boundaries.
+func (o *Bucketize) Fit(ctx context.Context, in feature.Columns, src feature.Source) (feature.Fitted, error) {
 	plan, err := o.Plan(in)
 	if err != nil {
 		return nil, err
 	}
 	entries := make([]entry[bins], len(o.Columns))
 	for i, c := range plan.Writes {
-		entries[i] = entry[bins]{From: c.Name, Writes: schema.Schema{c}, Learned: bins{o.Boundaries}}
+		at := o.Boundaries
+		if o.Quantiles > 0 {
+			if at, err = o.quantiles(ctx, src, c.Name); err != nil {
+				return nil, fmt.Errorf("column %q: %w", c.Name, err)
+			}
+			c.Cardinality = firstBin + len(at) + 1
+		}
+		entries[i] = entry[bins]{From: c.Name, Writes: schema.Schema{c}, Learned: bins{at}}
 	}
 	return bucketizeRule().fitted(entries)
 }
+
+// quantiles returns the boundaries that a column's values have.
+func (o *Bucketize) quantiles(ctx context.Context, src feature.Source, name string) ([]float64, error) {
+	c, err := collect(ctx, src, name)
+	if err != nil {
+		return nil, err
+	}
+	n := c.len()
+	if n == 0 {
+		return nil, fmt.Errorf("all %d rows are null, so there are no quantiles; set boundaries", c.rows)
+	}
+	var at []float64
+	last := c.at(0)
+	for i := 1; i < o.Quantiles; i++ {
+		v := c.at(i * n / o.Quantiles)
+		if len(c.ints) > 0 {
+			// The greatest int64 are rounded up to 2^63, which is none.
+			v = min(max(v, -largestBoundary), largestBoundary)
+		}
+		if v > last {
+			at = append(at, v)
+			last = v
+		}
+	}
+	if len(at) == 0 {
+		return nil, fmt.Errorf("no quantile is above the least of its %d values, %v; set boundaries, or more quantiles", n, last)
+	}
+	if err := checkBoundaries(at); err != nil {
+		return nil, fmt.Errorf("quantile: %w; put clip or log before", err)
+	}
+	return at, nil
+}
+
+// largestBoundary is the float64 below 2^63.
+const largestBoundary = 1<<63 - 1<<10
 
 func bucketizeRule() rule[bins] {
 	return rule[bins]{

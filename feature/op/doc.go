@@ -7,7 +7,7 @@
 //   - [MinMax]: numbers to the range from 0 to 1
 //   - [Clip]: numbers to given bounds
 //   - [FillMissing]: nulls to a constant or the median
-//   - [Bucketize]: numbers to ids of bins with given boundaries
+//   - [Bucketize]: numbers to ids of bins with given boundaries or equally many values
 //   - [Log]: log(1+x)
 //   - [Sequence]: a user's history, encoded with the vocabulary of another column
 //   - [DateParts]: hour and weekday of a time

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"slices"
 	"strconv"
 
 	"recsys/feature"
@@ -141,36 +140,20 @@ func constant(v any, dtype tensor.DType) (filling, error) {
 }
 
 func median(ctx context.Context, src feature.Source, name string, dtype tensor.DType) (filling, error) {
-	var ints []int64
-	var floats []float32
-	rows := 0
-	for batch, err := range src.Batches(ctx, []string{name}) {
-		if err != nil {
-			return filling{}, err
-		}
-		rows += batch[name].Dim(0)
-		switch values := batch[name].Any().(type) {
-		case []int64:
-			ints = append(ints, slices.DeleteFunc(slices.Clone(values), func(v int64) bool { return v == tensor.NullInt64 })...)
-		case []float32:
-			floats = append(floats, slices.DeleteFunc(slices.Clone(values), func(v float32) bool { return v != v })...)
-		}
-	}
+	c, err := collect(ctx, src, name)
 	switch {
-	case rows == 0:
-		return filling{}, errors.New("the training data has no rows of it; check the split and the file")
-	case len(ints) > 0:
-		slices.Sort(ints)
-		return filling{Int: &ints[(len(ints)-1)/2]}, nil
-	case len(floats) > 0:
-		slices.Sort(floats)
-		m := floats[(len(floats)-1)/2]
+	case err != nil:
+		return filling{}, err
+	case len(c.ints) > 0:
+		return filling{Int: &c.ints[(len(c.ints)-1)/2]}, nil
+	case len(c.floats) > 0:
+		m := c.floats[(len(c.floats)-1)/2]
 		if math.IsInf(float64(m), 0) {
 			return filling{}, fmt.Errorf("the median is %v; replace infinite numbers in the data", m)
 		}
 		return filling{Float: &m}, nil
 	}
-	return filling{}, fmt.Errorf("all %d values are null, so there is no median of %s; set value", rows, dtype)
+	return filling{}, fmt.Errorf("all %d values are null, so there is no median of %s; set value", c.rows, dtype)
 }
 
 func fillMissingRule() rule[filling] {

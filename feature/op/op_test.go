@@ -124,6 +124,10 @@ func TestConformance(t *testing.T) {
 			Operator: &op.Bucketize{Columns: []string{"age", "year", "scores", "votes"}, Boundaries: []float64{-1, 0.1, 17, 1990.5}},
 			Raw:      pick("age", "year", "scores", "votes"),
 		}},
+		{"bucketize quantiles", featuretest.Case{
+			Operator: &op.Bucketize{Columns: []string{"age", "year", "scores", "votes"}, Quantiles: 9},
+			Raw:      pick("age", "year", "scores", "votes"),
+		}},
 		{"log", featuretest.Case{
 			Operator: &op.Log{Columns: []string{"age", "year", "scores", "votes"}},
 			Raw:      pick("age", "year", "scores", "votes"), Tolerance: logTolerance,

@@ -245,6 +245,28 @@ func TestValues(t *testing.T) {
 			},
 		},
 		{
+			// Of 7 values and 3 bins the boundaries are numbers 2 and 4 (7/3 and 14/3 rounded down): 3 and 5 of age, 5 and 5 of
+			// year, whose bins are therefore two. The greatest int64 is a boundary that it reaches itself.
+			"bucketize quantiles", pick("age", "year", "votes"),
+			tensor.Map{
+				"age":   tensor.Of([]float32{7, 1, 3, nan(), 2, 5, 4, 6}, 8),
+				"year":  tensor.Of([]int64{5, 5, 5, 9, 1, null, 5, 1}, 8),
+				"votes": tensor.Of([]int64{null, 1, math.MaxInt64, math.MaxInt64, null, 2}, 2, 3),
+			},
+			[]feature.Operator{
+				&op.Bucketize{Columns: []string{"age", "year"}, Quantiles: 3}, &op.Bucketize{Columns: []string{"votes"}, Quantiles: 2},
+			},
+			tensor.Map{
+				"age":   tensor.Of([]float32{0, 2.5, 3, 4, 5, 99, nan()}, 7),
+				"year":  tensor.Of([]int64{0, 4, 5, 6, null, 9, 1}, 7),
+				"votes": tensor.Of(append([]int64{1, null, math.MaxInt64}, make([]int64, 18)...), 7, 3),
+			},
+			map[string]any{
+				"age": []int64{2, 2, 3, 3, 4, 4, 1}, "year": []int64{2, 2, 3, 3, 1, 3, 2},
+				"votes": []int64{2, 0, 3, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2},
+			},
+		},
+		{
 			"log", pick("age", "year"), nil,
 			[]feature.Operator{&op.Log{Columns: []string{"age", "year"}}},
 			tensor.Map{"age": tensor.Of([]float32{0, math.E - 1, -5, nan()}, 4), "year": tensor.Of([]int64{0, 9, -1, null}, 4)},
@@ -298,6 +320,31 @@ func TestValues(t *testing.T) {
 				t.Errorf("(-got +want):\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestQuantilesHoldEquallyMany wants bins of n/q values, rounded up or down, of values that are all different.
+func TestQuantilesHoldEquallyMany(t *testing.T) {
+	for _, c := range []struct{ n, bins int }{{2, 2}, {10, 3}, {1000, 7}, {999, 1000}, {5000, 1000}} {
+		rng := portable.New(5, "quantiles")
+		values := make([]float32, c.n)
+		for i, v := range rng.Perm(c.n) {
+			values[i] = float32(v) / 8
+		}
+		table := tensor.Map{"age": tensor.Of(values, c.n)}
+		f := fit(t, pick("age"), table, &op.Bucketize{Columns: []string{"age"}, Quantiles: c.bins})
+		counts := map[int64]int{}
+		for _, id := range transform(t, f, table)["age"].([]int64) {
+			counts[id]++
+		}
+		for id, count := range counts {
+			if want := c.n / c.bins; count < max(want, 1) || count > want+1 {
+				t.Errorf("%d values in %d bins: %d with id %d", c.n, c.bins, count, id)
+			}
+		}
+		if want := min(c.n, c.bins); len(counts) != want || f.Schema()[0].Cardinality != 2+want {
+			t.Errorf("%d values in %d bins: %d are used, of cardinality %d", c.n, c.bins, len(counts), f.Schema()[0].Cardinality)
+		}
 	}
 }
 
