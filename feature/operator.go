@@ -68,6 +68,7 @@ type Columns struct {
 	Now schema.Schema
 
 	vocabularies map[string]*Vocabulary
+	former       *FittedWorkflow
 }
 
 // Find returns the column of that name as it is now. It fails, naming the remedy, when there is none, when its type
@@ -101,6 +102,15 @@ func (c Columns) FindRaw(name string, dtypes ...tensor.DType) (schema.Column, er
 func (c Columns) Vocabulary(column string) (*Vocabulary, bool) {
 	v, ok := c.vocabularies[column]
 	return v, ok
+}
+
+// Former returns the vocabulary that encodes a column in the workflow that [Workflow.Refit] was given. There is none
+// while planning and in [Workflow.Fit].
+func (c Columns) Former(column string) (*Vocabulary, bool) {
+	if c.former == nil {
+		return nil, false
+	}
+	return c.former.Vocabulary(column)
 }
 
 // entity returns the entity that the column belongs to: schema.User, schema.Item or schema.Context, "" for none.

@@ -37,6 +37,24 @@ func (w Workflow) Plan(raw schema.Schema) (schema.Schema, error) {
 // reads carries the tag user, item or context, and a list column has its length. The whole workflow is checked
 // before any data is read.
 func (w Workflow) Fit(ctx context.Context, raw schema.Schema, src Source) (*FittedWorkflow, error) {
+	return w.fit(ctx, raw, src, nil)
+}
+
+// Refit is [Workflow.Fit] on newer data that keeps every id of a former fit: vocabularies only grow, so that embedding
+// tables of the former workflow stay valid for their first rows. Everything else, such as moments, is learned anew. It
+// fails where settings that ids depend on have changed.
+func (w Workflow) Refit(
+	ctx context.Context, former *FittedWorkflow, raw schema.Schema, src Source,
+) (*FittedWorkflow, error) {
+	if former == nil {
+		return nil, errors.New("refit without a former workflow; use Fit")
+	}
+	return w.fit(ctx, raw, src, former)
+}
+
+func (w Workflow) fit(
+	ctx context.Context, raw schema.Schema, src Source, former *FittedWorkflow,
+) (*FittedWorkflow, error) {
 	if _, err := w.Plan(raw); err != nil {
 		return nil, err
 	}
@@ -44,6 +62,7 @@ func (w Workflow) Fit(ctx context.Context, raw schema.Schema, src Source) (*Fitt
 	if err != nil {
 		return nil, err
 	}
+	p.columns.former = former
 	var fitted []Fitted
 	for i, op := range w.Operators {
 		f, err := p.fit(ctx, op, src, fitted)

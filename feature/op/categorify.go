@@ -5,14 +5,19 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 
 	"recsys/feature"
 	"recsys/schema"
+	"recsys/tensor"
 )
 
 // Categorify encodes int64 and string columns, scalar or lists, as ids of a vocabulary that is learned from the data:
 // 0 padding, 1 null, then out-of-vocabulary buckets from 2 on, then the values by falling frequency, the smaller
 // key first where frequencies are equal. Null is padding in lists. Frequencies count rows, in lists elements.
+//
+// Where a workflow is fitted on from a former one, values that the former vocabulary has keep their ids, seen again or
+// not, and new ones follow by falling frequency while MaxSize allows. OOVBuckets has to be what it was.
 type Categorify struct {
 	// Columns are encoded in place.
 	Columns []string `json:"columns"`
@@ -27,6 +32,9 @@ type Categorify struct {
 	// alone the vocabulary is learned, or a column that an operator before has encoded: then MinFrequency, MaxSize
 	// and OOVBuckets are that operator's and must not be set here.
 	Share string `json:"share,omitempty"`
+	// Vocabulary lists the values to use, in the order of their ids, instead of learning them: integers or strings as the
+	// columns are, unique and not null. Nothing is counted then, so MinFrequency and MaxSize must not be set.
+	Vocabulary []any `json:"vocabulary,omitempty"`
 }
 
 // Name returns "categorify".
@@ -43,6 +51,12 @@ func (o *Categorify) Validate() error {
 		errs = append(errs, fmt.Errorf("the vocabulary of %q is learned by the operator that encodes it; "+
 			"set min_frequency, max_size and oov_buckets there", o.Share))
 	}
+	if len(o.Vocabulary) > 0 && (o.MinFrequency != 0 || o.MaxSize != 0) {
+		errs = append(errs, errors.New("the vocabulary is given, so min_frequency and max_size choose nothing; leave them out"))
+	}
+	if len(o.Vocabulary) > 0 && o.borrows() {
+		errs = append(errs, fmt.Errorf("vocabulary and share %q are both set; choose one", o.Share))
+	}
 	return errors.Join(errs...)
 }
 
@@ -56,7 +70,14 @@ func (o *Categorify) Plan(in feature.Columns) (feature.Plan, error) {
 			if c.Has(schema.Continuous) {
 				return nil, errors.New("it holds continuous numbers here; bucketize it or put categorify first")
 			}
-			return schema.Schema{ids(c, 0)}, o.checkShared(in, c)
+			if err := o.checkShared(in, c); err != nil || len(o.Vocabulary) == 0 {
+				return schema.Schema{ids(c, 0)}, err
+			}
+			v, err := o.given(c.Name, c.DType.DType)
+			if err != nil {
+				return nil, err
+			}
+			return schema.Schema{ids(c, v.Cardinality())}, nil
 		})
 	return p, err
 }
@@ -86,7 +107,7 @@ func (o *Categorify) Fit(ctx context.Context, in feature.Columns, src feature.So
 	if err != nil {
 		return nil, err
 	}
-	vocabularies, err := o.learn(ctx, in, src)
+	vocabularies, err := o.vocabularies(ctx, in, src)
 	if err != nil {
 		return nil, err
 	}
@@ -109,8 +130,8 @@ func (o *Categorify) Fit(ctx context.Context, in feature.Columns, src feature.So
 	return newEncoder(categorifyRule(), entries)
 }
 
-// learn returns the vocabularies by the column that they are learned from.
-func (o *Categorify) learn(
+// vocabularies returns the vocabularies by the column that they are named after.
+func (o *Categorify) vocabularies(
 	ctx context.Context, in feature.Columns, src feature.Source,
 ) (map[string]*feature.Vocabulary, error) {
 	columns := o.Columns
@@ -124,17 +145,88 @@ func (o *Categorify) learn(
 	if o.Share != "" {
 		columns = []string{o.Share}
 	}
+	if len(o.Vocabulary) == 0 {
+		return o.learn(ctx, in, src, columns)
+	}
+	out := make(map[string]*feature.Vocabulary, len(columns))
+	for _, name := range columns {
+		c, err := in.Find(name)
+		if err != nil {
+			return nil, err
+		}
+		if out[name], err = o.given(name, c.DType.DType); err != nil {
+			return nil, err
+		}
+		if former, ok := in.Former(name); ok && !begins(out[name], former) {
+			return nil, fmt.Errorf("column %q: the given vocabulary moves ids of the former workflow; "+
+				"put new values behind the former ones and keep oov_buckets, or fit anew", name)
+		}
+	}
+	return out, nil
+}
+
+// begins tells whether v gives every key of former the same id.
+func begins(v, former *feature.Vocabulary) bool {
+	if v.DType() != former.DType() || v.Buckets() != former.Buckets() || v.Len() < former.Len() {
+		return false
+	}
+	if v.DType() == tensor.String {
+		return slices.Equal(tensor.MustData[string](v.Keys())[:former.Len()], tensor.MustData[string](former.Keys()))
+	}
+	return slices.Equal(tensor.MustData[int64](v.Keys())[:former.Len()], tensor.MustData[int64](former.Keys()))
+}
+
+// learn counts the values of columns and makes a vocabulary of each, or extends the former one.
+func (o *Categorify) learn(
+	ctx context.Context, in feature.Columns, src feature.Source, columns []string,
+) (map[string]*feature.Vocabulary, error) {
 	counts, err := countValues(ctx, src, columns)
 	if err != nil {
 		return nil, err
 	}
 	out := make(map[string]*feature.Vocabulary, len(columns))
 	for i, name := range columns {
-		if out[name], err = counts[i].vocabulary(o, name); err != nil {
+		former, ok := in.Former(name)
+		if !ok {
+			out[name], err = counts[i].vocabulary(o, name)
+		} else {
+			out[name], err = counts[i].extend(o, name, former)
+		}
+		if err != nil {
 			return nil, err
 		}
 	}
 	return out, nil
+}
+
+// given returns the vocabulary of the settings for a column.
+func (o *Categorify) given(name string, dtype tensor.DType) (*feature.Vocabulary, error) {
+	oov := max(o.OOVBuckets, 1)
+	if dtype == tensor.String {
+		texts := make([]string, len(o.Vocabulary))
+		for i, v := range o.Vocabulary {
+			text, ok := v.(string)
+			if !ok {
+				return nil, fmt.Errorf("value %v of the vocabulary is no string, which the column holds", v)
+			}
+			texts[i] = text
+		}
+		return feature.NewStringVocabulary(name, oov, texts)
+	}
+	ints := make([]int64, len(o.Vocabulary))
+	for i, v := range o.Vocabulary {
+		// A number from a decoder is an integer or a float64, printed here without an exponent.
+		text := fmt.Sprint(v)
+		if f, is := v.(float64); is {
+			text = strconv.FormatFloat(f, 'f', -1, 64)
+		}
+		n, err := strconv.ParseInt(text, 10, 64)
+		if _, is := v.(string); is || err != nil {
+			return nil, fmt.Errorf("value %#v of the vocabulary is no int64, which the column holds", v)
+		}
+		ints[i] = n
+	}
+	return feature.NewIntVocabulary(name, oov, ints)
 }
 
 func categorifyRule() rule[lookup] {

@@ -70,6 +70,36 @@ func (c *counter) vocabulary(o *Categorify, name string) (*feature.Vocabulary, e
 	return feature.NewIntVocabulary(name, buckets, frequent(c.ints, tensor.NullInt64, o.MinFrequency, o.MaxSize))
 }
 
+// extend keeps the ids of a former vocabulary and puts the values behind that o wants and it has not. MaxSize counts
+// both.
+func (c *counter) extend(o *Categorify, name string, former *feature.Vocabulary) (*feature.Vocabulary, error) {
+	oov := max(o.OOVBuckets, 1)
+	if oov != former.Buckets() {
+		return nil, fmt.Errorf("column %q: oov_buckets %d would move the ids of the former workflow, which has %d; "+
+			"set that, or fit anew", name, oov, former.Buckets())
+	}
+	if c.isText != (former.DType() == tensor.String) {
+		return nil, fmt.Errorf("column %q: the former %s does not fit its values; fit anew", name, former)
+	}
+	if c.isText {
+		had := tensor.MustData[string](former.Keys())
+		return feature.NewStringVocabulary(name, oov, appended(had, c.strings, "", o))
+	}
+	had := tensor.MustData[int64](former.Keys())
+	return feature.NewIntVocabulary(name, oov, appended(had, c.ints, tensor.NullInt64, o))
+}
+
+// appended returns had and then the other keys that o wants. It changes counts.
+func appended[K cmp.Ordered](had []K, counts map[K]int, null K, o *Categorify) []K {
+	for _, k := range had {
+		delete(counts, k)
+	}
+	if o.MaxSize > 0 && len(had) >= o.MaxSize {
+		return had
+	}
+	return slices.Concat(had, frequent(counts, null, o.MinFrequency, max(0, o.MaxSize-len(had))))
+}
+
 // frequent returns the keys other than null with a count of threshold or more, by falling count and rising key; a limit
 // above 0 keeps the first of them.
 func frequent[K cmp.Ordered](counts map[K]int, null K, threshold, limit int) []K {

@@ -38,6 +38,13 @@ func TestFaults(t *testing.T) {
 			&op.Bucketize{Columns: []string{"year"}, Boundaries: []float64{1}}, &op.Categorify{Columns: []string{"user_id"}, Share: "year"},
 		}, `column "year" has no vocabulary`},
 		{"limits of a shared vocabulary", many, []feature.Operator{items, &op.Categorify{Columns: []string{"city"}, Share: "item_id", MaxSize: 3}}, "set min_frequency, max_size and oov_buckets there"},
+		{"vocabulary and limits", many, []feature.Operator{&op.Categorify{Columns: []string{"city"}, Vocabulary: []any{"a"}, MaxSize: 3}}, "min_frequency and max_size choose nothing"},
+		{"vocabulary and share", many, []feature.Operator{items, &op.Categorify{Columns: []string{"city"}, Vocabulary: []any{"a"}, Share: "item_id"}}, `vocabulary and share "item_id" are both set`},
+		{"vocabulary of another type", many, []feature.Operator{&op.Categorify{Columns: []string{"city"}, Vocabulary: []any{"a", 1}}}, `column "city": value 1 of the vocabulary is no string`},
+		{"vocabulary of no integer", many, []feature.Operator{&op.Categorify{Columns: []string{"user_id"}, Vocabulary: []any{1.5}}}, `column "user_id": value 1.5 of the vocabulary is no int64`},
+		{"vocabulary of a string", many, []feature.Operator{&op.Categorify{Columns: []string{"user_id"}, Vocabulary: []any{"1"}}}, `column "user_id": value "1" of the vocabulary is no int64`},
+		{"vocabulary with a double", many, []feature.Operator{&op.Categorify{Columns: []string{"city"}, Vocabulary: []any{"a", "a"}}}, `key "a" appears twice`},
+		{"vocabulary with null", many, []feature.Operator{&op.Categorify{Columns: []string{"city"}, Vocabulary: []any{""}}}, "is among the keys"},
 		{"not UTF-8", with("city", tensor.Of([]string{"caf\xe9"}, 1)), []feature.Operator{&op.Categorify{Columns: []string{"city"}}}, `vocabulary "city": key "caf\xe9" is not UTF-8; convert the data`},
 		{"no rows to count", with("city", tensor.Of([]string{}, 0)), []feature.Operator{&op.Categorify{Columns: []string{"city"}}}, `column "city": the training data has no rows`},
 		{"no rows to normalize", with("age", tensor.Of([]float32{}, 0)), []feature.Operator{&op.Normalize{Columns: []string{"age"}}}, `column "age": the training data has no rows`},
@@ -111,6 +118,7 @@ func at(v float64) *float64 { return &v }
 func TestDecode(t *testing.T) {
 	cases := []struct{ name, settings, fault string }{
 		{"categorify", `{"columns": ["a"], "min_frequency": 5, "max_size": 10, "oov_buckets": 2, "share": "a"}`, ""},
+		{"categorify", `{"columns": ["a"], "vocabulary": ["x", "y"]}`, ""},
 		{"hash_bucket", `{"columns": ["a"], "buckets": 100}`, ""},
 		{"hashed_cross", `{"columns": ["a", "b"], "buckets": 100, "name": "c"}`, ""},
 		{"min_max", `{"columns": ["a"]}`, ""},

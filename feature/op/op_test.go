@@ -66,6 +66,13 @@ func TestConformance(t *testing.T) {
 			Operator: &op.Categorify{Columns: []string{"city", "genres"}, Share: "item_id"},
 			Raw:      pick("item_id", "city", "genres"),
 		}},
+		{"categorify given", featuretest.Case{
+			Operator: &op.Categorify{Columns: []string{"city", "genres"}, Vocabulary: []any{"b", "日本語", "never seen"}, OOVBuckets: 3},
+			Raw:      pick("city", "genres"),
+		}},
+		{"categorify given numbers", featuretest.Case{
+			Operator: &op.Categorify{Columns: []string{"user_id", "votes"}, Vocabulary: []any{17, 1990.0, -3}}, Raw: pick("user_id", "votes"),
+		}},
 		{"categorify filled", featuretest.Case{
 			Before:   []feature.Operator{&op.FillMissing{Columns: []string{"city"}, Value: "nowhere"}},
 			Operator: &op.Categorify{Columns: []string{"city"}},

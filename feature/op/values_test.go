@@ -143,6 +143,22 @@ func TestValues(t *testing.T) {
 			map[string]any{"item_id": []int64{5}, "city": []int64{4}},
 		},
 		{
+			"categorify given", pick("city", "user_id", "genres"), nil,
+			[]feature.Operator{
+				&op.Categorify{Columns: []string{"city", "genres"}, Share: "city", Vocabulary: []any{"z", "a"}},
+				// 1e6 is how a JSON decoder gives 1000000.
+				&op.Categorify{Columns: []string{"user_id"}, Vocabulary: []any{int64(9), 1e6, 3}, OOVBuckets: 2},
+			},
+			tensor.Map{
+				"city": tensor.Of([]string{"a", "z", "", "b"}, 4), "user_id": tensor.Of([]int64{9, 1000000, 3, null}, 4),
+				"genres": tensor.Of(append([]string{"a", "z", "b", ""}, make([]string, 12)...), 4, 4),
+			},
+			map[string]any{
+				"city": []int64{4, 3, 1, 2}, "user_id": []int64{4, 5, 6, 1},
+				"genres": []int64{4, 3, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
+			},
+		},
+		{
 			"normalize", pick("age", "year"),
 			tensor.Map{"age": age, "year": tensor.Of([]int64{7, 7}, 2)},
 			[]feature.Operator{&op.Normalize{Columns: []string{"age", "year"}}},
