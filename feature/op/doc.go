@@ -10,7 +10,7 @@
 //   - [Bucketize]: numbers to ids of bins with given boundaries or equally many values
 //   - [Log]: log(1+x)
 //   - [Sequence]: a user's history, encoded with the vocabulary of another column
-//   - [DateParts]: hour and weekday of a time
+//   - [DateParts]: hour and weekday of a time, in UTC or local, as ids or points on a circle
 //
 // An operator is a struct of settings; the zero value of a field means its default. [Kinds] lists all of them for a
 // feature.Registry, which reads settings and saved states; [Registry] is one with nothing else.

@@ -15,7 +15,7 @@ func TestFaults(t *testing.T) {
 	many := tensor.Map{
 		"user_id": tensor.Of([]int64{1}, 1), "item_id": tensor.Of([]string{"a"}, 1), "age": tensor.Of([]float32{1}, 1),
 		"city": tensor.Of([]string{"x"}, 1), "year": tensor.Of([]int64{1}, 1), "genres": tensor.Of([]string{"", "", "", ""}, 1, 4),
-		"time": tensor.Of([]int64{1}, 1),
+		"time": tensor.Of([]int64{1}, 1), "offset": tensor.Of([]int64{1}, 1),
 	}
 	with := func(name string, v *tensor.Tensor) tensor.Map { return tensor.Map{name: v} }
 	users, items := &op.Categorify{Columns: []string{"user_id"}}, &op.Categorify{Columns: []string{"item_id"}}
@@ -28,7 +28,7 @@ func TestFaults(t *testing.T) {
 		{"no columns", many, []feature.Operator{&op.Normalize{}}, "operator 1, normalize: no columns; name them in the setting columns"},
 		{"named twice", many, []feature.Operator{&op.Log{Columns: []string{"age", "age"}}}, `column "age" is named twice`},
 		{"no such column", many, []feature.Operator{&op.Log{Columns: []string{"agee"}}}, `log: column "agee": there is none; the columns here are user_id, item_id`},
-		{"all faults", many, []feature.Operator{&op.Log{Columns: []string{"x", "city"}}}, "column \"x\": there is none; the columns here are user_id, item_id, genres, votes, age, year, city, scores, time\ncolumn \"city\" is string here; this operator takes int64 or float32"},
+		{"all faults", many, []feature.Operator{&op.Log{Columns: []string{"x", "city"}}}, "column \"x\": there is none; the columns here are user_id, item_id, genres, votes, age, year, city, scores, time, offset\ncolumn \"city\" is string here; this operator takes int64 or float32"},
 		{"encoded twice", many, []feature.Operator{users, users}, `operator 2, categorify: column "user_id" holds ids here`},
 		{"categorify of numbers", many, []feature.Operator{&op.Categorify{Columns: []string{"age"}}}, `column "age" is float32 here; this operator takes int64 or string`},
 		{"categorify negative", many, []feature.Operator{&op.Categorify{Columns: []string{"user_id"}, MaxSize: -1}}, "must not be negative"},
@@ -99,6 +99,10 @@ func TestFaults(t *testing.T) {
 		{"date_parts twice", many, []feature.Operator{&op.DateParts{Column: "time", Parts: []string{"hour", "hour"}}}, `part "hour" is named twice`},
 		{"date_parts of strings", many, []feature.Operator{&op.DateParts{Column: "city"}}, `column "city" is string here; this operator takes int64`},
 		{"date_parts of lists", many, []feature.Operator{&op.DateParts{Column: "votes"}}, `column "votes": it is a list`},
+		{"date_parts offset itself", many, []feature.Operator{&op.DateParts{Column: "time", UTCOffset: "time"}}, `utc_offset "time" is the time itself`},
+		{"date_parts offset of another entity", many, []feature.Operator{&op.DateParts{Column: "time", UTCOffset: "year"}}, `column "time" belongs to the context and column "year" to the item`},
+		{"date_parts offset of a list", many, []feature.Operator{&op.DateParts{Column: "year", UTCOffset: "votes"}}, `column "votes": it is a list`},
+		{"date_parts offset absent", many, []feature.Operator{&op.DateParts{Column: "time", UTCOffset: "zone"}}, `column "zone": there is none`},
 		{"date_parts of nothing", many, []feature.Operator{&op.DateParts{}}, "no column"},
 	}
 	for _, c := range cases {
@@ -131,6 +135,7 @@ func TestDecode(t *testing.T) {
 		{"log", `{"columns": ["a"]}`, ""},
 		{"sequence", `{"name": "history", "of": "a", "length": 50}`, ""},
 		{"date_parts", `{"column": "a", "parts": ["hour"]}`, ""},
+		{"date_parts", `{"column": "a", "utc_offset": "b", "cyclic": true}`, ""},
 		{"categorise", `{}`, `operator "categorise" is not known; known are bucketize, categorify, clip, date_parts, fill_missing, hash_bucket, hashed_cross, log, min_max, normalize, sequence`},
 		{"log", `{"columns": []}`, "operator log: no columns"},
 		{"log", `{"columns": 1}`, "operator log: json"},

@@ -25,6 +25,7 @@ func rawColumns() schema.Schema {
 		column("city", tensor.String, 0, schema.User),
 		column("scores", tensor.Float32, 3, schema.Item),
 		column("time", tensor.Int64, 0, schema.Context, schema.Time),
+		column("offset", tensor.Int64, 0, schema.Context),
 	}
 }
 
@@ -155,6 +156,12 @@ func TestConformance(t *testing.T) {
 			Raw:      pick("user_id"),
 		}},
 		{"date_parts", featuretest.Case{Operator: &op.DateParts{Column: "time"}, Raw: pick("time")}},
+		{"date_parts local", featuretest.Case{
+			Operator: &op.DateParts{Column: "time", UTCOffset: "offset"}, Raw: pick("time", "offset"),
+		}},
+		{"date_parts cyclic", featuretest.Case{
+			Operator: &op.DateParts{Column: "time", UTCOffset: "offset", Cyclic: true}, Raw: pick("time", "offset"),
+		}},
 		{"date_parts weekday", featuretest.Case{
 			Operator: &op.DateParts{Column: "time", Parts: []string{"weekday"}}, Raw: pick("time"),
 		}},

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"math"
+	"slices"
 	"testing"
 	"time"
 
@@ -319,6 +320,15 @@ func TestValues(t *testing.T) {
 			},
 		},
 		{
+			// Midnight, 6, 12 and 18 o'clock in UTC; the sines and cosines of a quarter turn are exact but for 2^-53.
+			"date_parts cyclic", pick("time"), nil,
+			[]feature.Operator{&op.DateParts{Column: "time", Parts: []string{"hour"}, Cyclic: true}},
+			tensor.Map{"time": tensor.Of([]int64{0, 6 * 3600, 12*3600 + 59, -6 * 3600, 3 * 3600, null}, 6)},
+			map[string]any{
+				"time_hour_sin": []float32{0, 1, 0, -1, math.Sqrt2 / 2, 0}, "time_hour_cos": []float32{1, 0, -1, 0, math.Sqrt2 / 2, 0},
+			},
+		},
+		{
 			"operators in a row", pick("age"),
 			tensor.Map{"age": age},
 			[]feature.Operator{
@@ -372,17 +382,39 @@ func TestDatePartsAgainstTime(t *testing.T) {
 	for range 2000 {
 		seconds = append(seconds, first+int64(rng.IntN(int(last-first))))
 	}
-	var hours, weekdays []int64
+	var hours, weekdays, offsets []int64
 	for _, s := range seconds {
-		at := time.Unix(s, 0).UTC()
+		// Time zones reach from -12 to +14 hours.
+		offset := (rng.IntN(26*60+1) - 12*60) * 60
+		offsets = append(offsets, int64(offset))
+		at := time.Unix(s, 0).In(time.FixedZone("", offset))
 		hours = append(hours, 2+int64(at.Hour()))
 		weekdays = append(weekdays, 2+(int64(at.Weekday())+6)%7)
 	}
-	f := fit(t, pick("time"), nil, &op.DateParts{Column: "time"})
-	got := transform(t, f, tensor.Map{"time": tensor.Of(seconds, len(seconds))})
+	in := tensor.Map{"time": tensor.Of(seconds, len(seconds)), "offset": tensor.Of(offsets, len(offsets))}
+	got := transform(t, fit(t, pick("time", "offset"), nil, &op.DateParts{Column: "time", UTCOffset: "offset"}), in)
 	want := map[string]any{"time_hour": hours, "time_weekday": weekdays}
 	if diff := cmp.Diff(got, want); diff != "" {
 		t.Errorf("(-got +want):\n%s", diff)
+	}
+	shifted := make([]int64, len(seconds))
+	for i, s := range seconds {
+		shifted[i] = s + offsets[i]
+	}
+	got = transform(t, fit(t, pick("time"), nil, &op.DateParts{Column: "time"}), tensor.Map{"time": tensor.Of(shifted, len(shifted))})
+	if diff := cmp.Diff(got, want); diff != "" {
+		t.Errorf("UTC of shifted times (-got +want):\n%s", diff)
+	}
+	unknown := make([]int64, len(seconds))
+	for i := range unknown {
+		unknown[i] = null
+	}
+	in["offset"] = tensor.Of(unknown, len(unknown))
+	got = transform(t, fit(t, pick("time", "offset"), nil, &op.DateParts{Column: "time", UTCOffset: "offset"}), in)
+	for name, ids := range got {
+		if slices.ContainsFunc(ids.([]int64), func(id int64) bool { return id != feature.NullID }) {
+			t.Errorf("%s has ids other than null without an offset", name)
+		}
 	}
 }
 
