@@ -136,7 +136,8 @@ func TestDecode(t *testing.T) {
 		{"sequence", `{"name": "history", "of": "a", "length": 50}`, ""},
 		{"date_parts", `{"column": "a", "parts": ["hour"]}`, ""},
 		{"date_parts", `{"column": "a", "utc_offset": "b", "cyclic": true}`, ""},
-		{"categorise", `{}`, `operator "categorise" is not known; known are bucketize, categorify, clip, date_parts, fill_missing, hash_bucket, hashed_cross, log, min_max, normalize, sequence`},
+		{"expression", `{"name": "a", "formula": "b + 1"}`, ""},
+		{"categorise", `{}`, `operator "categorise" is not known; known are bucketize, categorify, clip, date_parts, expression, fill_missing, hash_bucket, hashed_cross, log, min_max, normalize, sequence`},
 		{"log", `{"columns": []}`, "operator log: no columns"},
 		{"log", `{"columns": 1}`, "operator log: json"},
 	}

@@ -14,6 +14,7 @@ func Kinds() []feature.Kind {
 		encoderKind(categorifyRule(), func() feature.Operator { return &Categorify{} }),
 		kindOf(clipRule(), func() feature.Operator { return &Clip{} }),
 		kindOf(datePartsRule(), func() feature.Operator { return &DateParts{} }),
+		kindOf(expressionRule(), func() feature.Operator { return &Expression{} }),
 		kindOf(fillMissingRule(), func() feature.Operator { return &FillMissing{} }),
 		kindOf(hashBucketRule(), func() feature.Operator { return &HashBucket{} }),
 		kindOf(hashedCrossRule(), func() feature.Operator { return &HashedCross{} }),

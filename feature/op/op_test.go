@@ -145,6 +145,21 @@ func TestConformance(t *testing.T) {
 			Operator: &op.Log{Columns: []string{"age"}},
 			Raw:      pick("age"), Tolerance: logTolerance,
 		}},
+		{"expression", featuretest.Case{
+			Operator: &op.Expression{Column: "x", Formula: "if(year >= 1990 and not votes == 0, votes / year, -scores * 2 + 1) - abs(votes)"},
+			Raw:      pick("year", "votes", "scores"),
+		}},
+		{"expression of truths", featuretest.Case{
+			Operator: &op.Expression{Column: "x", Formula: "is_null(age) or age < 3.25 or age != age"}, Raw: pick("age"),
+		}},
+		{"expression functions", featuretest.Case{
+			Operator: &op.Expression{Column: "x", Formula: "clip(log1p(age), 0.5, max(age, 1, 2)) + min(age, if(is_null(age), 7, 3))"},
+			Raw:      pick("age"), Tolerance: logTolerance,
+		}},
+		{"expression of clean numbers", featuretest.Case{
+			Before:   []feature.Operator{&op.FillMissing{Columns: []string{"age"}}},
+			Operator: &op.Expression{Column: "x", Formula: "age * age"}, Raw: pick("age"),
+		}},
 		{"sequence", featuretest.Case{
 			Before:   []feature.Operator{categorify},
 			Operator: &op.Sequence{Column: "history", Of: "item_id", Length: 5},
