@@ -9,6 +9,8 @@
 //   - [FillMissing]: nulls to a constant or the median
 //   - [Bucketize]: numbers to ids of bins with given boundaries or equally many values
 //   - [Log]: log(1+x)
+//   - [Difference]: one column minus another
+//   - [TimeSince]: how long ago a time was at another
 //   - [Expression]: a formula over columns of numbers
 //   - [Sequence]: a user's history, encoded with the vocabulary of another column
 //   - [DateParts]: hour and weekday of a time, in UTC or local, as ids or points on a circle

@@ -14,6 +14,7 @@ func Kinds() []feature.Kind {
 		encoderKind(categorifyRule(), func() feature.Operator { return &Categorify{} }),
 		kindOf(clipRule(), func() feature.Operator { return &Clip{} }),
 		kindOf(datePartsRule(), func() feature.Operator { return &DateParts{} }),
+		kindOf(differenceRule(), func() feature.Operator { return &Difference{} }),
 		kindOf(expressionRule(), func() feature.Operator { return &Expression{} }),
 		kindOf(fillMissingRule(), func() feature.Operator { return &FillMissing{} }),
 		kindOf(hashBucketRule(), func() feature.Operator { return &HashBucket{} }),
@@ -22,6 +23,7 @@ func Kinds() []feature.Kind {
 		kindOf(minMaxRule(), func() feature.Operator { return &MinMax{} }),
 		kindOf(normalizeRule(), func() feature.Operator { return &Normalize{} }),
 		encoderKind(sequenceRule(), func() feature.Operator { return &Sequence{} }),
+		kindOf(timeSinceRule(), func() feature.Operator { return &TimeSince{} }),
 	}
 }
 

@@ -160,6 +160,18 @@ func TestConformance(t *testing.T) {
 			Before:   []feature.Operator{&op.FillMissing{Columns: []string{"age"}}},
 			Operator: &op.Expression{Column: "x", Formula: "age * age"}, Raw: pick("age"),
 		}},
+		{"difference", featuretest.Case{
+			Operator: &op.Difference{Column: "x", Of: "time", Minus: "offset"}, Raw: pick("time", "offset"),
+		}},
+		{"difference lists", featuretest.Case{
+			Operator: &op.Difference{Column: "x", Of: "votes", Minus: "scores"}, Raw: pick("votes", "scores"),
+		}},
+		{"difference scalar and list", featuretest.Case{
+			Operator: &op.Difference{Column: "x", Of: "year", Minus: "votes"}, Raw: pick("year", "votes"),
+		}},
+		{"time_since", featuretest.Case{
+			Operator: &op.TimeSince{Column: "x", At: "time", Since: "offset"}, Raw: pick("time", "offset"),
+		}},
 		{"sequence", featuretest.Case{
 			Before:   []feature.Operator{categorify},
 			Operator: &op.Sequence{Column: "history", Of: "item_id", Length: 5},

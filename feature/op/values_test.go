@@ -329,6 +329,44 @@ func TestValues(t *testing.T) {
 			},
 		},
 		{
+			// The seconds have no float32: it would round them to multiples of 128.
+			"difference", pick("time", "offset", "age", "user_id", "year", "votes"),
+			nil,
+			[]feature.Operator{
+				&op.Difference{Column: "exact", Of: "time", Minus: "offset"},
+				&op.Difference{Column: "mixed", Of: "age", Minus: "user_id"},
+				&op.Difference{Column: "lists", Of: "year", Minus: "votes"},
+			},
+			tensor.Map{
+				"time":   tensor.Of([]int64{1_700_000_001, math.MaxInt64, null}, 3),
+				"offset": tensor.Of([]int64{1_700_000_000, math.MinInt64 + 1, 0}, 3),
+				"age":    tensor.Of([]float32{1.5, nan(), 2}, 3), "user_id": tensor.Of([]int64{3, 3, null}, 3),
+				"year": tensor.Of([]int64{5, null, 0}, 3), "votes": tensor.Of([]int64{1, null, 7, 1, 1, 1, 0, 0, 0}, 3, 3),
+			},
+			map[string]any{
+				"exact": []float32{1, 1 << 63, 0}, "mixed": []float32{-1.5, 0, 0},
+				"lists": []float32{4, 0, -2, 0, 0, 0, 0, 0, 0},
+			},
+		},
+		{
+			"time_since", pick("time", "offset"), nil,
+			[]feature.Operator{
+				&op.TimeSince{Column: "days", At: "time", Since: "offset"},
+				&op.TimeSince{Column: "hours", At: "time", Since: "offset", Unit: "hour"},
+				&op.TimeSince{Column: "minutes", At: "time", Since: "offset", Unit: "minute"},
+				&op.TimeSince{Column: "seconds", At: "time", Since: "offset", Unit: "second"},
+				&op.FillMissing{Columns: []string{"days"}, Value: -1},
+			},
+			tensor.Map{
+				"time":   tensor.Of([]int64{1_700_043_200, 0, null, 5}, 4),
+				"offset": tensor.Of([]int64{1_700_000_000, 9, 0, null}, 4),
+			},
+			map[string]any{
+				"days": []float32{0.5, 0, -1, -1}, "hours": []float32{12, 0, 0, 0}, "minutes": []float32{720, 0, 0, 0},
+				"seconds": []float32{43200, 0, 0, 0},
+			},
+		},
+		{
 			"operators in a row", pick("age"),
 			tensor.Map{"age": age},
 			[]feature.Operator{
