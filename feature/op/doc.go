@@ -9,6 +9,7 @@
 //   - [FillMissing]: nulls to a constant or the median
 //   - [Bucketize]: numbers to ids of bins with given boundaries or equally many values
 //   - [Log]: log(1+x)
+//   - [GroupStatistics]: means, counts and the like of the rows that share a key
 //   - [Difference]: one column minus another
 //   - [TimeSince]: how long ago a time was at another
 //   - [Expression]: a formula over columns of numbers

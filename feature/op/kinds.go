@@ -17,6 +17,7 @@ func Kinds() []feature.Kind {
 		kindOf(differenceRule(), func() feature.Operator { return &Difference{} }),
 		kindOf(expressionRule(), func() feature.Operator { return &Expression{} }),
 		kindOf(fillMissingRule(), func() feature.Operator { return &FillMissing{} }),
+		kindOf(groupStatisticsRule(), func() feature.Operator { return &GroupStatistics{} }),
 		kindOf(hashBucketRule(), func() feature.Operator { return &HashBucket{} }),
 		kindOf(hashedCrossRule(), func() feature.Operator { return &HashedCross{} }),
 		kindOf(logRule(), func() feature.Operator { return &Log{} }),

@@ -97,12 +97,14 @@ type welford struct {
 
 func (w *welford) add(t *tensor.Tensor) error {
 	w.rows += t.Dim(0)
-	return eachNumber(t, func(x float64) {
-		w.n++
-		d := x - w.mean
-		w.mean += d / float64(w.n)
-		w.m2 += float64(d * (x - w.mean))
-	})
+	return eachNumber(t, w.put)
+}
+
+func (w *welford) put(x float64) {
+	w.n++
+	d := x - w.mean
+	w.mean += d / float64(w.n)
+	w.m2 += float64(d * (x - w.mean))
 }
 
 func (w *welford) moments() moments {
@@ -114,11 +116,16 @@ func (w *welford) moments() moments {
 
 // eachNumber calls f with every number of t that is not null, in order. Infinite numbers are refused.
 func eachNumber(t *tensor.Tensor, f func(x float64)) error {
+	return eachNumberAt(t, func(_ int, x float64) { f(x) })
+}
+
+// eachNumberAt is eachNumber that also tells which element it is.
+func eachNumberAt(t *tensor.Tensor, f func(i int, x float64)) error {
 	switch values := t.Any().(type) {
 	case []int64:
-		for _, v := range values {
+		for i, v := range values {
 			if v != tensor.NullInt64 {
-				f(float64(v))
+				f(i, float64(v))
 			}
 		}
 	case []float32:
@@ -128,7 +135,7 @@ func eachNumber(t *tensor.Tensor, f func(x float64)) error {
 			case math.IsInf(float64(v), 0):
 				return fmt.Errorf("value %v at element %d of a batch; replace infinite numbers in the data", v, i)
 			default:
-				f(float64(v))
+				f(i, float64(v))
 			}
 		}
 	}

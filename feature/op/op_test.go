@@ -172,6 +172,13 @@ func TestConformance(t *testing.T) {
 		{"time_since", featuretest.Case{
 			Operator: &op.TimeSince{Column: "x", At: "time", Since: "offset"}, Raw: pick("time", "offset"),
 		}},
+		{"group_statistics", featuretest.Case{
+			Operator: &op.GroupStatistics{By: "city", Columns: []string{"age", "year"}, Statistics: []string{"count", "mean", "std", "min", "max", "sum"}},
+			Raw:      pick("city", "age", "year"),
+		}},
+		{"group_statistics by numbers", featuretest.Case{
+			Operator: &op.GroupStatistics{By: "year", Columns: []string{"user_id"}}, Raw: pick("user_id", "year"),
+		}},
 		{"sequence", featuretest.Case{
 			Before:   []feature.Operator{categorify},
 			Operator: &op.Sequence{Column: "history", Of: "item_id", Length: 5},
