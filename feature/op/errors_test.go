@@ -2,6 +2,7 @@ package op_test
 
 import (
 	"encoding/json"
+	"math"
 	"strings"
 	"testing"
 
@@ -74,10 +75,10 @@ func TestFaults(t *testing.T) {
 		{"infinite extreme", with("age", tensor.Of([]float32{1, float32(inf())}, 2)), []feature.Operator{&op.MinMax{Columns: []string{"age"}}}, `column "age": value +Inf`},
 		{"extremes too far apart", with("age", tensor.Of([]float32{3e38, -3e38}, 2)), []feature.Operator{&op.MinMax{Columns: []string{"age"}}}, "the width has to be within float32; put clip or log before"},
 		{"clip without bounds", many, []feature.Operator{&op.Clip{Columns: []string{"age"}}}, "no bounds; set min, max or both"},
-		{"clip bounds crossed", many, []feature.Operator{&op.Clip{Columns: []string{"age"}, Min: at(2), Max: at(1)}}, "min 2 is above max 1"},
-		{"clip bound NaN", many, []feature.Operator{&op.Clip{Columns: []string{"age"}, Min: at(float64(nan()))}}, "bound NaN is beyond"},
-		{"clip without an integer", many, []feature.Operator{&op.Clip{Columns: []string{"year"}, Min: at(0.2), Max: at(0.8)}}, `column "year": there is no integer from 0.2 to 0.8`},
-		{"clip of strings", many, []feature.Operator{&op.Clip{Columns: []string{"city"}, Min: at(0)}}, `column "city" is string here`},
+		{"clip bounds crossed", many, []feature.Operator{&op.Clip{Columns: []string{"age"}, Min: new(2.0), Max: new(1.0)}}, "min 2 is above max 1"},
+		{"clip bound NaN", many, []feature.Operator{&op.Clip{Columns: []string{"age"}, Min: new(math.NaN())}}, "bound NaN is beyond"},
+		{"clip without an integer", many, []feature.Operator{&op.Clip{Columns: []string{"year"}, Min: new(0.2), Max: new(0.8)}}, `column "year": there is no integer from 0.2 to 0.8`},
+		{"clip of strings", many, []feature.Operator{&op.Clip{Columns: []string{"city"}, Min: new(0.0)}}, `column "city" is string here`},
 		{"difference of nothing", many, []feature.Operator{&op.Difference{}}, "name is empty; set it to a column\nof is empty; set it to a column\nminus is empty"},
 		{"difference with itself", many, []feature.Operator{&op.Difference{Column: "x", Of: "age", Minus: "age"}}, `of and minus are both "age"; name two columns`},
 		{"difference of entities", many, []feature.Operator{&op.Difference{Column: "x", Of: "age", Minus: "year"}}, `column "age" belongs to the user and column "year" to the item`},
@@ -129,9 +130,6 @@ func TestFaults(t *testing.T) {
 		})
 	}
 }
-
-// at returns a bound.
-func at(v float64) *float64 { return &v }
 
 // TestDecode reads the settings of every operator as a pipeline file has them.
 func TestDecode(t *testing.T) {

@@ -23,10 +23,10 @@ func together(in feature.Columns, names []string, dtypes []tensor.DType) (schema
 		return nil, err
 	}
 	first := entityOf(found[0])
-	for _, c := range found[1:] {
+	for i, c := range found {
 		if e := entityOf(c); e != first {
-			errs = append(errs, fmt.Errorf("column %q belongs to the %s and column %q to the %s, whose rows are encoded apart; "+
-				"name columns of one entity", found[0].Name, first, c.Name, e))
+			errs[i] = fmt.Errorf("column %q belongs to the %s and column %q to the %s, whose rows are encoded apart; "+
+				"name columns of one entity", found[0].Name, first, c.Name, e)
 		}
 	}
 	return found, errors.Join(errs...)

@@ -110,15 +110,15 @@ func TestConformance(t *testing.T) {
 			Operator: &op.MinMax{Columns: []string{"age"}}, Raw: pick("age"),
 		}},
 		{"clip", featuretest.Case{
-			Operator: &op.Clip{Columns: []string{"age", "year", "scores", "votes"}, Min: at(-2.25), Max: at(0.1)},
+			Operator: &op.Clip{Columns: []string{"age", "year", "scores", "votes"}, Min: new(-2.25), Max: new(0.1)},
 			Raw:      pick("age", "year", "scores", "votes"),
 		}},
 		{"clip below", featuretest.Case{
-			Operator: &op.Clip{Columns: []string{"age", "year"}, Max: at(17)}, Raw: pick("age", "year"),
+			Operator: &op.Clip{Columns: []string{"age", "year"}, Max: new(17.0)}, Raw: pick("age", "year"),
 		}},
 		{"clip filled", featuretest.Case{
 			Before:   []feature.Operator{&op.FillMissing{Columns: []string{"age"}}},
-			Operator: &op.Clip{Columns: []string{"age"}, Min: at(1)}, Raw: pick("age"),
+			Operator: &op.Clip{Columns: []string{"age"}, Min: new(1.0)}, Raw: pick("age"),
 		}},
 		{"fill_missing", featuretest.Case{
 			Operator: &op.FillMissing{Columns: []string{"age", "year"}, Value: -7, Indicator: true},

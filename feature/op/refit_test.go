@@ -15,7 +15,8 @@ import (
 func TestRefitKeepsIDs(t *testing.T) {
 	tables := func(users []int64, items []string) feature.Tables {
 		return feature.Tables{Tables: []tensor.Map{
-			{"user_id": tensor.Of(users, len(users))}, {"item_id": tensor.Of(items, len(items))},
+			{"user_id": tensor.Of(users, len(users))},
+			{"item_id": tensor.Of(items, len(items))},
 			{"age": tensor.Of([]float32{float32(len(users))}, 1)},
 		}}
 	}

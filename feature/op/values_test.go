@@ -207,7 +207,7 @@ func TestValues(t *testing.T) {
 		{
 			// 0.7 is no float32 and is rounded; of int64 the bounds are -2 and 0. Nulls stay and are 0 in the end.
 			"clip", pick("age", "year", "scores", "votes"), nil,
-			[]feature.Operator{&op.Clip{Columns: []string{"age", "year", "scores", "votes"}, Min: at(-2.5), Max: at(0.7)}},
+			[]feature.Operator{&op.Clip{Columns: []string{"age", "year", "scores", "votes"}, Min: new(-2.5), Max: new(0.7)}},
 			tensor.Map{
 				"age": tensor.Of([]float32{1, -3, nan(), 0.25}, 4), "year": tensor.Of([]int64{1, -3, null, -2}, 4),
 				"scores": tensor.Of([]float32{9, nan(), -9, 0, 0, 0, 0, 0, 0, 0, 0, 0}, 4, 3),
@@ -223,7 +223,7 @@ func TestValues(t *testing.T) {
 			// With the null clipped to 1 the moments would be those of 1, 3 and 1.
 			"clip leaves nulls to normalize", pick("year"),
 			tensor.Map{"year": tensor.Of([]int64{1, 3, null}, 3)},
-			[]feature.Operator{&op.Clip{Columns: []string{"year"}, Min: at(1)}, &op.Normalize{Columns: []string{"year"}}},
+			[]feature.Operator{&op.Clip{Columns: []string{"year"}, Min: new(1.0)}, &op.Normalize{Columns: []string{"year"}}},
 			tensor.Map{"year": tensor.Of([]int64{0, 3, null}, 3)},
 			map[string]any{"year": []float32{-1, 1, 0}},
 		},
