@@ -35,7 +35,7 @@ func assemble(raw schema.Schema, operators []Fitted) (*FittedWorkflow, error) {
 		if err := checkColumns(f.Writes()); err != nil {
 			return nil, fmt.Errorf("operator %s: %w", f.Name(), err)
 		}
-		p.add(nil, f.Writes())
+		p.add(nil, f.Writes(), dropsOf(f))
 	}
 	encoded, err := p.encoded()
 	if err != nil {

@@ -35,6 +35,8 @@ type Plan struct {
 	Declares schema.Schema
 	// Writes lists the columns that the operator replaces or adds. A learned cardinality is 0 here.
 	Writes schema.Schema
+	// Drops names columns that are gone behind the operator. What it learns is a [Dropper] of the same names.
+	Drops []string
 }
 
 // Fitted is an operator's learned state. It is immutable and safe for concurrent use.
@@ -58,6 +60,19 @@ type Fitted interface {
 type Encoder interface {
 	// Vocabularies returns the vocabulary of every column that the operator encodes.
 	Vocabularies() map[string]*Vocabulary
+}
+
+// Dropper is a Fitted that takes columns away: the operators behind do not find them, and they are not encoded columns.
+type Dropper interface {
+	// Drops names the columns.
+	Drops() []string
+}
+
+func dropsOf(f Fitted) []string {
+	if d, ok := f.(Dropper); ok {
+		return d.Drops()
+	}
+	return nil
 }
 
 // Columns is what an operator finds: the columns before it.

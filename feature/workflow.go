@@ -28,7 +28,7 @@ func (w Workflow) Plan(raw schema.Schema) (schema.Schema, error) {
 		if err != nil {
 			return nil, fmt.Errorf("operator %d, %s: %w", i+1, op.Name(), err)
 		}
-		p.add(plan.Declares, plan.Writes)
+		p.add(plan.Declares, plan.Writes, plan.Drops)
 	}
 	return p.encoded()
 }
@@ -127,7 +127,7 @@ func checkColumns(s schema.Schema) error {
 	return errors.Join(errs...)
 }
 
-func (p *planner) add(declares, writes schema.Schema) {
+func (p *planner) add(declares, writes schema.Schema, drops []string) {
 	p.columns.Raw = overlay(p.columns.Raw, declares)
 	p.columns.Now = overlay(overlay(p.columns.Now, declares), writes)
 	for _, c := range writes {
@@ -135,6 +135,12 @@ func (p *planner) add(declares, writes schema.Schema) {
 			p.written = append(p.written, c.Name)
 		}
 	}
+	if len(drops) == 0 {
+		return
+	}
+	gone := func(name string) bool { return slices.Contains(drops, name) }
+	p.columns.Now = slices.DeleteFunc(slices.Clone(p.columns.Now), func(c schema.Column) bool { return gone(c.Name) })
+	p.written = slices.DeleteFunc(p.written, gone)
 }
 
 func (p *planner) fit(ctx context.Context, op Operator, src Source, before []Fitted) (Fitted, error) {
@@ -149,13 +155,16 @@ func (p *planner) fit(ctx context.Context, op Operator, src Source, before []Fit
 	if err := p.keepsPromise(plan, f); err != nil {
 		return nil, fmt.Errorf("fitting broke the operator's own plan: %w", err)
 	}
-	p.add(plan.Declares, f.Writes())
+	p.add(plan.Declares, f.Writes(), dropsOf(f))
 	p.learn(f)
 	return f, nil
 }
 
 // keepsPromise compares what was planned with what was fitted; only cardinalities may be new.
 func (p *planner) keepsPromise(plan Plan, f Fitted) error {
+	if got := dropsOf(f); !slices.Equal(got, plan.Drops) {
+		return fmt.Errorf("columns %v were to be dropped, %v are", plan.Drops, got)
+	}
 	writes := slices.Clone(f.Writes())
 	if len(writes) != len(plan.Writes) {
 		return fmt.Errorf("%d columns were planned, %d are written", len(plan.Writes), len(writes))

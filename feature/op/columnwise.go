@@ -25,6 +25,7 @@ type entry[P any] struct {
 type rule[P any] struct {
 	name    string
 	version int
+	drops   bool // the columns that are read are gone behind the operator
 	// check verifies an entry that was read from a file, beyond its columns' types.
 	check func(e entry[P]) error
 	// apply computes the columns of e.Writes, in order, from the column e.From.
@@ -75,6 +76,14 @@ func (f *columnwise[P]) Reads() []string {
 		names = append(append(names, e.From), e.With...)
 	}
 	return names
+}
+
+// Drops is that of feature.Dropper.
+func (f *columnwise[P]) Drops() []string {
+	if !f.rule.drops {
+		return nil
+	}
+	return f.Reads()
 }
 
 func (f *columnwise[P]) Writes() schema.Schema {

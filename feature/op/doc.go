@@ -13,6 +13,9 @@
 //   - [Difference]: one column minus another
 //   - [TimeSince]: how long ago a time was at another
 //   - [Expression]: a formula over columns of numbers
+//   - [Cast]: another type
+//   - [Rename]: another name
+//   - [Drop]: takes columns away
 //   - [Sequence]: a user's history, encoded with the vocabulary of another column
 //   - [DateParts]: hour and weekday of a time, in UTC or local, as ids or points on a circle
 //

@@ -8,6 +8,7 @@ import (
 
 	"recsys/feature"
 	"recsys/feature/op"
+	"recsys/schema"
 	"recsys/tensor"
 )
 
@@ -94,6 +95,19 @@ func TestFaults(t *testing.T) {
 		{"group_statistics without keys", tensor.Map{"city": tensor.Of([]string{""}, 1), "age": tensor.Of([]float32{1}, 1)}, []feature.Operator{&op.GroupStatistics{By: "city", Columns: []string{"age"}}}, `column "city": the training data has no rows with a key`},
 		{"group_statistics beyond float32", tensor.Map{"city": tensor.Of([]string{"a", "a"}, 2), "age": tensor.Of([]float32{3e38, 3e38}, 2)}, []feature.Operator{&op.GroupStatistics{By: "city", Columns: []string{"age"}, Statistics: []string{"sum"}}}, "a statistic is beyond float32"},
 		{"group_statistics of infinite", tensor.Map{"city": tensor.Of([]string{"a"}, 1), "age": tensor.Of([]float32{float32(inf())}, 1)}, []feature.Operator{&op.GroupStatistics{By: "city", Columns: []string{"age"}}}, `column "age": value +Inf`},
+		{"cast to nothing", many, []feature.Operator{&op.Cast{Columns: []string{"age"}}}, "set it to float32, int64 or string"},
+		{"cast to bool", many, []feature.Operator{&op.Cast{Columns: []string{"age"}, To: schema.DType{DType: tensor.Bool}}}, `to "bool"; set it to float32`},
+		{"cast of strings", many, []feature.Operator{&op.Cast{Columns: []string{"city"}, To: schema.DType{DType: tensor.Int64}}}, `column "city" is string here; this operator takes float32`},
+		{"cast of ids", many, []feature.Operator{users, &op.Cast{Columns: []string{"user_id"}, To: schema.DType{DType: tensor.Float32}}}, `column "user_id" holds ids here`},
+		{"rename nothing", many, []feature.Operator{&op.Rename{}}, "no columns; set columns to old names with their new ones"},
+		{"rename to nothing", many, []feature.Operator{&op.Rename{Columns: map[string]string{"age": ""}}}, `"age" becomes ""; both names have to be set`},
+		{"rename to one", many, []feature.Operator{&op.Rename{Columns: map[string]string{"age": "x", "year": "x"}}}, `columns "age" and "year" both become "x"`},
+		{"rename to a column", many, []feature.Operator{&op.Rename{Columns: map[string]string{"age": "year"}}}, `column "age": there is a column "year" already`},
+		{"rename and read", many, []feature.Operator{&op.Rename{Columns: map[string]string{"age": "x"}}, &op.Log{Columns: []string{"age"}}}, `operator 2, log: column "age": there is none; the columns here are`},
+		{"rename ids", many, []feature.Operator{users, &op.Rename{Columns: map[string]string{"user_id": "x"}}}, `column "user_id" holds ids here`},
+		{"drop and read", many, []feature.Operator{&op.Drop{Columns: []string{"age"}}, &op.Log{Columns: []string{"age"}}}, `operator 2, log: column "age": there is none`},
+		{"drop nothing", many, []feature.Operator{&op.Drop{Columns: []string{"x"}}}, `column "x": there is none`},
+		{"drop all", many, []feature.Operator{users, &op.Drop{Columns: []string{"user_id"}}}, "workflow writes no columns"},
 		{"no boundaries", many, []feature.Operator{&op.Bucketize{Columns: []string{"age"}}}, "no boundaries"},
 		{"boundaries fall", many, []feature.Operator{&op.Bucketize{Columns: []string{"age"}, Boundaries: []float64{2, 2}}}, "boundary 2 follows 2"},
 		{"boundary NaN", many, []feature.Operator{&op.Bucketize{Columns: []string{"age"}, Boundaries: []float64{float64(nan())}}}, "boundary NaN is beyond"},
@@ -153,7 +167,10 @@ func TestDecode(t *testing.T) {
 		{"difference", `{"name": "a", "of": "b", "minus": "c"}`, ""},
 		{"time_since", `{"name": "a", "at": "b", "since": "c", "unit": "hour"}`, ""},
 		{"group_statistics", `{"by": "a", "columns": ["b"], "statistics": ["sum", "std"]}`, ""},
-		{"categorise", `{}`, `operator "categorise" is not known; known are bucketize, categorify, clip, date_parts, difference, expression, fill_missing, group_statistics, hash_bucket, hashed_cross, log, min_max, normalize, sequence, time_since`},
+		{"cast", `{"columns": ["a"], "to": "string"}`, ""},
+		{"rename", `{"columns": {"a": "b"}}`, ""},
+		{"drop", `{"columns": ["a"]}`, ""},
+		{"categorise", `{}`, `operator "categorise" is not known; known are bucketize, cast, categorify, clip, date_parts, difference, drop, expression, fill_missing, group_statistics, hash_bucket, hashed_cross, log, min_max, normalize, rename, sequence, time_since`},
 		{"log", `{"columns": []}`, "operator log: no columns"},
 		{"log", `{"columns": 1}`, "operator log: json"},
 	}

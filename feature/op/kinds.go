@@ -11,10 +11,12 @@ import (
 func Kinds() []feature.Kind {
 	return []feature.Kind{
 		kindOf(bucketizeRule(), func() feature.Operator { return &Bucketize{} }),
+		kindOf(castRule(), func() feature.Operator { return &Cast{} }),
 		encoderKind(categorifyRule(), func() feature.Operator { return &Categorify{} }),
 		kindOf(clipRule(), func() feature.Operator { return &Clip{} }),
 		kindOf(datePartsRule(), func() feature.Operator { return &DateParts{} }),
 		kindOf(differenceRule(), func() feature.Operator { return &Difference{} }),
+		dropKind(),
 		kindOf(expressionRule(), func() feature.Operator { return &Expression{} }),
 		kindOf(fillMissingRule(), func() feature.Operator { return &FillMissing{} }),
 		kindOf(groupStatisticsRule(), func() feature.Operator { return &GroupStatistics{} }),
@@ -23,6 +25,7 @@ func Kinds() []feature.Kind {
 		kindOf(logRule(), func() feature.Operator { return &Log{} }),
 		kindOf(minMaxRule(), func() feature.Operator { return &MinMax{} }),
 		kindOf(normalizeRule(), func() feature.Operator { return &Normalize{} }),
+		kindOf(renameRule(), func() feature.Operator { return &Rename{} }),
 		encoderKind(sequenceRule(), func() feature.Operator { return &Sequence{} }),
 		kindOf(timeSinceRule(), func() feature.Operator { return &TimeSince{} }),
 	}

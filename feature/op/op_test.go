@@ -179,6 +179,23 @@ func TestConformance(t *testing.T) {
 		{"group_statistics by numbers", featuretest.Case{
 			Operator: &op.GroupStatistics{By: "year", Columns: []string{"user_id"}}, Raw: pick("user_id", "year"),
 		}},
+		{"cast to float32", featuretest.Case{
+			Operator: &op.Cast{Columns: []string{"year", "votes"}, To: schema.DType{DType: tensor.Float32}}, Raw: pick("year", "votes"),
+		}},
+		{"cast to int64", featuretest.Case{
+			Operator: &op.Cast{Columns: []string{"age", "scores"}, To: schema.DType{DType: tensor.Int64}}, Raw: pick("age", "scores"),
+		}},
+		{"cast to string", featuretest.Case{
+			Before:   []feature.Operator{&op.Cast{Columns: []string{"year", "votes"}, To: schema.DType{DType: tensor.String}}},
+			Operator: &op.Categorify{Columns: []string{"year", "votes"}}, Raw: pick("year", "votes"),
+		}},
+		{"rename", featuretest.Case{
+			Operator: &op.Rename{Columns: map[string]string{"year": "y", "scores": "s"}}, Raw: pick("year", "scores"),
+		}},
+		{"drop", featuretest.Case{
+			Before:   []feature.Operator{&op.Normalize{Columns: []string{"age", "year"}}},
+			Operator: &op.Drop{Columns: []string{"age"}}, Raw: pick("age", "year"),
+		}},
 		{"sequence", featuretest.Case{
 			Before:   []feature.Operator{categorify},
 			Operator: &op.Sequence{Column: "history", Of: "item_id", Length: 5},

@@ -367,6 +367,43 @@ func TestValues(t *testing.T) {
 			},
 		},
 		{
+			// Truncated towards zero; what is no int64 is null, which fill_missing then finds.
+			"cast", pick("age", "year", "user_id", "votes"),
+			tensor.Map{"user_id": tensor.Of([]int64{-5, 12, 12, null}, 4), "votes": tensor.Of([]int64{3, null, null}, 1, 3)},
+			[]feature.Operator{
+				&op.Cast{Columns: []string{"age"}, To: schema.DType{DType: tensor.Int64}},
+				&op.Cast{Columns: []string{"year"}, To: schema.DType{DType: tensor.Float32}},
+				&op.Cast{Columns: []string{"user_id", "votes"}, To: schema.DType{DType: tensor.String}},
+				&op.FillMissing{Columns: []string{"age", "year"}, Value: -7},
+				&op.Categorify{Columns: []string{"user_id"}, Vocabulary: []any{"12", "-5"}}, &op.Categorify{Columns: []string{"votes"}},
+			},
+			tensor.Map{
+				"age":     tensor.Of([]float32{-1.75, 1 << 62, 1 << 63, nan(), float32(inf())}, 5),
+				"year":    tensor.Of([]int64{7, null, 1 << 24, 1<<24 + 1, -1}, 5),
+				"user_id": tensor.Of([]int64{-5, 12, null, 5, 0}, 5),
+				"votes":   tensor.Of([]int64{3, null, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, 5, 3),
+			},
+			map[string]any{
+				"age": []float32{-1, 1 << 62, -7, -7, -7}, "year": []float32{7, -7, 1 << 24, 1 << 24, -1},
+				"user_id": []int64{4, 3, 1, 2, 2}, "votes": []int64{3, 0, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2},
+			},
+		},
+		{
+			"rename and drop", pick("item_id", "age", "user_id"),
+			tensor.Map{"item_id": texts},
+			[]feature.Operator{
+				&op.Rename{Columns: map[string]string{"item_id": "key", "age": "years"}},
+				&op.Categorify{Columns: []string{"key"}},
+				&op.Expression{Column: "half", Formula: "years / 2"},
+				&op.Difference{Column: "years2", Of: "years", Minus: "half"},
+				&op.Drop{Columns: []string{"years", "half"}},
+				// A name that is free again.
+				&op.Rename{Columns: map[string]string{"years2": "years"}},
+			},
+			tensor.Map{"item_id": tensor.Of([]string{"b", "a"}, 2), "age": tensor.Of([]float32{10, nan()}, 2)},
+			map[string]any{"key": []int64{4, 3}, "years": []float32{5, 0}},
+		},
+		{
 			"operators in a row", pick("age"),
 			tensor.Map{"age": age},
 			[]feature.Operator{
