@@ -218,14 +218,9 @@ func TestRetrievalEndsHistoryBeforeTheFirstTarget(t *testing.T) {
 	}
 }
 
-func TestRanking(t *testing.T) {
-	e := modeltest.Examples()
-	// More rows than are scored at once, in no order.
-	rows := make([]int32, 5*e.Len())
-	for i := range rows {
-		rows[i] = int32(i * 7 % e.Len())
-	}
-	// The probability is sigmoid(price), by an item column of its own.
+// priceRanker's probability is sigmoid(price), by an item column of its own.
+func priceRanker(t *testing.T) *graph.Graph {
+	t.Helper()
 	b := graph.NewBuilder("price")
 	price := b.Input("item_price", tensor.Float32, graph.Shape{graph.Sym("B"), graph.Sym("K")})
 	b.Output("like", b.Sigmoid(price))
@@ -233,7 +228,17 @@ func TestRanking(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := eval.Ranking(t.Context(), g, e, rows, eval.Options{Workers: 2})
+	return g
+}
+
+func TestRanking(t *testing.T) {
+	e := modeltest.Examples()
+	// More rows than are scored at once, in no order.
+	rows := make([]int32, 5*e.Len())
+	for i := range rows {
+		rows[i] = int32(i * 7 % e.Len())
+	}
+	got, err := eval.Ranking(t.Context(), priceRanker(t), e, rows, eval.Options{Workers: 2})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -62,28 +62,55 @@ func Scores(
 func Ranking(
 	ctx context.Context, g *graph.Graph, e *train.Examples, rows []int32, o Options,
 ) (map[string]Metrics, error) {
+	out := map[string]Metrics{}
+	err := ranking(ctx, g, e, rows, o, func(task string, users []int64, scores, labels []float32) (err error) {
+		out[task], err = pointwise(users, scores, labels)
+		return err
+	})
+	return out, err
+}
+
+// RankingByUser is [Ranking] with each user's "gauc" and "log_loss" per task, whose weights are the user's rows.
+func RankingByUser(
+	ctx context.Context, g *graph.Graph, e *train.Examples, rows []int32, o Options,
+) (map[string]Metrics, map[string]*ByUser, error) {
+	out, byUser := map[string]Metrics{}, map[string]*ByUser{}
+	err := ranking(ctx, g, e, rows, o, func(task string, users []int64, scores, labels []float32) (err error) {
+		if out[task], err = pointwise(users, scores, labels); err != nil {
+			return err
+		}
+		byUser[task], err = pointwiseByUser(users, scores, labels)
+		return err
+	})
+	return out, byUser, err
+}
+
+// ranking calls measure with the users, probabilities and labels of every task.
+func ranking(
+	ctx context.Context, g *graph.Graph, e *train.Examples, rows []int32, o Options,
+	measure func(task string, users []int64, scores, labels []float32) error,
+) error {
 	if len(rows) == 0 {
-		return nil, fmt.Errorf("evaluate %q: %w", g.Name, errors.New("there are no held-out interactions; look at the split"))
+		return fmt.Errorf("evaluate %q: %w", g.Name, errors.New("there are no held-out interactions; look at the split"))
 	}
 	scores, err := Scores(ctx, g, e, rows, o)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	users := make([]int64, len(rows))
 	for i, r := range rows {
 		users[i] = int64(e.User[r])
 	}
-	out := make(map[string]Metrics, len(scores))
 	for task, p := range scores {
 		labels, err := e.LabelsOf(task, rows)
 		if err != nil {
-			return nil, fmt.Errorf("evaluate %q: %w", g.Name, err)
+			return fmt.Errorf("evaluate %q: %w", g.Name, err)
 		}
-		if out[task], err = pointwise(users, p, labels); err != nil {
-			return nil, fmt.Errorf("evaluate %q: task %q: %w", g.Name, task, err)
+		if err := measure(task, users, p, labels); err != nil {
+			return fmt.Errorf("evaluate %q: task %q: %w", g.Name, task, err)
 		}
 	}
-	return out, nil
+	return nil
 }
 
 func pointwise(users []int64, scores, labels []float32) (Metrics, error) {

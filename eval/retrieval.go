@@ -62,16 +62,24 @@ func usersAtOnce(items int) int { return min(max(1<<24/max(items, 1), 1), 128) }
 func Retrieval(
 	ctx context.Context, r *model.Retrieval, e *train.Examples, rows, seen []int32, o Options,
 ) (Metrics, error) {
+	metrics, _, err := RetrievalByUser(ctx, r, e, rows, seen, o)
+	return metrics, err
+}
+
+// RetrievalByUser is [Retrieval] with the values of each user, which have the weight 1.
+func RetrievalByUser(
+	ctx context.Context, r *model.Retrieval, e *train.Examples, rows, seen []int32, o Options,
+) (Metrics, *ByUser, error) {
 	o = o.withDefaults()
 	known := train.NewUserItems(e, seen)
 	queries := group(e, rows, known, r.First)
 	if len(queries) == 0 {
-		return nil, fmt.Errorf("evaluate %q: %w", r.Name,
+		return nil, nil, fmt.Errorf("evaluate %q: %w", r.Name,
 			errors.New("no held-out interaction is left to find; look at the split"))
 	}
 	plan, err := exec.Compile(r.Query, exec.Options{Kernels: o.Kernels, Frozen: true})
 	if err != nil {
-		return nil, fmt.Errorf("evaluate %q: %w", r.Name, err)
+		return nil, nil, fmt.Errorf("evaluate %q: %w", r.Name, err)
 	}
 	v := &evaluation{r: r, e: e, known: known, plan: plan, o: o}
 	blocks := slices.Collect(slices.Chunk(queries, usersAtOnce(r.Count())))
@@ -82,17 +90,17 @@ func Retrieval(
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("evaluate %q: %w", r.Name, err)
+		return nil, nil, fmt.Errorf("evaluate %q: %w", r.Name, err)
 	}
-	means := metric.NewRankings(o.metrics()...)
+	means := NewLists(o.metrics()...)
 	for i, block := range blocks {
 		for j, q := range block {
-			means.Add(lists[i][j], q.targets)
+			means.Add(e.User[q.row], lists[i][j], q.targets)
 		}
 	}
-	values := Metrics(means.Values())
-	values["users"] = float64(means.Lists())
-	return values, nil
+	values := means.Metrics()
+	values["users"] = float64(len(means.ByUser().Users))
+	return values, means.ByUser(), nil
 }
 
 // metrics returns recall and NDCG at every cutoff and the reciprocal rank at the last one.

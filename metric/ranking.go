@@ -20,18 +20,20 @@ type Rankings struct {
 	sums    []float64
 	lists   int
 	hits    []bool
+	values  []float64
 }
 
 // NewRankings averages the given metrics.
 func NewRankings(metrics ...Ranking) *Rankings {
-	return &Rankings{metrics: metrics, sums: make([]float64, len(metrics))}
+	return &Rankings{metrics: metrics, sums: make([]float64, len(metrics)), values: make([]float64, len(metrics))}
 }
 
 // Add takes the next list: the items ranked, best first, and those that are relevant, in any order, without
-// repetition. A list for which nothing is relevant says nothing and is left out.
-func (r *Rankings) Add(ranked, relevant []int) {
+// repetition. A list for which nothing is relevant says nothing and is left out. It returns the list's values in the order
+// of the metrics, which stay until the next call; nil for a list that is left out.
+func (r *Rankings) Add(ranked, relevant []int) []float64 {
 	if len(relevant) == 0 {
-		return
+		return nil
 	}
 	r.lists++
 	r.hits = r.hits[:0]
@@ -39,8 +41,10 @@ func (r *Rankings) Add(ranked, relevant []int) {
 		r.hits = append(r.hits, slices.Contains(relevant, item))
 	}
 	for i, m := range r.metrics {
-		r.sums[i] += m.Score(r.hits, len(relevant))
+		r.values[i] = m.Score(r.hits, len(relevant))
+		r.sums[i] += r.values[i]
 	}
+	return r.values
 }
 
 // Lists returns how many lists the averages are taken over.

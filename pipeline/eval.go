@@ -19,13 +19,17 @@ func (p *Pipeline) Eval(ctx context.Context) (*Metrics, error) {
 	if err := readJSON(p.path(originFile), "fit", &m.Manifest); err != nil {
 		return nil, err
 	}
-	if err := p.evalRetrieval(ctx, m); err != nil {
+	byUser := results{}
+	if err := p.evalRetrieval(ctx, m, byUser); err != nil {
 		return nil, err
 	}
-	if err := p.evalRanking(ctx, m); err != nil {
+	if err := p.evalRanking(ctx, m, byUser); err != nil {
 		return nil, err
 	}
-	if err := p.evalPipeline(ctx, m); err != nil {
+	if err := p.evalPipeline(ctx, m, byUser); err != nil {
+		return nil, err
+	}
+	if err := p.writeResults(byUser); err != nil {
 		return nil, err
 	}
 	return m, writeJSON(p.path(metricsFile), m)
@@ -53,7 +57,7 @@ func (p *Pipeline) heldOut() []part {
 
 func (p *Pipeline) evalOptions() eval.Options { return eval.Options{Kernels: p.options.Kernels} }
 
-func (p *Pipeline) evalRetrieval(ctx context.Context, m *Metrics) error {
+func (p *Pipeline) evalRetrieval(ctx context.Context, m *Metrics, byUser results) error {
 	trainers, err := p.options.Registry.retrieval(p.config)
 	if err != nil || len(trainers) == 0 {
 		return err
@@ -76,10 +80,11 @@ func (p *Pipeline) evalRetrieval(ctx context.Context, m *Metrics) error {
 					return err
 				}
 			}
-			metrics, err := p.retrievalMetrics(ctx, of, h)
+			metrics, users, err := p.retrievalMetrics(ctx, of, h)
 			if err != nil {
 				return fmt.Errorf("evaluate %s on %s: %w", t.name, h.name, err)
 			}
+			byUser[resultKey{boardRetrieval, t.name, h.name, ""}] = users
 			m.Retrieval[t.name][h.name] = metrics
 			p.note("%s %s recall@10 %.4f ndcg@10 %.4f", t.name, h.name, metrics["recall@10"], metrics["ndcg@10"])
 		}
@@ -88,26 +93,26 @@ func (p *Pipeline) evalRetrieval(ctx context.Context, m *Metrics) error {
 }
 
 // retrievalMetrics evaluates a retrieval model. Of an item-item model the metrics are of the full history, and those of
-// the part that is served are beside them.
-func (p *Pipeline) retrievalMetrics(ctx context.Context, source *model.Retrieval, h part) (eval.Metrics, error) {
+// the part that is served are beside them; those of each user are of the full history.
+func (p *Pipeline) retrievalMetrics(ctx context.Context, source *model.Retrieval, h part) (eval.Metrics, *eval.ByUser, error) {
 	o := p.evalOptions()
 	rows, seen := p.ordered(h.rows), p.ordered(h.seen)
-	metrics, err := eval.Retrieval(ctx, source, p.examples, rows, seen, o)
+	metrics, users, err := eval.RetrievalByUser(ctx, source, p.examples, rows, seen, o)
 	if err != nil || source.ItemItem == nil {
-		return metrics, err
+		return metrics, users, err
 	}
 	o.FullHistory = true
-	full, err := eval.Retrieval(ctx, source, p.examples, rows, seen, o)
+	full, users, err := eval.RetrievalByUser(ctx, source, p.examples, rows, seen, o)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	for name, value := range metrics {
 		full[ServedHistory+name] = value
 	}
-	return full, nil
+	return full, users, nil
 }
 
-func (p *Pipeline) evalRanking(ctx context.Context, m *Metrics) error {
+func (p *Pipeline) evalRanking(ctx context.Context, m *Metrics, byUser results) error {
 	ranking, err := p.readRanking()
 	if errors.Is(err, errNoRanker) {
 		return nil
@@ -118,12 +123,13 @@ func (p *Pipeline) evalRanking(ctx context.Context, m *Metrics) error {
 	p.phase("evaluate %s", ranking.Name)
 	m.Ranking = map[string]map[string]map[string]eval.Metrics{ranking.Name: {}}
 	for _, h := range p.heldOut() {
-		metrics, err := eval.Ranking(ctx, ranking.Graph, p.examples, h.rows, p.evalOptions())
+		metrics, users, err := eval.RankingByUser(ctx, ranking.Graph, p.examples, h.rows, p.evalOptions())
 		if err != nil {
 			return fmt.Errorf("evaluate %s on %s: %w", ranking.Name, h.name, err)
 		}
 		m.Ranking[ranking.Name][h.name] = metrics
 		for _, task := range ranking.Tasks {
+			byUser[resultKey{boardRanking, ranking.Name, h.name, task}] = users[task]
 			auc := "undefined"
 			if v, ok := metrics[task]["auc"]; ok {
 				auc = fmt.Sprintf("%.4f", v)

@@ -20,7 +20,7 @@ const evalBatch = 64
 
 // evalPipeline answers a request for every user of the test part with the whole ensemble, from raw columns, as of the
 // user's first interaction there, and finds the places of the held-out items after each stage.
-func (p *Pipeline) evalPipeline(ctx context.Context, m *Metrics) error {
+func (p *Pipeline) evalPipeline(ctx context.Context, m *Metrics, byUser results) error {
 	if len(p.config.Retrieval) == 0 {
 		return nil
 	}
@@ -48,10 +48,13 @@ func (p *Pipeline) evalPipeline(ctx context.Context, m *Metrics) error {
 	}
 	out := AnswerMetrics{PerStage: map[string]eval.Metrics{}}
 	for name, r := range e.stages {
-		out.PerStage[name] = eval.Metrics(r.Values())
+		out.PerStage[name] = r.Metrics()
 	}
 	out.Answer = out.PerStage[stage.OrderName]
 	m.Pipeline = map[string]AnswerMetrics{part: out}
+	if order := e.stages[stage.OrderName]; order != nil {
+		byUser[resultKey{boardPipeline, "", part, ""}] = order.ByUser()
+	}
 	p.note("pipeline %s recall@10 %.4f ndcg@10 %.4f", part, out.Answer["recall@10"], out.Answer["ndcg@10"])
 	return nil
 }
@@ -72,7 +75,7 @@ func (p *Pipeline) newEval(ctx context.Context, serving *Serving, chain *Chain) 
 	if err != nil {
 		return nil, nil, "", err
 	}
-	e = &pipelineEval{p: p, serving: serving, chain: chain, requests: requests, stages: map[string]*metric.Rankings{}}
+	e = &pipelineEval{p: p, serving: serving, chain: chain, requests: requests, stages: map[string]*eval.Lists{}}
 	if slices.Contains(p.config.Filter, "seen") {
 		e.seen = train.NewUserItems(p.examples, test.seen)
 	}
@@ -113,7 +116,7 @@ type pipelineEval struct {
 	chain    *Chain
 	requests *requester
 	seen     *model.UserItems // nil: seen items stay
-	stages   map[string]*metric.Rankings
+	stages   map[string]*eval.Lists
 }
 
 // block answers some users' requests, adds the answers to the averages, and returns all tensors.
@@ -142,13 +145,14 @@ func (e *pipelineEval) block(ctx context.Context, queries []testQuery) (tensor.M
 		return nil, err
 	}
 	for i, q := range queries {
-		e.add(out, i, q.targets)
+		e.add(out, i, q)
 	}
 	return out, nil
 }
 
-// add takes user i's ranking as each stage leaves it.
-func (e *pipelineEval) add(out tensor.Map, i int, targets []int) {
+// add takes the ranking of q, which is row i of the answer, as each stage leaves it.
+func (e *pipelineEval) add(out tensor.Map, i int, q testQuery) {
+	user := e.p.examples.User[q.row]
 	candidates := rowOf[int64](out[stage.Candidates], i)
 	masked := rowOf[float32](out[stage.MaskedScores], i)
 	rankings := map[string][]float32{
@@ -163,16 +167,16 @@ func (e *pipelineEval) add(out tensor.Map, i int, targets []int) {
 		}
 	}
 	for name, scores := range rankings {
-		e.rankings(name).Add(ranked(candidates, scores), targets)
+		e.lists(name).Add(user, ranked(candidates, scores), q.targets)
 	}
 	final := rowOf[int64](out[stage.ItemIndices], i)
-	e.rankings(stage.OrderName).Add(ranked(final, rowOf[float32](out[stage.Scores], i)), targets)
+	e.lists(stage.OrderName).Add(user, ranked(final, rowOf[float32](out[stage.Scores], i)), q.targets)
 }
 
-// rankings returns the averages of a stage: at 10, 20 and 100, and the share of items that it has at all.
-func (e *pipelineEval) rankings(name string) *metric.Rankings {
+// lists measures a stage: at 10, 20 and 100, and the share of items that it has at all.
+func (e *pipelineEval) lists(name string) *eval.Lists {
 	if e.stages[name] == nil {
-		e.stages[name] = metric.NewRankings(metric.Recall{K: 10}, metric.Recall{K: 20}, metric.Recall{K: 100}, metric.Recall{},
+		e.stages[name] = eval.NewLists(metric.Recall{K: 10}, metric.Recall{K: 20}, metric.Recall{K: 100}, metric.Recall{},
 			metric.NDCG{K: 10}, metric.MRR{})
 	}
 	return e.stages[name]

@@ -20,6 +20,7 @@ const (
 	workflowFile = "workflow.json"
 	originFile   = "manifest.json"
 	metricsFile  = "metrics.json"
+	resultsDir   = "results"
 	servingFile  = "serving.json"
 	indexFile    = "index.json"
 	stagesDir    = "stages"
@@ -40,6 +41,8 @@ type Origin struct {
 	// Data and Config are hashes of the tables' content and of recsys.yaml.
 	Data   string `json:"data"`
 	Config string `json:"config"`
+	// Split is a hash of the part of each interaction.
+	Split string `json:"split"`
 	// Version is that of the program, Kernels the instruction set it computed with.
 	Version string `json:"version"`
 	Kernels string `json:"kernels"`

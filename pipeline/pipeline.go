@@ -158,8 +158,18 @@ func (p *Pipeline) origin() Origin {
 	sum := sha256.Sum256(p.text)
 	return Origin{
 		Format: runFormat, Name: p.config.Name, Seed: p.config.Seed, Data: p.tables.Hash,
-		Config: "sha256:" + hex.EncodeToString(sum[:]), Version: p.options.Version, Kernels: p.options.Kernels.Name,
+		Config: "sha256:" + hex.EncodeToString(sum[:]), Split: hashParts(p.tables.Parts),
+		Version: p.options.Version, Kernels: p.options.Kernels.Name,
 	}
+}
+
+func hashParts(parts []data.Part) string {
+	text := make([]byte, len(parts))
+	for i, part := range parts {
+		text[i] = byte(part)
+	}
+	sum := sha256.Sum256(text)
+	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
 func (p *Pipeline) readTables(ctx context.Context) error {

@@ -164,8 +164,8 @@ func measureLoss(ctx context.Context, run string, s *Serving, e ensemble.Ensembl
 		}
 	}
 	p.Users, p.Overlap = len(queries), kept/float64(len(queries))
-	p.NDCG = evals[0].stages[stage.OrderName].Values()[ndcg10]
-	p.NDCGNarrow = evals[1].stages[stage.OrderName].Values()[ndcg10]
+	p.NDCG = evals[0].stages[stage.OrderName].Metrics()[ndcg10]
+	p.NDCGNarrow = evals[1].stages[stage.OrderName].Metrics()[ndcg10]
 	return nil
 }
 

@@ -25,6 +25,7 @@ type cli struct {
 	Fit         fitCmd         `cmd:"" help:"Fit a pipeline's features."`
 	Train       trainCmd       `cmd:"" help:"Train a fitted pipeline's models."`
 	Eval        evalCmd        `cmd:"" help:"Evaluate a trained pipeline."`
+	Compare     compareCmd     `cmd:"" help:"Rank models of runs, with intervals and tests."`
 	Recommend   recommendCmd   `cmd:"" help:"Write the lists of many users from a run to a file."`
 	Score       scoreCmd       `cmd:"" help:"Write the ranker's probabilities for the rows of a table to a file."`
 	Export      exportCmd      `cmd:"" help:"Write a run as a Triton model repository."`
