@@ -36,6 +36,9 @@ func TestRetrievalByUserMakesTheMeans(t *testing.T) {
 	}
 	want := means(byUser)
 	want["users"] = float64(len(byUser.Users))
+	for _, name := range []string{"coverage@10", "gini@10", "novelty@10", "tail_share@10"} { // no means over users
+		want[name] = metrics[name]
+	}
 	if diff := gocmp.Diff(want, metrics, exact()); diff != "" {
 		t.Errorf("(-by user +metrics):\n%s", diff)
 	}
@@ -74,7 +77,7 @@ func TestRankingByUserMakesTheMeans(t *testing.T) {
 		if len(want) != 2 {
 			t.Errorf("task %s: users have %v, want gauc and log_loss", task, want)
 		}
-		for _, name := range []string{"auc", "rows"} { // no means over users
+		for _, name := range []string{"auc", "ece", "rows"} { // no means over users
 			want[name] = got[name]
 		}
 		if diff := gocmp.Diff(want, got, exact()); diff != "" {

@@ -2,6 +2,7 @@ package eval_test
 
 import (
 	"cmp"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"recsys/graph"
 	"recsys/graph/kernel"
 	"recsys/internal/portable"
+	"recsys/metric"
 	"recsys/model"
 	"recsys/model/modeltest"
 	"recsys/tensor"
@@ -65,6 +67,11 @@ func bruteForce(e *train.Examples, seen, held []int32, vectors tensor.Map, cutof
 	q := tensor.MustData[float32](vectors["mf/embedding/item_id"])
 	bias := tensor.MustData[float32](vectors["mf/embedding/item_id_bias"])
 	out, n := eval.Metrics{}, 0.0
+	popularity := make([]int64, 27)
+	for _, r := range seen {
+		popularity[e.Item[r]]++
+	}
+	shown := metric.NewExposure(10, popularity, 3)
 	for user := int32(3); user < 43; user++ {
 		known := map[int32]bool{}
 		for _, r := range seen {
@@ -96,12 +103,18 @@ func bruteForce(e *train.Examples, seen, held []int32, vectors tensor.Map, cutof
 			}
 		}
 		slices.SortStableFunc(ranked, func(a, b int32) int { return cmp.Compare(score(b), score(a)) })
+		list := make([]int, 0, 10)
+		for _, item := range ranked[:min(10, len(ranked))] {
+			list = append(list, int(item))
+		}
+		shown.Add(list)
 		for _, k := range cutoffs {
-			hits, gain, ideal := 0.0, 0.0, 0.0
+			hits, gain, ideal, precisions := 0.0, 0.0, 0.0, 0.0
 			for i, item := range ranked[:min(k, len(ranked))] {
 				if targets[item] {
 					hits++
 					gain += 1 / math.Log2(float64(i)+2)
+					precisions += hits / float64(i+1)
 				}
 			}
 			for i := range min(k, len(targets)) {
@@ -110,6 +123,9 @@ func bruteForce(e *train.Examples, seen, held []int32, vectors tensor.Map, cutof
 			name := map[int]string{1: "1", 3: "3", 20: "20"}[k]
 			out["recall@"+name] += hits / float64(len(targets))
 			out["ndcg@"+name] += gain / ideal
+			out["precision@"+name] += hits / float64(k)
+			out["hit_rate@"+name] += min(hits, 1)
+			out["map@"+name] += precisions / float64(min(k, len(targets)))
 		}
 		for i, item := range ranked[:min(20, len(ranked))] {
 			if targets[item] {
@@ -121,6 +137,7 @@ func bruteForce(e *train.Examples, seen, held []int32, vectors tensor.Map, cutof
 	for name := range out {
 		out[name] /= n
 	}
+	maps.Copy(out, shown.Values())
 	out["users"] = n
 	return out
 }
@@ -244,9 +261,12 @@ func TestRanking(t *testing.T) {
 	}
 	prices, labels := tensor.MustData[float32](e.Items["price"]), e.Labels["like"]
 	wins, pairs, loss := 0.0, 0.0, 0.0
+	var gaps [15]float64 // by bin of the probability
 	for _, r := range rows {
 		i, a := r, e.Item[r]
 		p := 1 / (1 + math.Exp(-float64(prices[a])))
+		bin := min(int(p*15), 14)
+		gaps[bin] += p - float64(labels[i])
 		loss -= float64(labels[i])*math.Log(p) + float64(1-labels[i])*math.Log(1-p)
 		for _, j := range rows {
 			c := e.Item[j]
@@ -261,7 +281,11 @@ func TestRanking(t *testing.T) {
 			}
 		}
 	}
-	want := map[string]eval.Metrics{"like": {"auc": wins / pairs, "log_loss": loss / float64(len(rows)), "rows": float64(len(rows))}}
+	ece := 0.0
+	for _, gap := range gaps {
+		ece += math.Abs(gap) / float64(len(rows))
+	}
+	want := map[string]eval.Metrics{"like": {"auc": wins / pairs, "ece": ece, "log_loss": loss / float64(len(rows)), "rows": float64(len(rows))}}
 	delete(got["like"], "gauc") // package metric tests it
 	// Probabilities are float32.
 	if diff := gocmp.Diff(want, got, cmpopts.EquateApprox(1e-6, 1e-6)); diff != "" {

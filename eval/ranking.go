@@ -57,7 +57,7 @@ func Scores(
 }
 
 // Ranking scores held-out rows with a ranker's graph and compares the probabilities with the labels: per task "auc",
-// "log_loss", "gauc" (AUC within users, weighted by their rows) and "rows". A metric that the rows leave undefined, such
+// "log_loss", "ece" (calibration error), "gauc" (AUC within users, weighted by their rows) and "rows". A metric that the rows leave undefined, such
 // as the AUC of one class, is absent.
 func Ranking(
 	ctx context.Context, g *graph.Graph, e *train.Examples, rows []int32, o Options,
@@ -122,7 +122,7 @@ func pointwise(users []int64, scores, labels []float32) (Metrics, error) {
 		out[name] = value
 		return err
 	}
-	for _, m := range []metric.Pointwise{&metric.AUC{}, &metric.LogLoss{}} {
+	for _, m := range []metric.Pointwise{&metric.AUC{}, &metric.LogLoss{}, &metric.Calibration{}} {
 		if err := m.Add(scores, labels); err != nil {
 			return nil, err
 		}

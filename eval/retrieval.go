@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"runtime"
 	"slices"
@@ -19,7 +20,7 @@ import (
 
 // Options are the settings of an evaluation. The zero value of a field is its default.
 type Options struct {
-	// Cutoffs are the k of Recall@k and NDCG@k, ascending; none means 10, 20, 100.
+	// Cutoffs are the k of the metrics of lists, ascending; none means 10, 20, 100.
 	Cutoffs []int
 	// Workers is the number of blocks of users at work; 0 means GOMAXPROCS. Results do not depend on it.
 	Workers int
@@ -56,7 +57,8 @@ type query struct {
 func usersAtOnce(items int) int { return min(max(1<<24/max(items, 1), 1), 128) }
 
 // Retrieval ranks all items for every user of rows, as of the user's first one of them, and finds the places of the
-// rows' items: recall and NDCG at every cutoff, the reciprocal rank at the last one, as package metric defines them.
+// rows' items: recall, precision, hit rate, average precision and NDCG at every cutoff, the reciprocal rank at the last one,
+// and what the first 10 items show of the catalogue, whose popularity is that among seen, as package metric defines them.
 // Items that the user has among seen are left out of the ranking; held-out items among them, and those that stand for no
 // item, do not count. Of equal scores the lower index comes first. "users" is the number of users that are left.
 func Retrieval(
@@ -93,22 +95,28 @@ func RetrievalByUser(
 		return nil, nil, fmt.Errorf("evaluate %q: %w", r.Name, err)
 	}
 	means := NewLists(o.metrics()...)
+	shown := metric.NewExposure(min(exposed, o.Cutoffs[len(o.Cutoffs)-1]), train.Counts(e, seen), r.First)
 	for i, block := range blocks {
 		for j, q := range block {
 			means.Add(e.User[q.row], lists[i][j], q.targets)
+			shown.Add(lists[i][j])
 		}
 	}
 	values := means.Metrics()
+	maps.Copy(values, shown.Values())
 	values["users"] = float64(len(means.ByUser().Users))
 	return values, means.ByUser(), nil
 }
 
-// metrics returns recall and NDCG at every cutoff and the reciprocal rank at the last one.
+// exposed is the number of first items of a list whose exposure is measured.
+const exposed = 10
+
+// metrics returns what is measured of a list at every cutoff, and the reciprocal rank at the last one.
 func (o Options) metrics() []metric.Ranking {
-	out := make([]metric.Ranking, 0, 1+2*len(o.Cutoffs))
+	out := make([]metric.Ranking, 0, 1+5*len(o.Cutoffs))
 	out = append(out, metric.MRR{K: o.Cutoffs[len(o.Cutoffs)-1]})
 	for _, k := range o.Cutoffs {
-		out = append(out, metric.Recall{K: k}, metric.NDCG{K: k})
+		out = append(out, metric.Recall{K: k}, metric.NDCG{K: k}, metric.Precision{K: k}, metric.HitRate{K: k}, metric.MAP{K: k})
 	}
 	return out
 }

@@ -8,7 +8,10 @@
 //	m.Add(top, []int{target})
 //	fmt.Println(m.Values()["recall@10"])
 //
-// A [Pointwise] metric takes scores and labels row by row, in as many calls as it likes: [AUC], [LogLoss], [RMSE];
+// [Exposure] tells which items lists show, whoever gets them. [Interval] and [PairedTest] tell how much of a mean is chance.
+//
+// A [Pointwise] metric takes scores and labels row by row, in as many calls as it likes: [AUC], [LogLoss], [Calibration],
+// [RMSE];
 // [GAUC] takes groups too. Their zero values are ready.
 //
 // Nothing here is safe for concurrent use.

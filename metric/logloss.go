@@ -20,13 +20,8 @@ func (*LogLoss) Name() string { return "log_loss" }
 
 // Add implements [Pointwise].
 func (m *LogLoss) Add(scores, labels []float32) error {
-	if err := check("log_loss", scores, labels, true); err != nil {
+	if err := checkProbabilities("log_loss", scores, labels); err != nil {
 		return err
-	}
-	for i, s := range scores {
-		if s < 0 || s > 1 {
-			return fmt.Errorf("log_loss: the score of row %d is %v, not a probability: apply the sigmoid to logits", i, s)
-		}
 	}
 	for i, s := range scores {
 		p := min(max(float64(s), LogLossEpsilon), 1-LogLossEpsilon)

@@ -34,3 +34,16 @@ func check(metric string, scores, labels []float32, binary bool) error {
 	}
 	return nil
 }
+
+// checkProbabilities rejects rows whose scores are no probabilities of label 1, or whose labels are not 0 or 1.
+func checkProbabilities(metric string, scores, labels []float32) error {
+	if err := check(metric, scores, labels, true); err != nil {
+		return err
+	}
+	for i, s := range scores {
+		if s < 0 || s > 1 {
+			return fmt.Errorf("%s: the score of row %d is %v, not a probability: apply the sigmoid to logits", metric, i, s)
+		}
+	}
+	return nil
+}

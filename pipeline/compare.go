@@ -265,7 +265,7 @@ func (c *Comparison) checkBy(by string) error {
 // lowerIsBetter tells which end of a metric's range is the good one.
 func lowerIsBetter(name string) bool {
 	name, _, _ = strings.Cut(strings.TrimPrefix(name, ServedHistory), "@")
-	return slices.Contains([]string{"log_loss", "rmse"}, name)
+	return slices.Contains([]string{"ece", "gini", "log_loss", "rmse"}, name)
 }
 
 // rank orders the rows, and compares each with the best.

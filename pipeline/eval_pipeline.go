@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 
@@ -14,6 +15,9 @@ import (
 	"recsys/tensor"
 	"recsys/train"
 )
+
+// shownItems is the number of first items of an answer whose exposure is measured.
+const shownItems = 10
 
 // evalBatch is the number of users that the ensemble answers at once in an evaluation.
 const evalBatch = 64
@@ -51,6 +55,7 @@ func (p *Pipeline) evalPipeline(ctx context.Context, m *Metrics, byUser results)
 		out.PerStage[name] = r.Metrics()
 	}
 	out.Answer = out.PerStage[stage.OrderName]
+	maps.Copy(out.Answer, e.shown.Values())
 	m.Pipeline = map[string]AnswerMetrics{part: out}
 	if order := e.stages[stage.OrderName]; order != nil {
 		byUser[resultKey{boardPipeline, "", part, ""}] = order.ByUser()
@@ -76,6 +81,7 @@ func (p *Pipeline) newEval(ctx context.Context, serving *Serving, chain *Chain) 
 		return nil, nil, "", err
 	}
 	e = &pipelineEval{p: p, serving: serving, chain: chain, requests: requests, stages: map[string]*eval.Lists{}}
+	e.shown = metric.NewExposure(shownItems, train.Counts(p.examples, test.seen), p.examples.First)
 	if slices.Contains(p.config.Filter, "seen") {
 		e.seen = train.NewUserItems(p.examples, test.seen)
 	}
@@ -117,6 +123,7 @@ type pipelineEval struct {
 	requests *requester
 	seen     *model.UserItems // nil: seen items stay
 	stages   map[string]*eval.Lists
+	shown    *metric.Exposure // of the answers
 }
 
 // block answers some users' requests, adds the answers to the averages, and returns all tensors.
@@ -170,14 +177,16 @@ func (e *pipelineEval) add(out tensor.Map, i int, q testQuery) {
 		e.lists(name).Add(user, ranked(candidates, scores), q.targets)
 	}
 	final := rowOf[int64](out[stage.ItemIndices], i)
-	e.lists(stage.OrderName).Add(user, ranked(final, rowOf[float32](out[stage.Scores], i)), q.targets)
+	answer := ranked(final, rowOf[float32](out[stage.Scores], i))
+	e.lists(stage.OrderName).Add(user, answer, q.targets)
+	e.shown.Add(answer)
 }
 
 // lists measures a stage: at 10, 20 and 100, and the share of items that it has at all.
 func (e *pipelineEval) lists(name string) *eval.Lists {
 	if e.stages[name] == nil {
 		e.stages[name] = eval.NewLists(metric.Recall{K: 10}, metric.Recall{K: 20}, metric.Recall{K: 100}, metric.Recall{},
-			metric.NDCG{K: 10}, metric.MRR{})
+			metric.NDCG{K: 10}, metric.MRR{}, metric.Precision{K: 10}, metric.HitRate{K: 10}, metric.MAP{K: 10})
 	}
 	return e.stages[name]
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"recsys/ensemble"
+	"recsys/eval"
 	"recsys/graph/kernel"
 	"recsys/pipeline"
 	"recsys/train"
@@ -115,6 +116,16 @@ func TestRunAndExport(t *testing.T) {
 	run, m := shop(t, nil)
 	if len(m.Retrieval) != 3 || len(m.Ranking) != 1 {
 		t.Errorf("metrics of %d retrieval models and %d rankers, want 3 and 1", len(m.Retrieval), len(m.Ranking))
+	}
+	for _, name := range []string{"precision@10", "hit_rate@10", "map@10", "coverage@10", "gini@10", "novelty@10"} {
+		for where, metrics := range map[string]eval.Metrics{"mf": m.Retrieval["mf"]["test"], "the pipeline": m.Pipeline["test"].Answer} {
+			if v, ok := metrics[name]; !ok || v <= 0 {
+				t.Errorf("%s of %s is %v, %v; want a number above 0", name, where, v, ok)
+			}
+		}
+	}
+	if v, ok := m.Ranking["dlrm"]["test"]["cart"]["ece"]; !ok || v <= 0 || v >= 1 {
+		t.Errorf("ece is %v, %v; want a number within 0 and 1", v, ok)
 	}
 	for _, fuse := range []ensemble.Fuse{ensemble.FuseNone, ensemble.FuseGroups, ensemble.FuseAll} {
 		t.Run(string(fuse), func(t *testing.T) {
