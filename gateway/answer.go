@@ -63,19 +63,26 @@ func (a *Answer) degrade(reason string) {
 	a.DegradedReasons = append(a.DegradedReasons, reason)
 }
 
-// items reads the ensemble's outputs, [1,N] each: at most n items that are not blocked. Slots at -inf are empty.
-func (v *view) items(out tensor.Map, n int, blocked map[string]bool) ([]Item, error) {
+// checkOutputs checks the names, types and shapes of the ensemble's outputs for B users, [B,N] each.
+func (v *view) checkOutputs(out tensor.Map, users int) error {
 	names := v.manifest.Outputs
 	ids, scores := out[names.ItemIDs], out[names.Scores]
 	if ids == nil || scores == nil {
-		return nil, fmt.Errorf("%w: outputs %v, want %s and %s", errScore, out.Names(), names.ItemIDs, names.Scores)
+		return fmt.Errorf("%w: outputs %v, want %s and %s", errScore, out.Names(), names.ItemIDs, names.Scores)
 	}
-	values, err := tensor.Data[float32](scores)
-	if err != nil || scores.Rank() != 2 || scores.Dim(0) != 1 || ids.Rank() != 2 || ids.Len() != scores.Len() ||
-		ids.DType() != v.manifest.ItemKey.DType.DType {
-		return nil, fmt.Errorf("%w: %s is %s and %s is %s", errScore, names.ItemIDs, ids, names.Scores, scores)
+	if scores.DType() != tensor.Float32 || scores.Rank() != 2 || scores.Dim(0) != users || ids.Rank() != 2 || ids.Dim(0) != users ||
+		ids.Len() != scores.Len() || ids.DType() != v.manifest.ItemKey.DType.DType {
+		return fmt.Errorf("%w: %s is %s and %s is %s for %d users", errScore, names.ItemIDs, ids, names.Scores, scores, users)
 	}
-	items := make([]Item, 0, min(n, len(values)))
+	return nil
+}
+
+// items reads one user's row of the ensemble's outputs: at most n items that are not blocked. Slots at -inf are empty.
+func (v *view) items(out tensor.Map, row, n int, blocked map[string]bool) ([]Item, error) {
+	ids, scores := out[v.manifest.Outputs.ItemIDs], out[v.manifest.Outputs.Scores]
+	slots := scores.Dim(1)
+	values := tensor.MustData[float32](scores)[row*slots : (row+1)*slots]
+	items := make([]Item, 0, min(n, slots))
 	for i, score := range values {
 		switch {
 		case math.IsNaN(float64(score)), math.IsInf(float64(score), 1):
@@ -85,7 +92,7 @@ func (v *view) items(out tensor.Map, n int, blocked map[string]bool) ([]Item, er
 		case len(items) == n:
 			continue // The rest is only checked.
 		}
-		id, err := idAt(ids, i)
+		id, err := idAt(ids, row*slots+i)
 		if err != nil {
 			return nil, fmt.Errorf("%w: %w", errScore, err)
 		}

@@ -5,6 +5,7 @@
 // featurestore.Store. [Gateway.Handler] serves users:
 //
 //	POST /v1/recommendations              what to recommend to a user
+//	POST /v1/recommendations:batch        the same for many users, with few calls of the ensemble
 //	GET  /v1/users/{id}/recommendations   the same, short
 //	POST /v1/events                       what a user did; the very next answer knows it
 //	GET  /healthz, GET /readyz

@@ -101,25 +101,30 @@ type ranker struct {
 	inputs  tensor.Map
 	model   string
 	outputs []string
+	calls   int
 }
 
 func (f *ranker) Infer(ctx context.Context, model string, in tensor.Map, outputs []string) (tensor.Map, string, error) {
 	f.mu.Lock()
 	f.inputs, f.model, f.outputs = in, model, outputs
+	f.calls++
 	f.mu.Unlock()
+	users := in["blocked"].Dim(0)
 	bits := tensor.MustData[uint8](in["blocked"])
-	ids, scores := make([]string, 6), make([]float32, 6)
-	n := 0
-	for i, key := range itemKeys() {
-		if index := 3 + i; bits[index/8]>>(index%8)&1 == 0 && n < len(ids) {
-			ids[n], scores[n] = key, float32(9-i)/10
-			n++
+	ids, scores := make([]string, 6*users), make([]float32, 6*users)
+	for user := range users {
+		n := 6 * user
+		for i, key := range itemKeys() {
+			if index := 3 + i; bits[2*user+index/8]>>(index%8)&1 == 0 && n < 6*user+6 {
+				ids[n], scores[n] = key, float32(9-i)/10
+				n++
+			}
+		}
+		for ; n < 6*user+6; n++ {
+			scores[n] = float32(math.Inf(-1))
 		}
 	}
-	for ; n < len(ids); n++ {
-		scores[n] = float32(math.Inf(-1))
-	}
-	out := tensor.Map{"item_ids": tensor.Of(ids, 1, 6), "scores": tensor.Of(scores, 1, 6)}
+	out := tensor.Map{"item_ids": tensor.Of(ids, users, 6), "scores": tensor.Of(scores, users, 6)}
 	if f.infer != nil {
 		return f.infer(ctx, out)
 	}

@@ -100,38 +100,47 @@ func asProblem(err error) *problemError {
 	return &problemError{kind: internal, detail: "the cause is in the gateway's log under this request's id"}
 }
 
-// document is a problem as RFC 9457 writes it.
-type document struct {
-	Type     string  `json:"type"`
-	Title    string  `json:"title"`
-	Status   int     `json:"status"`
-	Detail   string  `json:"detail"`
-	Instance string  `json:"instance"`
-	Errors   []Fault `json:"errors,omitempty"`
+// Problem is the body of an answer to a request that has failed, as RFC 9457 writes it.
+type Problem struct {
+	// Type is a URI that names the kind of problem, Title says it in words that never change.
+	Type   string `json:"type"`
+	Title  string `json:"title"`
+	Status int    `json:"status"`
+	Detail string `json:"detail"`
+	// Instance is a URI with the request's id.
+	Instance string `json:"instance"`
+	// Errors are the fields at fault.
+	Errors []Fault `json:"errors,omitempty"`
 }
 
 // retryAfter is what 503 asks clients to wait, in seconds.
 const retryAfter = 1
 
-// fail answers with the problem that err is; causes go to the log.
-func (g *Gateway) fail(w http.ResponseWriter, r *http.Request, err error) {
+// problem describes err to a client; causes go to the log.
+func (g *Gateway) problem(ctx context.Context, err error) *Problem {
 	p := asProblem(err)
 	status, title := p.kind.status()
-	id := requestID(r.Context())
+	id := requestID(ctx)
 	if status >= http.StatusInternalServerError {
-		g.warnings.warn(r.Context(), string(p.kind), slog.String("request_id", id), slog.Any("error", err))
+		g.warnings.warn(ctx, string(p.kind), slog.String("request_id", id), slog.Any("error", err))
 	}
-	body, jsonErr := json.Marshal(document{
+	return &Problem{
 		Type: "urn:recsys:problem:" + string(p.kind), Title: title, Status: status, Detail: p.detail,
 		Instance: "urn:recsys:request:" + id, Errors: p.faults,
-	})
+	}
+}
+
+// fail answers with the problem that err is.
+func (g *Gateway) fail(w http.ResponseWriter, r *http.Request, err error) {
+	p := g.problem(r.Context(), err)
+	body, jsonErr := json.Marshal(p)
 	if jsonErr != nil {
 		g.log.ErrorContext(r.Context(), "problem not written", slog.Any("error", jsonErr))
 	}
-	if status == http.StatusServiceUnavailable {
+	if p.Status == http.StatusServiceUnavailable {
 		w.Header().Set("Retry-After", strconv.Itoa(retryAfter))
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(status)
+	w.WriteHeader(p.Status)
 	_, _ = w.Write(append(body, '\n')) // The client may have gone.
 }

@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"recsys/featurestore"
@@ -30,116 +32,225 @@ func (g *Gateway) getRecommendations(w http.ResponseWriter, r *http.Request) {
 func (g *Gateway) recommend(w http.ResponseWriter, r *http.Request, read func(*view) (*recommendation, error)) {
 	ctx, cancel := context.WithTimeout(r.Context(), g.config.Timeout)
 	defer cancel()
-	a, err := g.follow(ctx, read)
+	all, err := g.follow(ctx, func(v *view) ([]*asked, error) {
+		q, err := read(v)
+		return []*asked{{q: q, err: err}}, nil
+	})
 	if r.Context().Err() != nil {
 		return // The client has gone; see instrument.
+	}
+	if err == nil {
+		err = all[0].err
 	}
 	if err != nil {
 		g.fail(w, r, err)
 		return
 	}
+	g.countAnswer(all[0].answer)
+	g.write(w, r, http.StatusOK, all[0].answer)
+}
+
+func (g *Gateway) countAnswer(a *Answer) {
 	g.metrics.items.Observe(float64(len(a.Items)))
 	for _, reason := range a.DegradedReasons {
 		g.metrics.degraded.WithLabelValues(reason).Inc()
 	}
-	g.write(w, r, http.StatusOK, a)
+}
+
+// asked is one request for recommendations and what becomes of it: an answer or an error.
+type asked struct {
+	q      *recommendation
+	err    error
+	answer *Answer
+
+	// What the ensemble is asked, and why the answer will be degraded.
+	in      tensor.Map
+	blocked map[string]bool
+	reasons []string
+	// What it said.
+	items   []Item
+	failure error
 }
 
 // attempts bounds how often a request is made anew because another generation answered than the one it was made for. While replicas
 // switch one after the other, it may meet each of both.
 const attempts = 3
 
-// follow reads and answers a request by the generation that answers: where it turns out to be another one than was thought, all is done
+// follow reads and answers requests by the generation that answers: where it turns out to be another one than was thought, all is done
 // anew by that one's manifest. If that comes to nothing, the first answer is better than none, and says what it is.
-func (g *Gateway) follow(ctx context.Context, read func(*view) (*recommendation, error)) (*Answer, error) {
+func (g *Gateway) follow(ctx context.Context, read func(*view) ([]*asked, error)) ([]*asked, error) {
 	v := g.views.now.Load()
-	var first *Answer
+	var first []*asked
 	for attempt := 1; ; attempt++ {
-		q, err := read(v)
-		var a *Answer
+		again := attempt < attempts
+		all, err := read(v)
 		var next *view
-		if err == nil {
-			a, next, err = g.answer(ctx, v, q, attempt < attempts)
-		} else if attempt < attempts {
+		if again && (err != nil || slices.ContainsFunc(all, func(e *asked) bool { return e.err != nil })) {
 			next = g.views.other(ctx, v) // A new generation may take what this one does not.
 		}
-		if next == nil {
-			if first == nil || err == nil && !slices.Contains(a.DegradedReasons, FallbackPopular) {
-				return a, err
-			}
-			first.degrade(GenerationChanged)
-			return first, nil
+		if err == nil && next == nil {
+			next, err = g.answer(ctx, v, all, again)
 		}
-		if first == nil {
-			first = a
+		switch {
+		case next == nil && first == nil:
+			return all, err
+		case next == nil:
+			return better(first, all, err), nil
+		case first == nil:
+			first = all
 		}
 		v = next
 	}
 }
 
-// answer makes the answer by a view within the deadline of ctx, with less where something does not answer. If it should be made by
-// another view, and may, it returns that.
-func (g *Gateway) answer(ctx context.Context, v *view, q *recommendation, again bool) (*Answer, *view, error) {
-	a := &Answer{
-		RequestID: requestID(ctx), RecommendationID: g.newID(), DegradedReasons: []string{},
-		Model: Model{Name: g.config.Model, Variant: g.config.Variant}, MissingItemIDs: v.missing(q),
+// better chooses between the first and the last answers to the same requests, or to the first and an error.
+func better(first, last []*asked, err error) []*asked {
+	for i, e := range first {
+		switch {
+		case err == nil && (e.answer == nil || last[i].answer != nil && !slices.Contains(last[i].answer.DegradedReasons, FallbackPopular)):
+			first[i] = last[i]
+		case e.answer != nil:
+			e.answer.degrade(GenerationChanged)
+		default:
+			e.err = err
+		}
 	}
-	user, storeErr := g.readUser(ctx, v, q.userID)
+	return first
+}
+
+// answer answers requests by a view within the deadline of ctx, with less where something does not answer; those that have an error are
+// left out. If it should be done by another view, and may, it returns that.
+func (g *Gateway) answer(ctx context.Context, v *view, all []*asked, again bool) (*view, error) {
+	g.prepare(ctx, v, all)
 	if errors.Is(ctx.Err(), context.Canceled) {
-		return nil, nil, ctx.Err() // The client has gone: spare the ensemble.
+		return nil, ctx.Err() // The client has gone: spare the ensemble.
 	}
-	if err := storeErr; err != nil {
-		g.warnings.warn(ctx, FeaturesUnavailable, slog.Any("error", err))
-		a.degrade(FeaturesUnavailable)
+	ready := make([]*asked, 0, len(all))
+	for _, e := range all {
+		if e.err == nil {
+			ready = append(ready, e)
+		}
 	}
-	blocked := v.blocked(v.seen(user), q.exclude)
+	for users := range slices.Chunk(ready, v.manifest.Limits.MaxBatch) {
+		generation := g.infer(ctx, v, users)
+		answered, next := false, (*view)(nil)
+		for _, e := range users {
+			if e.failure == nil {
+				answered = true
+				g.finish(ctx, v, e, generation)
+			}
+		}
+		if answered {
+			next = g.answered(ctx, v, generation, again)
+		}
+		if next == nil && again && slices.ContainsFunc(users, func(e *asked) bool { return e.failure != nil }) {
+			next = g.views.other(ctx, v)
+		}
+		if next != nil {
+			return next, nil
+		}
+		for _, e := range users {
+			switch {
+			case e.failure != nil:
+				g.fallBack(ctx, v, e)
+			case generation != v.manifest.Generation:
+				e.answer.degrade(GenerationChanged)
+			}
+		}
+	}
+	return nil, nil
+}
+
+// maxReads bounds the users that one request reads from the store at the same time.
+const maxReads = 8
+
+// prepare makes the ensemble's inputs of every request that has no error.
+func (g *Gateway) prepare(ctx context.Context, v *view, all []*asked) {
+	if len(all) == 1 {
+		if all[0].err == nil {
+			all[0].err = g.ready(ctx, v, all[0])
+		}
+		return
+	}
+	var wait sync.WaitGroup
+	var next atomic.Int64
+	for range min(maxReads, len(all)) {
+		wait.Go(func() {
+			for i := next.Add(1) - 1; i < int64(len(all)); i = next.Add(1) - 1 {
+				if e := all[i]; e.err == nil {
+					e.err = g.ready(ctx, v, e)
+				}
+			}
+		})
+	}
+	wait.Wait()
+}
+
+// ready reads the user and makes the ensemble's inputs of a request.
+func (g *Gateway) ready(ctx context.Context, v *view, e *asked) error {
+	q := e.q
+	user, storeErr := g.readUser(ctx, v, q.userID)
+	if storeErr != nil {
+		if errors.Is(ctx.Err(), context.Canceled) {
+			return ctx.Err()
+		}
+		g.warnings.warn(ctx, FeaturesUnavailable, slog.Any("error", storeErr))
+		e.reasons = append(e.reasons, FeaturesUnavailable)
+	}
+	e.blocked = v.blocked(v.seen(user), q.exclude)
 	f := facts{userID: q.userID, row: user.Row, history: user.History, context: q.context, now: g.now().Unix()}
 	if q.givenHistory {
 		f.history = q.history
 	}
 	in, rowErr, err := v.merger.inputs(f)
 	if err != nil {
-		return nil, nil, fmt.Errorf("merge features: %w", err)
+		return fmt.Errorf("merge features: %w", err)
 	}
 	if rowErr != nil {
 		g.warnings.warn(ctx, FeaturesInvalid, slog.Any("error", rowErr))
-		a.degrade(FeaturesInvalid)
+		e.reasons = append(e.reasons, FeaturesInvalid)
 	}
 	if storeErr == nil {
 		g.metrics.countUser(user.Row, rowErr)
 	}
 	if v.catalog.input != "" {
-		in[v.catalog.input] = v.catalog.blocked(blocked)
+		in[v.catalog.input] = v.catalog.blocked(e.blocked)
 	}
-	if a.Items, a.Model.Generation, err = g.infer(ctx, v, in, q.results, blocked); err == nil {
-		return a, g.answered(ctx, v, a, again), nil
-	}
-	if again {
-		if next := g.views.other(ctx, v); next != nil {
-			return nil, next, nil
-		}
-	}
-	if g.config.NoFallback || len(v.manifest.Fallback) == 0 {
-		return nil, nil, err
-	}
-	g.warnings.warn(ctx, FallbackPopular, slog.Any("error", err))
-	a.degrade(FallbackPopular)
-	a.Items, a.Model.Generation = v.popular(q.results, blocked), v.manifest.Generation
-	return a, nil, nil
+	e.in = in
+	return nil
 }
 
-// answered looks at the generation that has answered a request of a view, and returns the view to make it anew by, if it may.
-func (g *Gateway) answered(ctx context.Context, v *view, a *Answer, again bool) *view {
-	if a.Model.Generation == v.manifest.Generation {
+// finish makes the answer of a request's items.
+func (g *Gateway) finish(ctx context.Context, v *view, e *asked, generation int) {
+	e.answer = &Answer{
+		RequestID: requestID(ctx), RecommendationID: g.newID(), Items: e.items, DegradedReasons: []string{},
+		Model: Model{g.config.Model, generation, g.config.Variant}, MissingItemIDs: v.missing(e.q),
+	}
+	for _, reason := range e.reasons {
+		e.answer.degrade(reason)
+	}
+}
+
+// fallBack answers a request that the ensemble has not answered with popular items, if it may.
+func (g *Gateway) fallBack(ctx context.Context, v *view, e *asked) {
+	if g.config.NoFallback || len(v.manifest.Fallback) == 0 {
+		e.err = e.failure
+		return
+	}
+	g.warnings.warn(ctx, FallbackPopular, slog.Any("error", e.failure))
+	e.reasons = append(e.reasons, FallbackPopular)
+	e.items = v.popular(e.q.results, e.blocked)
+	g.finish(ctx, v, e, v.manifest.Generation)
+}
+
+// answered looks at the generation that has answered requests of a view, and returns the view to make them anew by, if it may.
+func (g *Gateway) answered(ctx context.Context, v *view, generation int, again bool) *view {
+	switch {
+	case generation == v.manifest.Generation:
 		g.views.serve(ctx, v)
-		return nil
+	case again:
+		return g.views.get(ctx, generation)
 	}
-	if again {
-		if next := g.views.get(ctx, a.Model.Generation); next != nil {
-			return next
-		}
-	}
-	a.degrade(GenerationChanged)
 	return nil
 }
 
@@ -190,10 +301,18 @@ func (g *Gateway) readUser(ctx context.Context, v *view, id string) (featurestor
 	return user, nil
 }
 
-// infer calls the ensemble and reads its answer.
-func (g *Gateway) infer(ctx context.Context, v *view, in tensor.Map, n int, blocked map[string]bool) ([]Item, int, error) {
+// infer asks the ensemble for all users in one call, gives each its items or a failure, and returns the generation that has answered.
+func (g *Gateway) infer(ctx context.Context, v *view, users []*asked) int {
 	start := time.Now()
-	items, generation, err := g.call(ctx, v, in, n, blocked)
+	out, generation, err := g.call(ctx, v, users)
+	called := err == nil
+	for i, e := range users {
+		if !called {
+			e.failure = err
+		} else if e.items, e.failure = v.items(out, i, e.q.results, e.blocked); e.failure != nil {
+			err = e.failure // For the metric.
+		}
+	}
 	code := "ok"
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
@@ -204,10 +323,14 @@ func (g *Gateway) infer(ctx context.Context, v *view, in tensor.Map, n int, bloc
 		code = "error"
 	}
 	g.metrics.inference.WithLabelValues(g.config.Model, code).Observe(time.Since(start).Seconds())
-	return items, generation, err
+	return generation
 }
 
-func (g *Gateway) call(ctx context.Context, v *view, in tensor.Map, n int, blocked map[string]bool) ([]Item, int, error) {
+func (g *Gateway) call(ctx context.Context, v *view, users []*asked) (tensor.Map, int, error) {
+	in, err := stack(users)
+	if err != nil {
+		return nil, 0, fmt.Errorf("join requests: %w", err)
+	}
 	out, version, err := g.config.Inferencer.Infer(ctx, g.config.Model, in, v.outputs)
 	if err != nil {
 		if errors.Is(ctx.Err(), context.DeadlineExceeded) && !errors.Is(err, context.DeadlineExceeded) {
@@ -219,8 +342,7 @@ func (g *Gateway) call(ctx context.Context, v *view, in tensor.Map, n int, block
 	if err != nil {
 		return nil, 0, fmt.Errorf("%w: version %q is no number", errScore, version)
 	}
-	items, err := v.items(out, n, blocked)
-	return items, generation, err
+	return out, generation, v.checkOutputs(out, len(users))
 }
 
 // seen returns the items that the user has seen and must not be shown again.

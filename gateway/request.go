@@ -62,12 +62,18 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 
 // readRecommendation reads the body of POST /v1/recommendations.
 func (v *view) readRecommendation(body []byte) (*recommendation, error) {
+	r := newStrictReader(body)
+	q := v.recommendation(r, "")
+	return q, r.end()
+}
+
+// recommendation reads a request for recommendations that stands at the pointer.
+func (v *view) recommendation(r *strictReader, pointer string) *recommendation {
 	m := v.manifest
 	item := m.ItemKey.DType.DType
 	q := &recommendation{results: v.defaultResults()}
 	user := false
-	r := newStrictReader(body)
-	object := r.object("", false, func(name, at string) {
+	object := r.object(pointer, false, func(name, at string) {
 		switch name {
 		case "user_id":
 			q.userID, user = r.id(at, m.UserKey.DType.DType), true
@@ -86,9 +92,9 @@ func (v *view) readRecommendation(body []byte) (*recommendation, error) {
 		}
 	})
 	if object && !user {
-		r.fault("/user_id", "it is required")
+		r.fault(pointer+"/user_id", "it is required")
 	}
-	return q, r.end()
+	return q
 }
 
 func (v *view) defaultResults() int {

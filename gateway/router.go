@@ -21,6 +21,7 @@ func (g *Gateway) Handler() http.Handler {
 	r.Group(func(r chi.Router) {
 		r.Use(g.bound)
 		r.Post("/v1/recommendations", g.postRecommendations)
+		r.Post("/v1/recommendations:batch", g.postBatch)
 		r.Get("/v1/users/{id}/recommendations", g.getRecommendations)
 		r.Post("/v1/events", g.postEvents)
 	})
