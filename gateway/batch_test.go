@@ -35,7 +35,9 @@ func batchOf(t *testing.T, w *httptest.ResponseRecorder) gateway.Batch {
 	return b
 }
 
-func batchBody(requests ...string) string { return `{"requests": [` + strings.Join(requests, ", ") + `]}` }
+func batchBody(requests ...string) string {
+	return `{"requests": [` + strings.Join(requests, ", ") + `]}`
+}
 
 // TestBatch compares a batch's answers, in batches of the ensemble of several sizes, with those to the same requests one by one, and
 // the rows that the ensemble gets with the inputs of single requests.
