@@ -47,9 +47,6 @@ func apply(b *graph.Builder, operators []Fitted, columns map[string]*graph.Value
 				return
 			}
 		}
-		for _, name := range dropsOf(f) {
-			delete(columns, name)
-		}
 	}
 }
 

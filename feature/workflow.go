@@ -135,12 +135,9 @@ func (p *planner) add(declares, writes schema.Schema, drops []string) {
 			p.written = append(p.written, c.Name)
 		}
 	}
-	if len(drops) == 0 {
-		return
-	}
-	gone := func(name string) bool { return slices.Contains(drops, name) }
-	p.columns.Now = slices.DeleteFunc(slices.Clone(p.columns.Now), func(c schema.Column) bool { return gone(c.Name) })
-	p.written = slices.DeleteFunc(p.written, gone)
+	p.columns.Now = slices.DeleteFunc(slices.Clone(p.columns.Now), func(c schema.Column) bool {
+		return slices.Contains(drops, c.Name)
+	})
 }
 
 func (p *planner) fit(ctx context.Context, op Operator, src Source, before []Fitted) (Fitted, error) {

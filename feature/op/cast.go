@@ -59,11 +59,7 @@ func (o *Cast) Fit(_ context.Context, in feature.Columns, _ feature.Source) (fea
 	if err != nil {
 		return nil, err
 	}
-	entries := make([]entry[struct{}], len(o.Columns))
-	for i, c := range plan.Writes {
-		entries[i] = entry[struct{}]{From: c.Name, Writes: schema.Schema{c}}
-	}
-	return castRule().fitted(entries)
+	return castRule().alike(plan, struct{}{})
 }
 
 func castRule() rule[struct{}] {

@@ -71,11 +71,7 @@ func (o *Clip) Fit(_ context.Context, in feature.Columns, _ feature.Source) (fea
 	if err != nil {
 		return nil, err
 	}
-	entries := make([]entry[bounds], len(o.Columns))
-	for i, c := range plan.Writes {
-		entries[i] = entry[bounds]{From: c.Name, Writes: schema.Schema{c}, Learned: bounds{o.Min, o.Max}}
-	}
-	return clipRule().fitted(entries)
+	return clipRule().alike(plan, bounds{o.Min, o.Max})
 }
 
 func clipRule() rule[bounds] {

@@ -62,6 +62,15 @@ func (r rule[P]) fitted(entries []entry[P]) (*columnwise[P], error) {
 	return &columnwise[P]{rule: r, entries: entries}, nil
 }
 
+// alike is fitted for columns that all learned the same, each of which becomes one column.
+func (r rule[P]) alike(plan feature.Plan, learned P) (*columnwise[P], error) {
+	entries := make([]entry[P], len(plan.Writes))
+	for i, c := range plan.Writes {
+		entries[i] = entry[P]{From: plan.Reads[i], Writes: schema.Schema{c}, Learned: learned}
+	}
+	return r.fitted(entries)
+}
+
 // columnwise is the feature.Fitted of all built-in operators.
 type columnwise[P any] struct {
 	rule    rule[P]

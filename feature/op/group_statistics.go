@@ -189,7 +189,7 @@ func summarise[K comparable](groups map[K][]summary, keys []K, null K, t *tensor
 			groups[key] = make([]summary, len(all))
 		}
 	}
-	return eachNumberAt(t, func(row int, x float64) {
+	return eachNumber(t, func(row int, x float64) {
 		all[i].put(x)
 		if key := keys[row]; key != null {
 			groups[key][i].put(x)

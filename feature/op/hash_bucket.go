@@ -57,11 +57,7 @@ func (o *HashBucket) Fit(_ context.Context, in feature.Columns, _ feature.Source
 	if err != nil {
 		return nil, err
 	}
-	entries := make([]entry[buckets], len(o.Columns))
-	for i, c := range plan.Writes {
-		entries[i] = entry[buckets]{From: c.Name, Writes: schema.Schema{c}, Learned: buckets{o.Buckets}}
-	}
-	return hashBucketRule().fitted(entries)
+	return hashBucketRule().alike(plan, buckets{o.Buckets})
 }
 
 func hashBucketRule() rule[buckets] {

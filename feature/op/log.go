@@ -36,11 +36,7 @@ func (o *Log) Fit(_ context.Context, in feature.Columns, _ feature.Source) (feat
 	if err != nil {
 		return nil, err
 	}
-	entries := make([]entry[struct{}], len(o.Columns))
-	for i, c := range plan.Writes {
-		entries[i] = entry[struct{}]{From: c.Name, Writes: schema.Schema{c}}
-	}
-	return logRule().fitted(entries)
+	return logRule().alike(plan, struct{}{})
 }
 
 func logRule() rule[struct{}] {

@@ -45,34 +45,19 @@ func (o *MinMax) Fit(ctx context.Context, in feature.Columns, src feature.Source
 	if err != nil {
 		return nil, err
 	}
-	rows, found := make([]int, len(o.Columns)), make([]extremes, len(o.Columns))
+	found := make([]extremes, len(o.Columns))
 	for i := range found {
 		found[i] = extremes{Min: math.Inf(1), Max: math.Inf(-1)}
 	}
-	for batch, err := range src.Batches(ctx, o.Columns) {
-		if err != nil {
-			return nil, err
-		}
-		for i, name := range o.Columns {
-			t := batch[name]
-			if t == nil {
-				continue
-			}
-			rows[i] += t.Dim(0)
-			err := eachNumber(t, func(x float64) {
-				found[i] = extremes{Min: min(found[i].Min, x), Max: max(found[i].Max, x)}
-			})
-			if err != nil {
-				return nil, fmt.Errorf("column %q: %w", name, err)
-			}
-		}
+	err = eachColumnsNumber(ctx, src, o.Columns, func(i int, x float64) {
+		found[i] = extremes{Min: min(found[i].Min, x), Max: max(found[i].Max, x)}
+	})
+	if err != nil {
+		return nil, err
 	}
 	entries := make([]entry[extremes], len(o.Columns))
 	for i, c := range plan.Writes {
-		switch {
-		case rows[i] == 0:
-			return nil, noRows(c.Name)
-		case found[i].Min > found[i].Max: // nothing but nulls
+		if found[i].Min > found[i].Max { // nothing but nulls
 			found[i] = extremes{}
 		}
 		entries[i] = entry[extremes]{From: c.Name, Writes: schema.Schema{c}, Learned: found[i]}

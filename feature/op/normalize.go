@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 
 	"recsys/feature"
 	"recsys/graph"
@@ -47,23 +48,11 @@ func (o *Normalize) Fit(ctx context.Context, in feature.Columns, src feature.Sou
 		return nil, err
 	}
 	sums := make([]welford, len(o.Columns))
-	for batch, err := range src.Batches(ctx, o.Columns) {
-		if err != nil {
-			return nil, err
-		}
-		for i, name := range o.Columns {
-			if t := batch[name]; t != nil {
-				if err := sums[i].add(t); err != nil {
-					return nil, fmt.Errorf("column %q: %w", name, err)
-				}
-			}
-		}
+	if err := eachColumnsNumber(ctx, src, o.Columns, func(i int, x float64) { sums[i].put(x) }); err != nil {
+		return nil, err
 	}
 	entries := make([]entry[moments], len(o.Columns))
 	for i, c := range plan.Writes {
-		if sums[i].rows == 0 {
-			return nil, noRows(c.Name)
-		}
 		entries[i] = entry[moments]{From: c.Name, Writes: schema.Schema{c}, Learned: sums[i].moments()}
 	}
 	return normalizeRule().fitted(entries)
@@ -91,13 +80,8 @@ func normalizeRule() rule[moments] {
 
 // welford accumulates moments.
 type welford struct {
-	rows, n  int
+	n        int
 	mean, m2 float64
-}
-
-func (w *welford) add(t *tensor.Tensor) error {
-	w.rows += t.Dim(0)
-	return eachNumber(t, w.put)
 }
 
 func (w *welford) put(x float64) {
@@ -114,13 +98,33 @@ func (w *welford) moments() moments {
 	return moments{Mean: w.mean, Std: math.Sqrt(w.m2 / float64(w.n))}
 }
 
-// eachNumber calls f with every number of t that is not null, in order. Infinite numbers are refused.
-func eachNumber(t *tensor.Tensor, f func(x float64)) error {
-	return eachNumberAt(t, func(_ int, x float64) { f(x) })
+// eachColumnsNumber calls f with every number of the columns that is not null, and the number of its column, in the order
+// of the rows. Each column has to have rows.
+func eachColumnsNumber(ctx context.Context, src feature.Source, columns []string, f func(i int, x float64)) error {
+	rows := make([]int, len(columns))
+	for batch, err := range src.Batches(ctx, columns) {
+		if err != nil {
+			return err
+		}
+		for i, name := range columns {
+			t := batch[name]
+			if t == nil {
+				continue
+			}
+			rows[i] += t.Dim(0)
+			if err := eachNumber(t, func(_ int, x float64) { f(i, x) }); err != nil {
+				return fmt.Errorf("column %q: %w", name, err)
+			}
+		}
+	}
+	if i := slices.Index(rows, 0); i >= 0 {
+		return noRows(columns[i])
+	}
+	return nil
 }
 
-// eachNumberAt is eachNumber that also tells which element it is.
-func eachNumberAt(t *tensor.Tensor, f func(i int, x float64)) error {
+// eachNumber calls f with every number of t that is not null and its place, in order. Infinite numbers are refused.
+func eachNumber(t *tensor.Tensor, f func(i int, x float64)) error {
 	switch values := t.Any().(type) {
 	case []int64:
 		for i, v := range values {

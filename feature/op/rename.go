@@ -61,11 +61,7 @@ func (o *Rename) Fit(_ context.Context, in feature.Columns, _ feature.Source) (f
 	if err != nil {
 		return nil, err
 	}
-	entries := make([]entry[struct{}], len(plan.Writes))
-	for i, c := range plan.Writes {
-		entries[i] = entry[struct{}]{From: plan.Reads[i], Writes: schema.Schema{c}}
-	}
-	return renameRule().fitted(entries)
+	return renameRule().alike(plan, struct{}{})
 }
 
 func renameRule() rule[struct{}] {

@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"math"
-	"slices"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -49,6 +47,29 @@ func transform(t *testing.T, f *feature.FittedWorkflow, in tensor.Map) map[strin
 	return values
 }
 
+// valueCase is a workflow, what it is fitted on, what it is asked and what it answers.
+type valueCase struct {
+	name      string
+	raw       schema.Schema
+	train     tensor.Map
+	operators []feature.Operator
+	in        tensor.Map
+	want      map[string]any
+}
+
+func checkValues(t *testing.T, cases []valueCase) {
+	t.Helper()
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			got := transform(t, fit(t, c.raw, c.train, c.operators...), c.in)
+			// Two roundings in float32, of 2^-24 relative each.
+			if diff := cmp.Diff(got, c.want, cmpopts.EquateApprox(2.4e-7, 1e-7)); diff != "" {
+				t.Errorf("(-got +want):\n%s", diff)
+			}
+		})
+	}
+}
+
 // TestValues fixes what each operator computes. The wanted values are worked out by hand.
 func TestValues(t *testing.T) {
 	ints := tensor.Of([]int64{9, 7, 7, null, 5, 9, 3}, 7)
@@ -57,14 +78,7 @@ func TestValues(t *testing.T) {
 	age := tensor.Of([]float32{1, 2, nan(), 4, 5}, 5)
 	year := tensor.Of([]int64{2000, null, 1990, 1990, 2010}, 5)
 	std := math.Sqrt(2.5)
-	cases := []struct {
-		name      string
-		raw       schema.Schema
-		train     tensor.Map
-		operators []feature.Operator
-		in        tensor.Map
-		want      map[string]any
-	}{
+	checkValues(t, []valueCase{
 		{
 			"categorify counts and orders", pick("user_id", "item_id"),
 			tensor.Map{"user_id": ints, "item_id": texts},
@@ -97,44 +111,6 @@ func TestValues(t *testing.T) {
 			[]feature.Operator{&op.Categorify{Columns: []string{"city"}, OOVBuckets: 5}},
 			tensor.Map{"city": tensor.Of([]string{"hello", "hello, world", "x", ""}, 4)},
 			map[string]any{"city": []int64{2 + 0x248bfa47%5, 2 + 0x149bbb7f%5, 7, 1}},
-		},
-		{
-			// Hashes by mmh3 5.3.1 for Python, of the string's UTF-8 and of the number's eight little-endian bytes.
-			"hash_bucket", pick("user_id", "city", "votes"), nil,
-			[]feature.Operator{&op.HashBucket{Columns: []string{"user_id", "city", "votes"}, Buckets: 1000}},
-			tensor.Map{
-				"user_id": tensor.Of([]int64{0, 7, -1, math.MaxInt64, null}, 5),
-				"city":    tensor.Of([]string{"hello", "日本語", "a", "", "a"}, 5),
-				"votes":   tensor.Of([]int64{7, null, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, null, null, null}, 5, 3),
-			},
-			map[string]any{
-				"user_id": []int64{2 + 0x63852afc%1000, 2 + 0xf7cc5443%1000, 2 + 0x627564e8%1000, 2 + 0x827144bf%1000, 1},
-				"city":    []int64{2 + 0x248bfa47%1000, 2 + 0xa5a47297%1000, 2 + 0x3c2569b2%1000, 1, 2 + 0x3c2569b2%1000},
-				"votes":   []int64{269, 0, 678, 678, 269, 678, 678, 678, 678, 678, 678, 678, 0, 0, 0},
-			},
-		},
-		{
-			// By mmh3 5.3.1 for Python: mmh3.hash(struct.pack('<II', hash of key k, hash of the keys before), 0, False).
-			"hashed_cross", pick("city", "user_id"), nil,
-			[]feature.Operator{
-				&op.HashedCross{Columns: []string{"city", "user_id"}, Buckets: 1 << 31},
-				&op.HashedCross{Columns: []string{"user_id", "city"}, Buckets: 1000, Column: "turned"},
-			},
-			tensor.Map{"city": tensor.Of([]string{"hello", "", "hello"}, 3), "user_id": tensor.Of([]int64{7, 7, null}, 3)},
-			map[string]any{
-				"city_x_user_id": []int64{2 + 0x79d4668d, 1, 1}, "turned": []int64{2 + 0xa3c0c8f8%1000, 1, 1},
-			},
-		},
-		{
-			"hashed_cross of three with a list", pick("item_id", "year", "genres"), nil,
-			[]feature.Operator{&op.HashedCross{Columns: []string{"item_id", "year", "genres"}, Buckets: 1000}},
-			tensor.Map{
-				"item_id": tensor.Of([]string{"a", "", "a"}, 3), "year": tensor.Of([]int64{7, 7, null}, 3),
-				"genres": tensor.Of([]string{"日本語", "", "日本語", "", "日本語", "", "", "", "日本語", "", "", ""}, 3, 4),
-			},
-			map[string]any{
-				"item_id_x_year_x_genres": []int64{2 + 0xde3a2ed4%1000, 0, 2 + 0xde3a2ed4%1000, 0, 0, 0, 0, 0, 0, 0, 0, 0},
-			},
 		},
 		{
 			"categorify share", pick("item_id", "city"),
@@ -298,112 +274,6 @@ func TestValues(t *testing.T) {
 			map[string]any{"age": []float32{-1, 1, 0}},
 		},
 		{
-			"sequence", pick("item_id"),
-			tensor.Map{"item_id": texts},
-			[]feature.Operator{
-				&op.Categorify{Columns: []string{"item_id"}}, &op.Sequence{Column: "history", Of: "item_id", Length: 3},
-			},
-			tensor.Map{
-				"item_id": tensor.Of([]string{"a", "a", "a"}, 3),
-				"history": tensor.Of([]string{"b", "new", "", "", "", "", "c", "b", "a"}, 3, 3),
-			},
-			map[string]any{"item_id": []int64{3, 3, 3}, "history": []int64{4, 2, 0, 0, 0, 0, 5, 4, 3}},
-		},
-		{
-			// 1970-01-01 was a Thursday (3). 1969-12-31T23:59:59Z is -1, a Wednesday. 2024-02-29T12:34:56Z, a Thursday, is
-			// 1709210096. TestDatePartsAgainstTime tries many.
-			"date_parts", pick("time"), nil,
-			[]feature.Operator{&op.DateParts{Column: "time"}},
-			tensor.Map{"time": tensor.Of([]int64{0, -1, 1709210096, null, 3600, -86400 * 3}, 6)},
-			map[string]any{
-				"time_hour": []int64{2, 25, 14, 1, 3, 2}, "time_weekday": []int64{5, 4, 5, 1, 5, 2},
-			},
-		},
-		{
-			// Midnight, 6, 12 and 18 o'clock in UTC; the sines and cosines of a quarter turn are exact but for 2^-53.
-			"date_parts cyclic", pick("time"), nil,
-			[]feature.Operator{&op.DateParts{Column: "time", Parts: []string{"hour"}, Cyclic: true}},
-			tensor.Map{"time": tensor.Of([]int64{0, 6 * 3600, 12*3600 + 59, -6 * 3600, 3 * 3600, null}, 6)},
-			map[string]any{
-				"time_hour_sin": []float32{0, 1, 0, -1, math.Sqrt2 / 2, 0}, "time_hour_cos": []float32{1, 0, -1, 0, math.Sqrt2 / 2, 0},
-			},
-		},
-		{
-			// The seconds have no float32: it would round them to multiples of 128.
-			"difference", pick("time", "offset", "age", "user_id", "year", "votes"),
-			nil,
-			[]feature.Operator{
-				&op.Difference{Column: "exact", Of: "time", Minus: "offset"},
-				&op.Difference{Column: "mixed", Of: "age", Minus: "user_id"},
-				&op.Difference{Column: "lists", Of: "year", Minus: "votes"},
-			},
-			tensor.Map{
-				"time":   tensor.Of([]int64{1_700_000_001, math.MaxInt64, null}, 3),
-				"offset": tensor.Of([]int64{1_700_000_000, math.MinInt64 + 1, 0}, 3),
-				"age":    tensor.Of([]float32{1.5, nan(), 2}, 3), "user_id": tensor.Of([]int64{3, 3, null}, 3),
-				"year": tensor.Of([]int64{5, null, 0}, 3), "votes": tensor.Of([]int64{1, null, 7, 1, 1, 1, 0, 0, 0}, 3, 3),
-			},
-			map[string]any{
-				"exact": []float32{1, 1 << 63, 0}, "mixed": []float32{-1.5, 0, 0},
-				"lists": []float32{4, 0, -2, 0, 0, 0, 0, 0, 0},
-			},
-		},
-		{
-			"time_since", pick("time", "offset"), nil,
-			[]feature.Operator{
-				&op.TimeSince{Column: "days", At: "time", Since: "offset"},
-				&op.TimeSince{Column: "hours", At: "time", Since: "offset", Unit: "hour"},
-				&op.TimeSince{Column: "minutes", At: "time", Since: "offset", Unit: "minute"},
-				&op.TimeSince{Column: "seconds", At: "time", Since: "offset", Unit: "second"},
-				&op.FillMissing{Columns: []string{"days"}, Value: -1},
-			},
-			tensor.Map{
-				"time":   tensor.Of([]int64{1_700_043_200, 0, null, 5}, 4),
-				"offset": tensor.Of([]int64{1_700_000_000, 9, 0, null}, 4),
-			},
-			map[string]any{
-				"days": []float32{0.5, 0, -1, -1}, "hours": []float32{12, 0, 0, 0}, "minutes": []float32{720, 0, 0, 0},
-				"seconds": []float32{43200, 0, 0, 0},
-			},
-		},
-		{
-			// Truncated towards zero; what is no int64 is null, which fill_missing then finds.
-			"cast", pick("age", "year", "user_id", "votes"),
-			tensor.Map{"user_id": tensor.Of([]int64{-5, 12, 12, null}, 4), "votes": tensor.Of([]int64{3, null, null}, 1, 3)},
-			[]feature.Operator{
-				&op.Cast{Columns: []string{"age"}, To: schema.DType{DType: tensor.Int64}},
-				&op.Cast{Columns: []string{"year"}, To: schema.DType{DType: tensor.Float32}},
-				&op.Cast{Columns: []string{"user_id", "votes"}, To: schema.DType{DType: tensor.String}},
-				&op.FillMissing{Columns: []string{"age", "year"}, Value: -7},
-				&op.Categorify{Columns: []string{"user_id"}, Vocabulary: []any{"12", "-5"}}, &op.Categorify{Columns: []string{"votes"}},
-			},
-			tensor.Map{
-				"age":     tensor.Of([]float32{-1.75, 1 << 62, 1 << 63, nan(), float32(inf())}, 5),
-				"year":    tensor.Of([]int64{7, null, 1 << 24, 1<<24 + 1, -1}, 5),
-				"user_id": tensor.Of([]int64{-5, 12, null, 5, 0}, 5),
-				"votes":   tensor.Of([]int64{3, null, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, 5, 3),
-			},
-			map[string]any{
-				"age": []float32{-1, 1 << 62, -7, -7, -7}, "year": []float32{7, -7, 1 << 24, 1 << 24, -1},
-				"user_id": []int64{4, 3, 1, 2, 2}, "votes": []int64{3, 0, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2},
-			},
-		},
-		{
-			"rename and drop", pick("item_id", "age", "user_id"),
-			tensor.Map{"item_id": texts},
-			[]feature.Operator{
-				&op.Rename{Columns: map[string]string{"item_id": "key", "age": "years"}},
-				&op.Categorify{Columns: []string{"key"}},
-				&op.Expression{Column: "half", Formula: "years / 2"},
-				&op.Difference{Column: "years2", Of: "years", Minus: "half"},
-				&op.Drop{Columns: []string{"years", "half"}},
-				// A name that is free again.
-				&op.Rename{Columns: map[string]string{"years2": "years"}},
-			},
-			tensor.Map{"item_id": tensor.Of([]string{"b", "a"}, 2), "age": tensor.Of([]float32{10, nan()}, 2)},
-			map[string]any{"key": []int64{4, 3}, "years": []float32{5, 0}},
-		},
-		{
 			"operators in a row", pick("age"),
 			tensor.Map{"age": age},
 			[]feature.Operator{
@@ -412,16 +282,7 @@ func TestValues(t *testing.T) {
 			tensor.Map{"age": tensor.Of([]float32{1, nan()}, 2)},
 			map[string]any{"age": []int64{2, 3}},
 		},
-	}
-	for _, c := range cases {
-		t.Run(c.name, func(t *testing.T) {
-			got := transform(t, fit(t, c.raw, c.train, c.operators...), c.in)
-			// Two roundings in float32, of 2^-24 relative each.
-			if diff := cmp.Diff(got, c.want, cmpopts.EquateApprox(2.4e-7, 1e-7)); diff != "" {
-				t.Errorf("(-got +want):\n%s", diff)
-			}
-		})
-	}
+	})
 }
 
 // TestQuantilesHoldEquallyMany wants bins of n/q values, rounded up or down, of values that are all different.
@@ -445,50 +306,6 @@ func TestQuantilesHoldEquallyMany(t *testing.T) {
 		}
 		if want := min(c.n, c.bins); len(counts) != want || f.Schema()[0].Cardinality != 2+want {
 			t.Errorf("%d values in %d bins: %d are used, of cardinality %d", c.n, c.bins, len(counts), f.Schema()[0].Cardinality)
-		}
-	}
-}
-
-// TestDatePartsAgainstTime compares with package time over the years 1 to 9999.
-func TestDatePartsAgainstTime(t *testing.T) {
-	rng := portable.New(3, "date_parts")
-	first, last := time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC).Unix(), time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC).Unix()
-	seconds := []int64{first, last}
-	for range 2000 {
-		seconds = append(seconds, first+int64(rng.IntN(int(last-first))))
-	}
-	var hours, weekdays, offsets []int64
-	for _, s := range seconds {
-		// Time zones reach from -12 to +14 hours.
-		offset := (rng.IntN(26*60+1) - 12*60) * 60
-		offsets = append(offsets, int64(offset))
-		at := time.Unix(s, 0).In(time.FixedZone("", offset))
-		hours = append(hours, 2+int64(at.Hour()))
-		weekdays = append(weekdays, 2+(int64(at.Weekday())+6)%7)
-	}
-	in := tensor.Map{"time": tensor.Of(seconds, len(seconds)), "offset": tensor.Of(offsets, len(offsets))}
-	got := transform(t, fit(t, pick("time", "offset"), nil, &op.DateParts{Column: "time", UTCOffset: "offset"}), in)
-	want := map[string]any{"time_hour": hours, "time_weekday": weekdays}
-	if diff := cmp.Diff(got, want); diff != "" {
-		t.Errorf("(-got +want):\n%s", diff)
-	}
-	shifted := make([]int64, len(seconds))
-	for i, s := range seconds {
-		shifted[i] = s + offsets[i]
-	}
-	got = transform(t, fit(t, pick("time"), nil, &op.DateParts{Column: "time"}), tensor.Map{"time": tensor.Of(shifted, len(shifted))})
-	if diff := cmp.Diff(got, want); diff != "" {
-		t.Errorf("UTC of shifted times (-got +want):\n%s", diff)
-	}
-	unknown := make([]int64, len(seconds))
-	for i := range unknown {
-		unknown[i] = null
-	}
-	in["offset"] = tensor.Of(unknown, len(unknown))
-	got = transform(t, fit(t, pick("time", "offset"), nil, &op.DateParts{Column: "time", UTCOffset: "offset"}), in)
-	for name, ids := range got {
-		if slices.ContainsFunc(ids.([]int64), func(id int64) bool { return id != feature.NullID }) {
-			t.Errorf("%s has ids other than null without an offset", name)
 		}
 	}
 }
