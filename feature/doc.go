@@ -13,6 +13,8 @@
 //	fitted, err := w.Fit(ctx, raw, source)
 //	user, err := fitted.Graph("user", schema.User) // raw user columns -> encoded user columns
 //
+// [Workflow.Refit] fits on newer data and keeps every id of a former fit, so that embedding tables stay valid.
+//
 // # Columns
 //
 // Every column that an operator reads carries one of the tags user, item and context. Raw columns are int64, float32
