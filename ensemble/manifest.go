@@ -63,6 +63,18 @@ type Manifest struct {
 	// hash, version. Readers show Origin and never act on it.
 	Fuse   string            `json:"fuse"`
 	Origin map[string]string `json:"origin,omitempty"`
+	// Metrics are those of the run that was exported; nil for one that was not evaluated.
+	Metrics *ManifestMetrics `json:"metrics,omitempty"`
+}
+
+// ManifestMetrics are the metrics of the answers to held-out users.
+type ManifestMetrics struct {
+	// Part is "test" or "valid"; Data and Split are hashes of the tables' content and of the part of each interaction.
+	Part  string `json:"part"`
+	Data  string `json:"data"`
+	Split string `json:"split"`
+	// Values are metrics by name, such as "ndcg@10".
+	Values map[string]float64 `json:"values"`
 }
 
 // ManifestHistory describes the input that takes the user's history: the newest Length item keys, oldest

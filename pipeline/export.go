@@ -64,6 +64,8 @@ type ExportOptions struct {
 	ItemMatrix string
 	Ranker     string
 	AcceptLoss bool
+	// AcceptWorse exports a run that export.gate would refuse.
+	AcceptWorse bool
 	// Data is the folder of the tables, on whose held-out users the loss of narrow models is measured; empty for float32.
 	Data string
 	// Registry says what names in recsys.yaml mean; nil is Standard().
@@ -92,6 +94,14 @@ func Export(ctx context.Context, run, dir string, eo ExportOptions) (*Exported, 
 	settings, err := eo.settings(run)
 	if err != nil {
 		return nil, fmt.Errorf("export: %w", err)
+	}
+	if s.Manifest.Metrics, err = manifestMetrics(run); err != nil {
+		return nil, fmt.Errorf("export: %w", err)
+	}
+	if !eo.AcceptWorse {
+		if err := settings.Gate.check(dir, e.Name, s.Manifest.Metrics); err != nil {
+			return nil, fmt.Errorf("export: %w", err)
+		}
 	}
 	o := eo.Options
 	def(&o.Profile, ensemble.Profile(settings.Profile))

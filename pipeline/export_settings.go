@@ -32,6 +32,8 @@ type ExportSettings struct {
 	Ranker     string `yaml:"ranker"`
 	// AcceptLoss exports narrow models that lose more than [LeastOverlap] and [MostNDCGLoss] allow.
 	AcceptLoss bool `yaml:"accept_loss"`
+	// Gate refuses runs that are worse than the served generation.
+	Gate Gate `yaml:"gate"`
 	// Stages are settings of single models by name: a group or a stage, "default" for all of them, or "ensemble". The settings
 	// are those of [ensemble.Settings].
 	Stages Blocks `yaml:"stages"`
@@ -141,7 +143,7 @@ func (s *ExportSettings) Validate() error {
 	if s.MaxBatch < 0 {
 		errs = append(errs, fmt.Errorf("export.max_batch: %d has to be 0 or more", s.MaxBatch))
 	}
-	errs = append(errs, s.Stages.validate("export.stages"))
+	errs = append(errs, s.Gate.validate(), s.Stages.validate("export.stages"))
 	for _, name := range slices.Sorted(maps.Keys(s.Profiles)) {
 		errs = append(errs, oneOf("export.profiles", name, profiles...), s.Profiles[name].validate("export.profiles."+name))
 	}

@@ -22,6 +22,7 @@ type exportCmd struct {
 	Items    string        `name:"item-matrix" placeholder:"PRECISION" help:"Store the item matrix as fp16 or int8. Default: export.item_matrix, else float32."`
 	Ranker   string        `placeholder:"PRECISION" help:"Store the ranker's embedding tables as fp16. Default: export.ranker, else float32."`
 	Data     string        `env:"RECSYS_DATA" placeholder:"DIR" help:"Folder of the tables, on whose held-out users is measured what fp16 and int8 lose."`
+	Worse    bool          `name:"accept-worse" help:"Export the run even if it is worse than the served generation by more than export.gate allows."`
 	Accept   bool          `name:"accept-loss" help:"Export models in fp16 and int8 even if they lose much."`
 	JSON     bool          `help:"Print what was written as one JSON object."`
 }
@@ -39,7 +40,7 @@ func (c exportCmd) Run(ctx context.Context, o output) error {
 		Options: ensemble.Options{
 			MaxBatch: c.Batch, Memory: int64(c.Memory), Meta: onnx.Meta{ProducerVersion: version},
 		},
-		ItemMatrix: c.Items, Ranker: c.Ranker, AcceptLoss: c.Accept, Data: c.Data, Reporter: newReporter(o.err),
+		ItemMatrix: c.Items, Ranker: c.Ranker, AcceptLoss: c.Accept, AcceptWorse: c.Worse, Data: c.Data, Reporter: newReporter(o.err),
 	}
 	if c.Profile != nil {
 		options.Profile = ensemble.Profile(*c.Profile)
