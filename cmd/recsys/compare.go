@@ -8,21 +8,25 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"text/tabwriter"
 
+	"recsys/internal/atomicfile"
 	"recsys/pipeline"
 )
 
 type compareCmd struct {
-	Runs   []string `arg:"" optional:"" name:"run" help:"Run folders that recsys eval has measured."`
-	Config string   `short:"c" type:"existingfile" placeholder:"FILE" help:"A recsys.yaml to train with each of --models instead."`
-	Models []string `placeholder:"a,b" help:"Retrieval models and rankers, each to stand in the pipeline's place for its kind, with the file's settings of it or its defaults."`
-	Data   string   `env:"RECSYS_DATA" placeholder:"DIR" help:"Folder of the tables for -c; the default is that of the pipeline file."`
-	Out    string   `placeholder:"DIR" help:"Folder for the runs of -c, one a model; the default is runs/NAME.compare."`
-	By     string   `placeholder:"METRIC" help:"Metric to sort by where there is it. Default: ndcg@10, for rankers log_loss."`
-	Part   string   `enum:"valid,test" default:"test" help:"Part of the data that is measured: valid or test."`
-	Seed   uint64   `default:"1" help:"Drives the draws of intervals and tests."`
-	JSON   bool     `help:"Print the comparison as JSON."`
+	Runs     []string `arg:"" optional:"" name:"run" help:"Run folders that recsys eval has measured."`
+	Config   string   `short:"c" type:"existingfile" placeholder:"FILE" help:"A recsys.yaml to train with each of --models instead."`
+	Models   []string `placeholder:"a,b" help:"Retrieval models and rankers, each to stand in the pipeline's place for its kind, with the file's settings of it or its defaults."`
+	Data     string   `env:"RECSYS_DATA" placeholder:"DIR" help:"Folder of the tables for -c; the default is that of the pipeline file."`
+	Out      string   `placeholder:"DIR" help:"Folder for the runs of -c, one a model; the default is runs/NAME.compare."`
+	By       string   `placeholder:"METRIC" help:"Metric to sort by where there is it. Default: ndcg@10, for rankers log_loss."`
+	Part     string   `enum:"valid,test" default:"test" help:"Part of the data that is measured: valid or test."`
+	Seed     uint64   `default:"1" help:"Drives the draws of intervals and tests."`
+	HTML     string   `name:"html" placeholder:"FILE" help:"Also write the comparison with plots as one HTML page that needs nothing else."`
+	JSON     bool     `xor:"form" help:"Print the comparison as JSON."`
+	Markdown bool     `xor:"form" help:"Print the comparison with all metrics as Markdown."`
 }
 
 // Help has examples.
@@ -53,8 +57,16 @@ func (c compareCmd) Run(ctx context.Context, o output) error {
 	if err != nil {
 		return err
 	}
-	if c.JSON {
+	if c.HTML != "" {
+		if err := atomicfile.Write(c.HTML, func(w io.Writer) error { return writePage(w, comparison) }); err != nil {
+			return err
+		}
+	}
+	switch {
+	case c.JSON:
 		return printJSON(o.out, comparison)
+	case c.Markdown:
+		return writeMarkdown(o.out, comparison)
 	}
 	return printComparison(o.out, comparison)
 }
@@ -104,55 +116,59 @@ func (c compareCmd) train(ctx context.Context, o output) ([]string, error) {
 	return runs, nil
 }
 
-// printComparison writes a table for each board.
+// boardTitle says what a board compares.
+func boardTitle(c *pipeline.Comparison, b pipeline.Board) string {
+	title := b.Kind
+	if b.Task != "" {
+		title += " of " + b.Task
+	}
+	return fmt.Sprintf("%s, %s part, by %s", title, c.Part, b.By)
+}
+
+// printComparison writes a narrow table for each board.
 func printComparison(w io.Writer, c *pipeline.Comparison) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for i, b := range c.Boards {
 		if i > 0 {
 			fmt.Fprintln(t)
 		}
-		title := b.Kind
+		fmt.Fprintln(t, boardTitle(c, b))
+		names := []string{"recall@10", "recall@100", "ndcg@10"}
 		if b.Task != "" {
-			title += " of " + b.Task
+			names = []string{"auc", "gauc", "log_loss"}
 		}
-		fmt.Fprintf(t, "%s, %s part, by %s\n", title, c.Part, b.By)
-		columns := []string{"recall@10", "recall@100", "ndcg@10"}
-		if b.Task != "" {
-			columns = []string{"auc", "gauc", "log_loss"}
-		}
-		columns = slices.DeleteFunc(columns, func(name string) bool { return name == b.By })
-		fmt.Fprintf(t, "  run\tmodel\t%s\t95 %% interval\tto the best\tp", b.By)
-		for _, name := range columns {
-			fmt.Fprintf(t, "\t%s", name)
-		}
-		fmt.Fprintln(t)
+		names = slices.DeleteFunc(names, func(name string) bool { return name == b.By })
+		names = append([]string{b.By}, names...)
+		fmt.Fprintf(t, "  run\tmodel\t%s\n", strings.Join(boardHeader(b.By, names), "\t"))
 		for _, row := range b.Rows {
-			printStanding(t, b.By, columns, row)
+			mark := "  "
+			if row.Best {
+				mark = "* "
+			}
+			fmt.Fprintf(t, "%s%s\t%s\t%s\n", mark, row.Run, row.Model, strings.Join(boardCells(b.By, names, row), "\t"))
 		}
 	}
 	return t.Flush()
 }
 
-func printStanding(w io.Writer, by string, columns []string, s pipeline.Standing) {
+// boardCells are a row's cells below boardHeader, "-" for what it lacks.
+func boardCells(by string, names []string, s pipeline.Standing) []string {
 	value := func(name string) string {
 		if v, ok := s.Metrics[name]; ok {
 			return fmt.Sprintf("%.4f", v)
 		}
 		return "-"
 	}
-	mark, interval, difference, p := "  ", "-", "-", "-"
-	if s.Best {
-		mark = "* "
-	}
+	cells := make([]string, 0, 3+len(names))
+	cells = append(cells, value(by), "-", "-", "-")
 	if s.Interval != nil {
-		interval = fmt.Sprintf("%.4f to %.4f", s.Interval.Low, s.Interval.High)
+		cells[1] = fmt.Sprintf("%.4f to %.4f", s.Interval.Low, s.Interval.High)
 	}
 	if s.Difference != nil {
-		difference, p = fmt.Sprintf("%+.4f", s.Difference.Value), fmt.Sprintf("%.3f", s.Difference.P)
+		cells[2], cells[3] = fmt.Sprintf("%+.4f", s.Difference.Value), fmt.Sprintf("%.3f", s.Difference.P)
 	}
-	fmt.Fprintf(w, "%s%s\t%s\t%s\t%s\t%s\t%s", mark, s.Run, s.Model, value(by), interval, difference, p)
-	for _, name := range columns {
-		fmt.Fprintf(w, "\t%s", value(name))
+	for _, name := range names[1:] {
+		cells = append(cells, value(name))
 	}
-	fmt.Fprintln(w)
+	return cells
 }
