@@ -77,8 +77,8 @@ func (v *view) checkOutputs(out tensor.Map, users int) error {
 	return nil
 }
 
-// items reads one user's row of the ensemble's outputs: at most n items that are not blocked. Slots at -inf are empty.
-func (v *view) items(out tensor.Map, row, n int, blocked map[string]bool) ([]Item, error) {
+// items reads one user's row of the ensemble's outputs: at most n items that the selection does not drop. Slots at -inf are empty.
+func (v *view) items(out tensor.Map, row, n int, s selection) ([]Item, error) {
 	ids, scores := out[v.manifest.Outputs.ItemIDs], out[v.manifest.Outputs.Scores]
 	slots := scores.Dim(1)
 	values := tensor.MustData[float32](scores)[row*slots : (row+1)*slots]
@@ -96,7 +96,7 @@ func (v *view) items(out tensor.Map, row, n int, blocked map[string]bool) ([]Ite
 		if err != nil {
 			return nil, fmt.Errorf("%w: %w", errScore, err)
 		}
-		if blocked[id] {
+		if s.drops(id) {
 			continue // An ensemble without a bitmap, or another generation's item index.
 		}
 		items = append(items, Item{ItemID: id, Score: score, Rank: len(items) + 1})
@@ -104,15 +104,17 @@ func (v *view) items(out tensor.Map, row, n int, blocked map[string]bool) ([]Ite
 	return items, nil
 }
 
-// popular returns at most n items of the fallback list that are not blocked.
-func (v *view) popular(n int, blocked map[string]bool) []Item {
-	items := make([]Item, 0, n)
-	for _, id := range v.manifest.Fallback {
-		if len(items) == n {
-			break
-		}
-		if !blocked[id] {
-			items = append(items, Item{ItemID: id, Rank: len(items) + 1})
+// popular returns at most n items of the fallback list that the selection does not drop, and then such candidates as are not in it,
+// in their order.
+func (v *view) popular(n int, s selection, candidates []string) []Item {
+	items := make([]Item, 0, min(n, len(v.manifest.Fallback)+len(candidates)))
+	listed := map[string]bool{}
+	for _, ids := range [][]string{v.manifest.Fallback, candidates} {
+		for _, id := range ids {
+			if len(items) < n && !s.drops(id) && !listed[id] && v.catalog.known(id) {
+				listed[id] = true
+				items = append(items, Item{ItemID: id, Rank: len(items) + 1})
+			}
 		}
 	}
 	return items

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"time"
 
 	"recsys/tensor"
 )
@@ -55,28 +56,49 @@ func (g *Gateway) postBatch(w http.ResponseWriter, r *http.Request) {
 	g.write(w, r, http.StatusOK, b)
 }
 
+// batch is a batch of requests that is being read.
+type batch struct {
+	all     []*asked
+	timeout time.Duration
+}
+
 // readBatch reads {"requests": [...]}. A request's faults are its own; those of the list make the whole batch invalid.
 func (v *view) readBatch(body []byte) ([]*asked, error) {
+	b := batch{}
 	r := newStrictReader(body)
-	var all []*asked
-	given := false
-	object := r.object("", false, func(name, at string) {
-		if name != "requests" {
-			r.unknown(at)
-			return
-		}
-		given = r.list(at, maxElements, func(at string) {
-			before := r.faults
-			r.faults = nil
-			q := v.recommendation(r, at)
-			all = append(all, &asked{q: q, err: invalidRequest(r.faults)})
-			r.faults = before
-		})
-	})
-	if object && (!given || len(all) == 0) && len(r.faults) == 0 {
-		r.fault("/requests", "want a list of at least one request")
+	readFields(r, "", &b, v.batchFields())
+	for _, e := range b.all {
+		e.q.timeout = b.timeout
 	}
-	return all, r.end()
+	return b.all, r.end()
+}
+
+func (v *view) batchFields() []field[batch] {
+	return []field[batch]{{
+		name: "requests", required: true,
+		schema: func() schemaNode {
+			return schemaNode{
+				"type": "array", "minItems": 1, "maxItems": maxElements, "items": objectNode(v.recommendationFields()),
+				"description": "Requests as for /v1/recommendations, without timeout_ms.",
+			}
+		},
+		read: func(r *strictReader, at string, b *batch) {
+			faults := r.faults
+			list := r.list(at, maxElements, func(at string) {
+				r.faults = nil
+				q := &recommendation{results: v.defaultResults()}
+				readFields(r, at, q, v.recommendationFields())
+				b.all = append(b.all, &asked{q: q, err: invalidRequest(r.faults)})
+				r.faults = faults
+			})
+			if len(b.all) == 0 && (list || len(r.faults) == len(faults)) {
+				r.fault(at, "want a list of at least one request")
+			}
+		},
+	}, {
+		name: "timeout_ms", schema: timeoutField().schema,
+		read: func(r *strictReader, at string, b *batch) { b.timeout = readTimeoutMS(r, at) },
+	}}
 }
 
 // stack joins the inputs of users, [1,…] each, to those of one call, [B,…].

@@ -52,10 +52,20 @@ func (c *catalog) known(id string) bool {
 	return ok
 }
 
-// blocked returns the bitmap [1,Bytes] with the bits of ids set; ids that are no items do not matter.
-func (c *catalog) blocked(ids map[string]bool) *tensor.Tensor {
+// blocked returns the bitmap [1,Bytes] with the bits of what the selection drops; ids that are no items do not matter.
+func (c *catalog) blocked(s selection) *tensor.Tensor {
 	bits := slices.Clone(c.base)
-	for id := range ids {
+	if s.only != nil {
+		for i := range bits {
+			bits[i] = 0xff
+		}
+		for id := range s.only {
+			if i, ok := c.index[id]; ok {
+				bits[i/8] &^= 1 << (i % 8)
+			}
+		}
+	}
+	for id := range s.blocked {
 		if i, ok := c.index[id]; ok {
 			bits[i/8] |= 1 << (i % 8)
 		}

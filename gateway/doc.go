@@ -7,6 +7,8 @@
 //	POST /v1/recommendations              what to recommend to a user
 //	POST /v1/recommendations:batch        the same for many users, with few calls of the ensemble
 //	GET  /v1/users/{id}/recommendations   the same, short
+//	POST /v1/rankings                     given items, best first
+//	GET  /v1/popular                      what most users like
 //	POST /v1/events                       what a user did; the very next answer knows it
 //	GET  /healthz, GET /readyz
 //

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"testing"
 
+	"recsys/ensemble"
 	"recsys/gateway"
 	"recsys/tensor"
 )
@@ -84,6 +85,13 @@ func TestGolden(t *testing.T) {
 		{name: "event_alone", path: events, body: `{"event_id": "1", "user_id": "42", "item_id": "a", "type": "view", "timestamp": "2026-01-31T12:00:00Z"}`},
 		{name: "events_store_down", path: events, body: `{"user_id": 42, "item_id": "a"}`, setUp: func(s *stand) { s.store.fail(down) }},
 		{name: "events_faults", path: events, body: `{"events": [{"user_id": "x", "item_id": "a"}, {"timestamp": "noon", "colour": 1}]}`},
+		{name: "batch", path: batchPath, body: `{"requests": [{"user_id": 42, "num_results": 1}, {"num_results": 0}]}`},
+		{name: "ranking", path: "/v1/rankings", body: `{"user_id": 42, "item_ids": ["j", "zz", "b"]}`},
+		{name: "popular", method: "GET", path: "/v1/popular?num_results=2"},
+		{
+			name: "ranking_not_supported", path: "/v1/rankings", body: `{"user_id": 42, "item_ids": ["a"]}`,
+			change: func(c *gateway.Config) { c.Manifest.Blocked = ensemble.ManifestBlocked{} },
+		},
 		{name: "not_found", method: "GET", path: "/v2"},
 		{name: "method", method: "GET", path: recommendations},
 		{name: "healthz", method: "GET", path: "/healthz"},

@@ -27,6 +27,7 @@ const (
 	overloaded  kind = "overloaded"
 	unavailable kind = "unavailable"
 	timeout     kind = "timeout"
+	unsupported kind = "not-supported"
 )
 
 // status is the mapping of kinds to HTTP statuses, with the problem's title.
@@ -50,6 +51,8 @@ func (k kind) status() (int, string) {
 		return http.StatusServiceUnavailable, "A service behind the gateway is not available"
 	case timeout:
 		return http.StatusGatewayTimeout, "The answer was not ready in time"
+	case unsupported:
+		return http.StatusNotImplemented, "The ensemble cannot do this"
 	case internal:
 	}
 	return http.StatusInternalServerError, "The gateway has failed"
@@ -121,7 +124,7 @@ func (g *Gateway) problem(ctx context.Context, err error) *Problem {
 	p := asProblem(err)
 	status, title := p.kind.status()
 	id := requestID(ctx)
-	if status >= http.StatusInternalServerError {
+	if status >= http.StatusInternalServerError && p.kind != unsupported {
 		g.warnings.warn(ctx, string(p.kind), slog.String("request_id", id), slog.Any("error", err))
 	}
 	return &Problem{

@@ -22,14 +22,18 @@ func (g *Gateway) postRecommendations(w http.ResponseWriter, r *http.Request) {
 		g.fail(w, r, err)
 		return
 	}
-	g.recommend(w, r, func(v *view) (*recommendation, error) { return v.readRecommendation(body) })
+	g.recommend(w, r, func(v *view) (*recommendation, error) { return v.readRecommendation(body) }, whole)
 }
 
 func (g *Gateway) getRecommendations(w http.ResponseWriter, r *http.Request) {
-	g.recommend(w, r, func(v *view) (*recommendation, error) { return v.readShort(r) })
+	g.recommend(w, r, func(v *view) (*recommendation, error) { return v.readShort(r) }, whole)
 }
 
-func (g *Gateway) recommend(w http.ResponseWriter, r *http.Request, read func(*view) (*recommendation, error)) {
+// whole answers with all of an answer.
+func whole(e *asked) any { return e.answer }
+
+// recommend answers one request; show makes the body.
+func (g *Gateway) recommend(w http.ResponseWriter, r *http.Request, read func(*view) (*recommendation, error), show func(*asked) any) {
 	ctx, cancel := context.WithTimeout(r.Context(), g.config.Timeout)
 	defer cancel()
 	all, err := g.follow(ctx, func(v *view) ([]*asked, error) {
@@ -47,7 +51,7 @@ func (g *Gateway) recommend(w http.ResponseWriter, r *http.Request, read func(*v
 		return
 	}
 	g.countAnswer(all[0].answer)
-	g.write(w, r, http.StatusOK, all[0].answer)
+	g.write(w, r, http.StatusOK, show(all[0]))
 }
 
 func (g *Gateway) countAnswer(a *Answer) {
@@ -64,9 +68,9 @@ type asked struct {
 	answer *Answer
 
 	// What the ensemble is asked, and why the answer will be degraded.
-	in      tensor.Map
-	blocked map[string]bool
-	reasons []string
+	in        tensor.Map
+	selection selection
+	reasons   []string
 	// What it said.
 	items   []Item
 	failure error
@@ -121,6 +125,8 @@ func better(first, last []*asked, err error) []*asked {
 // answer answers requests by a view within the deadline of ctx, with less where something does not answer; those that have an error are
 // left out. If it should be done by another view, and may, it returns that.
 func (g *Gateway) answer(ctx context.Context, v *view, all []*asked, again bool) (*view, error) {
+	ctx, cancel := g.within(ctx, all[0].q)
+	defer cancel()
 	g.prepare(ctx, v, all)
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return nil, ctx.Err() // The client has gone: spare the ensemble.
@@ -161,6 +167,23 @@ func (g *Gateway) answer(ctx context.Context, v *view, all []*asked, again bool)
 	return nil, nil
 }
 
+// within gives a request, or a batch by its first one, the time that its caller waits, if that is less than the gateway's budget.
+func (g *Gateway) within(ctx context.Context, q *recommendation) (context.Context, context.CancelFunc) {
+	end, ok := ctx.Deadline()
+	if !ok || q == nil || q.timeout == 0 || q.timeout >= g.config.Timeout {
+		return ctx, func() {}
+	}
+	return context.WithDeadline(ctx, end.Add(q.timeout-g.config.Timeout))
+}
+
+// storeTimeout is the part of a request's time that reading the user may take.
+func (g *Gateway) storeTimeout(q *recommendation) time.Duration {
+	if q.timeout == 0 || q.timeout >= g.config.Timeout {
+		return g.config.StoreTimeout
+	}
+	return time.Duration(float64(g.config.StoreTimeout) * float64(q.timeout) / float64(g.config.Timeout))
+}
+
 // maxReads bounds the users that one request reads from the store at the same time.
 const maxReads = 8
 
@@ -189,7 +212,7 @@ func (g *Gateway) prepare(ctx context.Context, v *view, all []*asked) {
 // ready reads the user and makes the ensemble's inputs of a request.
 func (g *Gateway) ready(ctx context.Context, v *view, e *asked) error {
 	q := e.q
-	user, storeErr := g.readUser(ctx, v, q.userID)
+	user, storeErr := g.readUser(ctx, v, q)
 	if storeErr != nil {
 		if errors.Is(ctx.Err(), context.Canceled) {
 			return ctx.Err()
@@ -197,7 +220,7 @@ func (g *Gateway) ready(ctx context.Context, v *view, e *asked) error {
 		g.warnings.warn(ctx, FeaturesUnavailable, slog.Any("error", storeErr))
 		e.reasons = append(e.reasons, FeaturesUnavailable)
 	}
-	e.blocked = v.blocked(v.seen(user), q.exclude)
+	e.selection = v.selection(q, user)
 	f := facts{userID: q.userID, row: user.Row, history: user.History, context: q.context, now: g.now().Unix()}
 	if q.givenHistory {
 		f.history = q.history
@@ -214,7 +237,7 @@ func (g *Gateway) ready(ctx context.Context, v *view, e *asked) error {
 		g.metrics.countUser(user.Row, rowErr)
 	}
 	if v.catalog.input != "" {
-		in[v.catalog.input] = v.catalog.blocked(e.blocked)
+		in[v.catalog.input] = v.catalog.blocked(e.selection)
 	}
 	e.in = in
 	return nil
@@ -239,7 +262,7 @@ func (g *Gateway) fallBack(ctx context.Context, v *view, e *asked) {
 	}
 	g.warnings.warn(ctx, FallbackPopular, slog.Any("error", e.failure))
 	e.reasons = append(e.reasons, FallbackPopular)
-	e.items = v.popular(e.q.results, e.blocked)
+	e.items = v.popular(e.q.results, e.selection, e.q.candidates)
 	g.finish(ctx, v, e, v.manifest.Generation)
 }
 
@@ -254,25 +277,32 @@ func (g *Gateway) answered(ctx context.Context, v *view, generation int, again b
 	return nil
 }
 
-// blocked joins what must not be recommended. An ensemble without a bitmap does not leave seen items out.
-func (v *view) blocked(seen, exclude []string) map[string]bool {
-	if v.catalog.input == "" {
+// selection joins what must not be recommended. An ensemble without a bitmap does not leave seen items out, nor does a ranking.
+func (v *view) selection(q *recommendation, user featurestore.User) selection {
+	seen := user.Seen
+	if v.catalog.input == "" || v.manifest.KeepSeen || q.ranking {
 		seen = nil
 	}
-	blocked := make(map[string]bool, len(seen)+len(exclude))
-	for _, ids := range [][]string{seen, exclude} {
+	s := selection{blocked: make(map[string]bool, len(seen)+len(q.exclude))}
+	for _, ids := range [][]string{seen, q.exclude} {
 		for _, id := range ids {
-			blocked[id] = true
+			s.blocked[id] = true
 		}
 	}
-	return blocked
+	if q.givenCandidates {
+		s.only = make(map[string]bool, len(q.candidates))
+		for _, id := range q.candidates {
+			s.only[id] = true
+		}
+	}
+	return s
 }
 
 // missing lists the ids of the request that are no items.
 func (v *view) missing(q *recommendation) []string {
 	out := []string{}
 	listed := map[string]bool{}
-	for _, ids := range [][]string{q.history, q.exclude} {
+	for _, ids := range [][]string{q.history, q.exclude, q.candidates} {
 		for _, id := range ids {
 			if !v.catalog.known(id) && !listed[id] {
 				listed[id] = true
@@ -284,15 +314,15 @@ func (v *view) missing(q *recommendation) []string {
 }
 
 // readUser reads from the store within its part of the budget.
-func (g *Gateway) readUser(ctx context.Context, v *view, id string) (featurestore.User, error) {
-	ctx, cancel := context.WithTimeout(ctx, g.config.StoreTimeout)
+func (g *Gateway) readUser(ctx context.Context, v *view, q *recommendation) (featurestore.User, error) {
+	ctx, cancel := context.WithTimeout(ctx, g.storeTimeout(q))
 	defer cancel()
 	limit := 0
 	if h := v.manifest.History; h != nil {
 		limit = h.Length
 	}
 	start := time.Now()
-	user, err := g.config.Store.User(ctx, id, limit)
+	user, err := g.config.Store.User(ctx, q.userID, limit)
 	g.metrics.fetch.Observe(time.Since(start).Seconds())
 	if err != nil {
 		g.metrics.features.WithLabelValues("user", "error").Inc()
@@ -309,7 +339,7 @@ func (g *Gateway) infer(ctx context.Context, v *view, users []*asked) int {
 	for i, e := range users {
 		if !called {
 			e.failure = err
-		} else if e.items, e.failure = v.items(out, i, e.q.results, e.blocked); e.failure != nil {
+		} else if e.items, e.failure = v.items(out, i, e.q.results, e.selection); e.failure != nil {
 			err = e.failure // For the metric.
 		}
 	}
@@ -343,12 +373,4 @@ func (g *Gateway) call(ctx context.Context, v *view, users []*asked) (tensor.Map
 		return nil, 0, fmt.Errorf("%w: version %q is no number", errScore, version)
 	}
 	return out, generation, v.checkOutputs(out, len(users))
-}
-
-// seen returns the items that the user has seen and must not be shown again.
-func (v *view) seen(user featurestore.User) []string {
-	if v.manifest.KeepSeen {
-		return nil
-	}
-	return user.Seen
 }

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/go-chi/chi/v5"
 
@@ -25,7 +26,7 @@ const (
 	maxContext = 64
 )
 
-// recommendation is a request for recommendations, checked.
+// recommendation is a request for recommendations or for a ranking, checked.
 type recommendation struct {
 	userID  string
 	results int
@@ -33,7 +34,13 @@ type recommendation struct {
 	history      []string
 	givenHistory bool
 	exclude      []string
-	context      tensor.Map
+	// candidates are the only items to choose from where given; a ranking takes those that the user has seen, too.
+	candidates      []string
+	givenCandidates bool
+	ranking         bool
+	context         tensor.Map
+	// timeout is what the caller waits, 0 for the gateway's own budget.
+	timeout time.Duration
 }
 
 // readBody reads a JSON body within the limit; it trusts no Content-Length and reads no more than it must.
@@ -62,39 +69,84 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 
 // readRecommendation reads the body of POST /v1/recommendations.
 func (v *view) readRecommendation(body []byte) (*recommendation, error) {
+	q := &recommendation{results: v.defaultResults()}
 	r := newStrictReader(body)
-	q := v.recommendation(r, "")
+	readFields(r, "", q, append(v.recommendationFields(), timeoutField()))
 	return q, r.end()
 }
 
-// recommendation reads a request for recommendations that stands at the pointer.
-func (v *view) recommendation(r *strictReader, pointer string) *recommendation {
-	m := v.manifest
-	item := m.ItemKey.DType.DType
-	q := &recommendation{results: v.defaultResults()}
-	user := false
-	object := r.object(pointer, false, func(name, at string) {
-		switch name {
-		case "user_id":
-			q.userID, user = r.id(at, m.UserKey.DType.DType), true
-		case "num_results":
+// recommendationFields are those of a request for recommendations, by itself and in a batch.
+func (v *view) recommendationFields() []field[recommendation] {
+	most := v.manifest.Limits.Candidates
+	item := v.manifest.ItemKey.DType.DType
+	return append(v.userFields(), field[recommendation]{
+		name: "num_results", schema: func() schemaNode {
+			return integerNode(1, v.manifest.Limits.MaxResults, "How many items to answer with.").with("default", v.defaultResults())
+		},
+		read: func(r *strictReader, at string, q *recommendation) {
 			if n, ok := r.integer(at); ok {
 				q.results = v.checkResults(r, at, n)
 			}
-		case "history":
-			q.history, q.givenHistory = r.ids(at, featurestore.MaxHistory, item)
-		case "exclude_item_ids":
-			q.exclude, _ = r.ids(at, maxExclude, item)
-		case "context":
-			q.context = v.readContext(r, at)
-		default:
-			r.unknown(at)
-		}
+		},
+	}, field[recommendation]{
+		name:   "exclude_item_ids",
+		schema: func() schemaNode { return idsNode(0, maxExclude, "Not recommended, beside what the user has seen.") },
+		read:   func(r *strictReader, at string, q *recommendation) { q.exclude, _ = r.ids(at, maxExclude, item) },
+	}, field[recommendation]{
+		name: "candidate_item_ids", schema: func() schemaNode { return idsNode(0, most, "The only items to choose from.") },
+		read: func(r *strictReader, at string, q *recommendation) {
+			q.candidates, q.givenCandidates = r.ids(at, most, item)
+			if q.givenCandidates && v.catalog.input == "" {
+				r.fault(at, "%s", noBitmap)
+			}
+		},
 	})
-	if object && !user {
-		r.fault(pointer+"/user_id", "it is required")
+}
+
+// userFields say for whom a request is and what is known of them.
+func (v *view) userFields() []field[recommendation] {
+	m := v.manifest
+	return []field[recommendation]{{
+		name: "user_id", required: true,
+		schema: func() schemaNode { return idNode("The user; one that is not known gets an answer from defaults.") },
+		read: func(r *strictReader, at string, q *recommendation) {
+			q.userID = r.id(at, m.UserKey.DType.DType)
+		},
+	}, {
+		name: "history",
+		schema: func() schemaNode {
+			return idsNode(0, featurestore.MaxHistory, "Oldest first. Replaces the stored history for this request; excludes nothing.")
+		},
+		read: func(r *strictReader, at string, q *recommendation) {
+			q.history, q.givenHistory = r.ids(at, featurestore.MaxHistory, m.ItemKey.DType.DType)
+		},
+	}, {
+		name: "context", schema: v.contextNode,
+		read: func(r *strictReader, at string, q *recommendation) { q.context = v.readContext(r, at) },
+	}}
+}
+
+// maxTimeout bounds timeout_ms; what is beyond the gateway's own budget has no effect.
+const maxTimeout = 60_000
+
+func timeoutField() field[recommendation] {
+	return field[recommendation]{
+		name: "timeout_ms",
+		schema: func() schemaNode {
+			return integerNode(1, maxTimeout, "How long the caller waits; at most the gateway's own budget.")
+		},
+		read: func(r *strictReader, at string, q *recommendation) { q.timeout = readTimeoutMS(r, at) },
 	}
-	return q
+}
+
+// readTimeoutMS returns 0 for null and after a fault.
+func readTimeoutMS(r *strictReader, at string) time.Duration {
+	n, ok := r.integer(at)
+	if ok && (n < 1 || n > maxTimeout) {
+		r.fault(at, "%d is not from 1 to %d", n, maxTimeout)
+		return 0
+	}
+	return time.Duration(n) * time.Millisecond
 }
 
 func (v *view) defaultResults() int {
@@ -171,6 +223,12 @@ func (v *view) readShort(req *http.Request) (*recommendation, error) {
 		r.fault("/user_id", "%v", err)
 	}
 	q.userID = id
+	v.readQuery(r, req, q)
+	return q, invalidRequest(r.faults)
+}
+
+// readQuery reads num_results.
+func (v *view) readQuery(r *strictReader, req *http.Request, q *recommendation) {
 	parameters, err := url.ParseQuery(req.URL.RawQuery)
 	if err != nil {
 		r.fault("?", "malformed query")
@@ -194,5 +252,4 @@ func (v *view) readShort(req *http.Request) (*recommendation, error) {
 			q.results = v.checkResults(r, "?num_results", n)
 		}
 	}
-	return q, invalidRequest(r.faults)
 }

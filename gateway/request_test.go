@@ -173,7 +173,7 @@ func (e *endless) Read(b []byte) (int, error) {
 
 func TestGigabyteBody(t *testing.T) {
 	for name, announced := range map[string]int64{"chunked": -1, "announced": 1 << 30} {
-		for _, path := range []string{"/v1/recommendations", batchPath, "/v1/events"} {
+		for _, path := range []string{"/v1/recommendations", batchPath, "/v1/rankings", "/v1/events"} {
 			t.Run(name+path, func(t *testing.T) {
 				body := &endless{}
 				r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, path, body)
@@ -215,12 +215,13 @@ func FuzzRecommendation(f *testing.F) {
 	} {
 		f.Add("/v1/recommendations", body)
 		f.Add("/v1/events", body)
+		f.Add("/v1/rankings", body)
 		f.Add(batchPath, `{"requests": [`+body+`, {"user_id": 1}]}`)
 	}
 	f.Add("/v1/events", `{"events": [{"event_id": "1", "user_id": 42, "item_id": "a", "timestamp": "2026-01-31T12:00:00Z"}]}`)
 	s := newStand(f, nil)
 	f.Fuzz(func(t *testing.T, path, body string) {
-		if path != "/v1/events" && path != batchPath {
+		if path != "/v1/events" && path != batchPath && path != "/v1/rankings" {
 			path = "/v1/recommendations"
 		}
 		w := do(t, s.public, http.MethodPost, path, body)

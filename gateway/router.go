@@ -22,6 +22,8 @@ func (g *Gateway) Handler() http.Handler {
 		r.Use(g.bound)
 		r.Post("/v1/recommendations", g.postRecommendations)
 		r.Post("/v1/recommendations:batch", g.postBatch)
+		r.Post("/v1/rankings", g.postRankings)
+		r.Get("/v1/popular", g.getPopular)
 		r.Get("/v1/users/{id}/recommendations", g.getRecommendations)
 		r.Post("/v1/events", g.postEvents)
 	})

@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -15,21 +16,27 @@ import (
 	"recsys/gateway"
 )
 
-// TestBatchAgrees asks an ensemble for many users at once and one by one: the items and the bits of their scores are the same.
-func TestBatchAgrees(t *testing.T) {
+// embeddedHandler is a gateway over the world's ensemble in the embedded engine.
+func embeddedHandler(t *testing.T) http.Handler {
+	t.Helper()
 	w := theWorld(t)
 	repository := w.repository[ensemble.FuseGroups]
 	embedded, err := engine.Open(t.Context(), repository, engine.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer closed(t, embedded)
+	t.Cleanup(func() { closed(t, embedded) })
 	version := filepath.Join(repository, "shop", "1")
 	m, err := ensemble.ReadManifest(filepath.Join(version, ensemble.ManifestFile))
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := handler(t, version, m, embedded)
+	return handler(t, version, m, embedded)
+}
+
+// TestBatchAgrees asks an ensemble for many users at once and one by one: the items and the bits of their scores are the same.
+func TestBatchAgrees(t *testing.T) {
+	h := embeddedHandler(t)
 	requests := make([]string, 100) // More than a batch of the ensemble.
 	for i := range requests {
 		requests[i] = fmt.Sprintf(`{"user_id": %d, "num_results": 50}`, i+1)
@@ -53,6 +60,35 @@ func TestBatchAgrees(t *testing.T) {
 		}
 		if !slices.Equal(ids(*r.Answer), want.IDs) {
 			t.Errorf("user %d: %v in the batch, %v alone", i+1, ids(*r.Answer), want.IDs)
+		}
+	}
+}
+
+// TestRankingAgrees has the ensemble rank a list that it has recommended, turned around: the order and the bits of the scores are those
+// of the list.
+func TestRankingAgrees(t *testing.T) {
+	h := embeddedHandler(t)
+	for user := 1; user <= 50; user++ {
+		want := ask(t, h, fmt.Sprint(user))
+		given := slices.Clone(want.IDs)
+		slices.Reverse(given)
+		body, err := json.Marshal(map[string]any{"user_id": user, "item_ids": given})
+		if err != nil {
+			t.Fatal(err)
+		}
+		rec := httptest.NewRecorder()
+		h.ServeHTTP(rec, httptest.NewRequest(http.MethodPost, "/v1/rankings", bytes.NewReader(body)))
+		var r gateway.Ranking
+		if err := json.Unmarshal(rec.Body.Bytes(), &r); err != nil || rec.Code != http.StatusOK || r.Degraded {
+			t.Fatalf("user %d: %d %s", user, rec.Code, rec.Body)
+		}
+		if !slices.Equal(ids(r.Answer), want.IDs) || len(r.UnrankedItemIDs) != 0 {
+			t.Errorf("user %d: ranked %v, recommended %v", user, ids(r.Answer), want.IDs)
+		}
+		for i, item := range r.Items {
+			if float64(item.Score) != want.Scores[i] {
+				t.Errorf("user %d, item %d: score %v ranked, %v recommended", user, i, item.Score, want.Scores[i])
+			}
 		}
 	}
 }
