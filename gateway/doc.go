@@ -10,6 +10,7 @@
 //	POST /v1/rankings                     given items, best first
 //	GET  /v1/popular                      what most users like
 //	POST /v1/events                       what a user did; the very next answer knows it
+//	GET  /openapi.json, GET /docs         this interface, for machines and for people
 //	GET  /healthz, GET /readyz
 //
 // [Gateway.AdminHandler] adds /metrics, for a listener that is not public. [Gateway.Serve] runs both until its

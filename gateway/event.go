@@ -14,6 +14,8 @@ import (
 const (
 	maxEvents    = 1000
 	maxEventType = 64
+	// latestTime is the end of the year 9999, Unix seconds.
+	latestTime = 253_402_300_799
 )
 
 // accepted is the answer to events.
@@ -51,20 +53,22 @@ func (g *Gateway) postEvents(w http.ResponseWriter, r *http.Request) {
 // readEvents reads {"events": [...]} or a single event.
 func (g *Gateway) readEvents(body []byte) ([]featurestore.Event, error) {
 	r := newStrictReader(body)
+	fields := g.views.now.Load().eventFields()
 	var events []featurestore.Event
-	single := g.newEvent("")
+	single := g.newEvent()
+	given := make([]bool, len(fields))
 	list, lone := false, false
 	object := r.object("", false, func(name, at string) {
 		if name != "events" {
 			lone = true
-			g.readEventField(r, &single, name, at)
+			readField(r, name, at, &single, fields, given)
 			return
 		}
 		list = true
 		r.list(at, maxEvents, func(at string) {
-			e := g.newEvent(at)
-			if r.object(at, false, func(name, at string) { g.readEventField(r, &e, name, at) }) {
-				events = append(events, e.finish(r))
+			e := g.newEvent()
+			if readFields(r, at, &e, fields) {
+				events = append(events, e)
 			}
 		})
 	})
@@ -73,58 +77,65 @@ func (g *Gateway) readEvents(body []byte) ([]featurestore.Event, error) {
 	case list && lone:
 		r.fault("/events", "give events or the fields of one event, not both")
 	case !list:
-		events = append(events, single.finish(r))
+		requireFields(r, "", fields, given)
+		events = append(events, single)
 	case len(events) == 0 && len(r.faults) == 0:
 		r.fault("/events", "it is empty")
 	}
 	return events, r.end()
 }
 
-// eventReader is an event that is being read.
-type eventReader struct {
-	featurestore.Event
-	pointer    string
-	user, item bool // The fields were there, right or wrong.
+func (g *Gateway) newEvent() featurestore.Event {
+	return featurestore.Event{Time: g.now(), ID: g.newID()}
 }
 
-func (g *Gateway) newEvent(pointer string) eventReader {
-	return eventReader{Event: featurestore.Event{Time: g.now(), ID: g.newID()}, pointer: pointer}
+func (v *view) eventFields() []field[featurestore.Event] {
+	user, item := v.manifest.UserKey.DType.DType, v.manifest.ItemKey.DType.DType
+	return []field[featurestore.Event]{{
+		name: "user_id", required: true, schema: func() schemaNode { return idNode(user, "Who did it.") },
+		read: func(r *strictReader, at string, e *featurestore.Event) { e.UserID = r.id(at, user) },
+	}, {
+		name: "item_id", required: true, schema: func() schemaNode { return idNode(item, "With which item.") },
+		read: func(r *strictReader, at string, e *featurestore.Event) { e.ItemID = r.id(at, item) },
+	}, {
+		name:   "event_id",
+		schema: func() schemaNode { return textNode(maxIDBytes, "An id is applied once per user within 24 hours.") },
+		read: func(r *strictReader, at string, e *featurestore.Event) {
+			if id := r.text(at, maxIDBytes); id != "" {
+				e.ID = id
+			}
+		},
+	}, {
+		name:   "type",
+		schema: func() schemaNode { return textNode(maxEventType, "Such as view; every type counts.") },
+		read:   func(r *strictReader, at string, e *featurestore.Event) { e.Type = r.text(at, maxEventType) },
+	}, {
+		name: "timestamp",
+		schema: func() schemaNode {
+			return schemaNode{
+				"type": []string{"integer", "string", "null"}, "minimum": 0, "maximum": latestTime, "format": "date-time",
+				"description": "Unix seconds or a time in RFC 3339's form; that of the request if absent.",
+			}
+		},
+		read: func(r *strictReader, at string, e *featurestore.Event) {
+			if t, ok := readTime(r, at); ok {
+				e.Time = t
+			}
+		},
+	}}
 }
 
-func (g *Gateway) readEventField(r *strictReader, e *eventReader, name, at string) {
-	switch name {
-	case "event_id":
-		if id := r.text(at, maxIDBytes); id != "" {
-			e.ID = id
-		}
-	case "user_id":
-		e.UserID, e.user = r.id(at, g.views.now.Load().manifest.UserKey.DType.DType), true
-	case "item_id":
-		e.ItemID, e.item = r.id(at, g.views.now.Load().manifest.ItemKey.DType.DType), true
-	case "type":
-		e.Type = r.text(at, maxEventType)
-	case "timestamp":
-		if t, ok := readTime(r, at); ok {
-			e.Time = t
-		}
-	default:
-		r.unknown(at)
-	}
-}
-
-func (e *eventReader) finish(r *strictReader) featurestore.Event {
-	if !e.user {
-		r.fault(e.pointer+"/user_id", "it is required")
-	}
-	if !e.item {
-		r.fault(e.pointer+"/item_id", "it is required")
-	}
-	return e.Event
+// eventsNode describes a list of events or a single one.
+func (v *view) eventsNode() schemaNode {
+	event := objectNode(v.eventFields())
+	list := schemaNode{"type": "array", "items": event, "minItems": 1, "maxItems": maxEvents}
+	return schemaNode{"anyOf": []schemaNode{event, {
+		"type": "object", "properties": schemaNode{"events": list}, "required": []string{"events"}, "additionalProperties": false,
+	}}}
 }
 
 // readTime reads Unix seconds or RFC 3339; ok is false for null and after a fault.
 func readTime(r *strictReader, at string) (time.Time, bool) {
-	const latest = 253_402_300_799 // The end of the year 9999.
 	tok := r.token()
 	switch v := tok.(type) {
 	case nil:
@@ -134,7 +145,7 @@ func readTime(r *strictReader, at string) (time.Time, bool) {
 			return t, true
 		}
 	case json.Number:
-		if n, err := v.Int64(); err == nil && n >= 0 && n <= latest {
+		if n, ok := integral(v); ok && n >= 0 && n <= latestTime {
 			return time.Unix(n, 0), true
 		}
 	}

@@ -1,5 +1,11 @@
 package gateway
 
+import (
+	"math"
+
+	"recsys/tensor"
+)
+
 // field is a member of the object that is a request: what reads it, and what openapi.json says of it.
 type field[T any] struct {
 	name     string
@@ -63,16 +69,25 @@ func objectNode[T any](fields []field[T]) schemaNode {
 	return n
 }
 
+func textNode(most int, description string) schemaNode {
+	return schemaNode{"type": []string{"string", "null"}, "maxLength": most, "description": description}
+}
+
 func integerNode(least, most int, description string) schemaNode {
 	return schemaNode{"type": []string{"integer", "null"}, "minimum": least, "maximum": most, "description": description}
 }
 
-func idNode(description string) schemaNode {
-	return schemaNode{"type": []string{"string", "integer"}, "minLength": 1, "maxLength": maxIDBytes, "description": description}
+func idNode(d tensor.DType, description string) schemaNode {
+	n := schemaNode{"type": []string{"string", "integer"}, "minLength": 1, "maxLength": maxIDBytes, "description": description}
+	if d == tensor.Int64 {
+		n["minimum"], n["maximum"] = -math.MaxInt64, math.MaxInt64
+		n["pattern"] = "^[+-]?0*[0-9]{1,18}$" // A pattern cannot bound 19 digits.
+	}
+	return n
 }
 
-func idsNode(least, most int, description string) schemaNode {
+func idsNode(d tensor.DType, least, most int, description string) schemaNode {
 	return schemaNode{
-		"type": []string{"array", "null"}, "items": idNode("An item."), "minItems": least, "maxItems": most, "description": description,
+		"type": []string{"array", "null"}, "items": idNode(d, "An item's id."), "minItems": least, "maxItems": most, "description": description,
 	}
 }

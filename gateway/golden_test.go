@@ -92,6 +92,7 @@ func TestGolden(t *testing.T) {
 			name: "ranking_not_supported", path: "/v1/rankings", body: `{"user_id": 42, "item_ids": ["a"]}`,
 			change: func(c *gateway.Config) { c.Manifest.Blocked = ensemble.ManifestBlocked{} },
 		},
+		{name: "openapi", method: "GET", path: "/openapi.json"},
 		{name: "not_found", method: "GET", path: "/v2"},
 		{name: "method", method: "GET", path: recommendations},
 		{name: "healthz", method: "GET", path: "/healthz"},

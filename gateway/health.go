@@ -10,6 +10,11 @@ import (
 // probeTimeout bounds what /readyz waits for.
 const probeTimeout = time.Second
 
+// health is the body of /healthz.
+type health struct {
+	Status string `json:"status"`
+}
+
 // readiness is the body of /readyz.
 type readiness struct {
 	Status   string `json:"status"` // "ready", "draining" or "not ready".
@@ -19,9 +24,7 @@ type readiness struct {
 
 // getHealth says that the process serves HTTP, and nothing else.
 func (g *Gateway) getHealth(w http.ResponseWriter, r *http.Request) {
-	g.write(w, r, http.StatusOK, struct {
-		Status string `json:"status"`
-	}{"ok"})
+	g.write(w, r, http.StatusOK, health{"ok"})
 }
 
 // getReady answers 200 while the gateway takes requests and the ensemble is ready. The feature store counts only

@@ -53,6 +53,7 @@ func TestMerge(t *testing.T) {
 		{"known user", `{"user_id": 42}`, known, nil},
 		{"null is absent", `{"user_id": 42, "num_results": null, "history": null, "exclude_item_ids": null, "context": null}`, known, nil},
 		{"id with another spelling", `{"user_id": "+042"}`, known, nil},
+		{"id with an empty fraction", `{"user_id": 4.2e1}`, known, nil},
 		{"empty history", `{"user_id": 42, "history": []}`, known, func(m tensor.Map) {
 			m["history"] = defaults()["history"]
 		}},

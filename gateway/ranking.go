@@ -42,7 +42,7 @@ func (v *view) rankingFields() []field[recommendation] {
 	most := v.manifest.Limits.MaxResults
 	return append(v.userFields(), field[recommendation]{
 		name: "item_ids", required: true, schema: func() schemaNode {
-			return idsNode(1, most, "The items to rank; one that appears twice is ranked once.").with("type", "array")
+			return idsNode(v.manifest.ItemKey.DType.DType, 1, most, "The items to rank; one that appears twice is ranked once.").with("type", "array")
 		},
 		read: func(r *strictReader, at string, q *recommendation) {
 			faults := len(r.faults)

@@ -89,11 +89,13 @@ func (v *view) recommendationFields() []field[recommendation] {
 			}
 		},
 	}, field[recommendation]{
-		name:   "exclude_item_ids",
-		schema: func() schemaNode { return idsNode(0, maxExclude, "Not recommended, beside what the user has seen.") },
-		read:   func(r *strictReader, at string, q *recommendation) { q.exclude, _ = r.ids(at, maxExclude, item) },
+		name: "exclude_item_ids",
+		schema: func() schemaNode {
+			return idsNode(item, 0, maxExclude, "Not recommended, beside what the user has seen.")
+		},
+		read: func(r *strictReader, at string, q *recommendation) { q.exclude, _ = r.ids(at, maxExclude, item) },
 	}, field[recommendation]{
-		name: "candidate_item_ids", schema: func() schemaNode { return idsNode(0, most, "The only items to choose from.") },
+		name: "candidate_item_ids", schema: func() schemaNode { return idsNode(item, 0, most, "The only items to choose from.") },
 		read: func(r *strictReader, at string, q *recommendation) {
 			q.candidates, q.givenCandidates = r.ids(at, most, item)
 			if q.givenCandidates && v.catalog.input == "" {
@@ -108,14 +110,16 @@ func (v *view) userFields() []field[recommendation] {
 	m := v.manifest
 	return []field[recommendation]{{
 		name: "user_id", required: true,
-		schema: func() schemaNode { return idNode("The user; one that is not known gets an answer from defaults.") },
+		schema: func() schemaNode {
+			return idNode(m.UserKey.DType.DType, "The user; one that is not known gets an answer from defaults.")
+		},
 		read: func(r *strictReader, at string, q *recommendation) {
 			q.userID = r.id(at, m.UserKey.DType.DType)
 		},
 	}, {
 		name: "history",
 		schema: func() schemaNode {
-			return idsNode(0, featurestore.MaxHistory, "Oldest first. Replaces the stored history for this request; excludes nothing.")
+			return idsNode(m.ItemKey.DType.DType, 0, featurestore.MaxHistory, "Oldest first. Replaces the stored history for this request; excludes nothing.")
 		},
 		read: func(r *strictReader, at string, q *recommendation) {
 			q.history, q.givenHistory = r.ids(at, featurestore.MaxHistory, m.ItemKey.DType.DType)

@@ -18,21 +18,21 @@ import (
 // Handler returns the public interface. It adds no listener limits; Serve does.
 func (g *Gateway) Handler() http.Handler {
 	r := g.router()
-	r.Group(func(r chi.Router) {
-		r.Use(g.bound)
-		r.Post("/v1/recommendations", g.postRecommendations)
-		r.Post("/v1/recommendations:batch", g.postBatch)
-		r.Post("/v1/rankings", g.postRankings)
-		r.Get("/v1/popular", g.getPopular)
-		r.Get("/v1/users/{id}/recommendations", g.getRecommendations)
-		r.Post("/v1/events", g.postEvents)
-	})
+	for _, o := range g.operations() {
+		h := http.Handler(o.handler)
+		if strings.HasPrefix(o.path, "/v1/") {
+			h = g.bound(h)
+		}
+		r.Method(o.method, o.path, h)
+	}
 	return r
 }
 
 // AdminHandler returns the interface for operators: /metrics, /healthz and /readyz.
 func (g *Gateway) AdminHandler() http.Handler {
 	r := g.router()
+	r.Get("/healthz", g.getHealth)
+	r.Get("/readyz", g.getReady)
 	r.Method(http.MethodGet, "/metrics", g.metrics.handler())
 	return r
 }
@@ -41,8 +41,6 @@ func (g *Gateway) AdminHandler() http.Handler {
 func (g *Gateway) router() *chi.Mux {
 	r := chi.NewRouter()
 	r.Use(g.instrument, g.rescue)
-	r.Get("/healthz", g.getHealth)
-	r.Get("/readyz", g.getReady)
 	r.NotFound(func(w http.ResponseWriter, r *http.Request) {
 		g.fail(w, r, &problemError{kind: notFound, detail: "no such path"})
 	})

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -188,8 +189,12 @@ func (r *strictReader) id(pointer string, dtype tensor.DType) string {
 	case json.Number:
 		text = v.String()
 		if strings.ContainsAny(text, ".eE") {
-			r.fault(pointer, "want an id: a string or an integer")
-			return ""
+			n, ok := integral(v)
+			if !ok {
+				r.fault(pointer, "want an id: a string or an integer")
+				return ""
+			}
+			text = strconv.FormatInt(n, 10)
 		}
 	default:
 		r.wrong(pointer, tok, "an id: a string or an integer")
@@ -219,12 +224,24 @@ func (r *strictReader) integer(pointer string) (n int64, ok bool) {
 		return 0, false
 	}
 	if number, isNumber := tok.(json.Number); isNumber {
-		if n, err := number.Int64(); err == nil {
+		if n, ok := integral(number); ok {
 			return n, true
 		}
 	}
 	r.wrong(pointer, tok, "an integer")
 	return 0, false
+}
+
+// integral returns a number that is an integer, as JSON Schema has it: 12.0 and 1.2e1 are. Those are exact in a float64 up to 2^53.
+func integral(number json.Number) (int64, bool) {
+	if n, err := number.Int64(); err == nil {
+		return n, true
+	}
+	f, err := number.Float64()
+	if err != nil || f != math.Trunc(f) || math.Abs(f) > 1<<53 {
+		return 0, false
+	}
+	return int64(f), true
 }
 
 // value reads a scalar, or a list of at most limit scalars as []any.

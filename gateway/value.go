@@ -88,8 +88,7 @@ func toInt(value any) (int64, bool) {
 	case int64:
 		return v, true
 	case json.Number:
-		n, err := v.Int64()
-		return n, err == nil
+		return integral(v)
 	}
 	return 0, false
 }
