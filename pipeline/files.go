@@ -28,6 +28,10 @@ const (
 	rankingDir   = "ranking"
 	featuresDir  = "features"
 	cacheFile    = "cache/interactions.cols"
+
+	checkpointsDir   = "checkpoints"
+	checkpointOrigin = "origin.json"
+	checkpointSuffix = ".checkpoint"
 )
 
 // runFormat is the version of the run folder that this package reads and writes.

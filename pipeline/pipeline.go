@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"path/filepath"
+	"time"
 
 	"recsys/data"
 	"recsys/feature"
@@ -33,6 +34,11 @@ type Options struct {
 	Kernels *kernel.Set
 	// Version names the program in manifests.
 	Version string
+	// CheckpointEvery is the most time between two checkpoints of a model's training, which there are with every epoch
+	// too; 0 means 5 minutes.
+	CheckpointEvery time.Duration
+	// Restart begins training anew; otherwise Train goes on from the checkpoints that an interrupted one has left.
+	Restart bool
 }
 
 // Pipeline is a recsys.yaml with its data folder and run folder. Fit, Train and Eval each leave files in the run folder
@@ -68,6 +74,7 @@ func New(text []byte, data, run string, seed uint64, o Options) (*Pipeline, erro
 	if o.Kernels == nil {
 		o.Kernels = kernel.Best()
 	}
+	def(&o.CheckpointEvery, 5*time.Minute)
 	p := &Pipeline{config: c, text: text, data: data, run: run, options: o}
 	return p, p.check()
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"recsys/feature"
 	"recsys/feature/op"
@@ -68,6 +69,11 @@ type Job struct {
 	Kernels *kernel.Set
 	// Progress may be nil.
 	Progress func(train.Progress)
+	// Checkpoint, Resume and CheckpointEvery are those of train.Options. A trainer that leaves them alone trains from the
+	// beginning.
+	Checkpoint      func(*train.Checkpoint) error
+	Resume          *train.Checkpoint
+	CheckpointEvery time.Duration
 	// Score evaluates a retrieval model on Valid; greater is better. Nil without validation interactions.
 	Score func(context.Context, *model.Retrieval) (float64, error)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 
@@ -16,21 +17,33 @@ import (
 // scoreMetric is the metric of the validation part by which retrieval models stop training.
 const scoreMetric = "ndcg@10"
 
-// Train trains every model, builds the serving stages and writes both with the rows of users and items.
+// Train trains every model, builds the serving stages and writes both with the rows of users and items. What stops it
+// leaves checkpoints in the run folder, from which the next Train of the same data, settings, seed, version and instruction
+// set goes on, to the same bytes; another one is refused unless Options.Restart is set.
 func (p *Pipeline) Train(ctx context.Context) error {
 	if err := p.prepare(ctx); err != nil {
 		return err
 	}
+	if err := p.openCheckpoints(); err != nil {
+		return err
+	}
+	if err := p.train(ctx); err != nil {
+		if ctx.Err() != nil {
+			p.note("stopped; the same command goes on from here")
+		}
+		return err
+	}
+	return os.RemoveAll(p.path(checkpointsDir))
+}
+
+func (p *Pipeline) train(ctx context.Context) error {
 	sources, err := p.trainRetrieval(ctx)
 	if err != nil {
 		return err
 	}
 	ranking, err := p.trainRanking(ctx)
-	if err != nil {
+	if err != nil || len(sources) == 0 {
 		return err
-	}
-	if len(sources) == 0 {
-		return nil
 	}
 	p.phase("build stages")
 	return p.writeServing(ctx, sources[0], ranking)
@@ -67,7 +80,11 @@ func (p *Pipeline) trainRetrieval(ctx context.Context) ([]*model.Retrieval, erro
 	sources, before := make([]*model.Retrieval, len(trainers)), make([]*model.Retrieval, len(trainers))
 	for i, t := range trainers {
 		p.phase("train %s", t.name)
-		if sources[i], err = t.trainer.Train(ctx, j); err != nil {
+		own, err := p.withCheckpoints(j, "retrieval", t.name)
+		if err != nil {
+			return nil, err
+		}
+		if sources[i], err = t.trainer.Train(ctx, own); err != nil {
 			return nil, fmt.Errorf("train %s: %w", t.name, err)
 		}
 		if _, ok := t.trainer.(solved); ok && len(j.Valid) > 0 {
@@ -129,7 +146,11 @@ func (p *Pipeline) trainRanking(ctx context.Context) (*Ranking, error) {
 	}
 	name := p.config.Ranking.Name
 	p.phase("train %s", name)
-	ranking, err := trainer.Train(ctx, p.job())
+	j, err := p.withCheckpoints(p.job(), "ranking", name)
+	if err != nil {
+		return nil, err
+	}
+	ranking, err := trainer.Train(ctx, j)
 	if err != nil {
 		return nil, fmt.Errorf("train %s: %w", name, err)
 	}

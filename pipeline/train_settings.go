@@ -137,7 +137,7 @@ func (s TrainSettings) options(
 ) (train.Options, error) {
 	o := train.Options{
 		Epochs: s.Epochs, BatchRows: s.Batch, ShardRows: s.Shard, Buffer: s.Buffer, Patience: s.Patience, Seed: j.Seed, Kernels: j.Kernels,
-		Progress: j.Progress, Validate: validate,
+		Progress: j.Progress, Validate: validate, Checkpoint: j.Checkpoint, CheckpointEvery: j.CheckpointEvery, Resume: j.Resume,
 	}
 	if err := s.validate(); err != nil {
 		return o, err

@@ -1,9 +1,12 @@
 package train
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
+	"time"
 
 	"recsys/tensor"
 )
@@ -49,10 +52,28 @@ func (tr *trainer) checkpoint(epochEnds bool) error {
 	if tr.o.Checkpoint == nil {
 		return nil
 	}
-	if n := tr.o.CheckpointSteps; n > 0 && tr.steps%n != 0 || n == 0 && !epochEnds {
-		return nil
+	every, n := tr.o.CheckpointEvery, tr.o.CheckpointSteps
+	if n > 0 && tr.steps%n == 0 || n == 0 && epochEnds || every > 0 && time.Since(tr.handedAt) >= every {
+		return tr.handOut()
 	}
+	return nil
+}
+
+// interrupted hands out a checkpoint of the steps made so far when err, which stops training between two steps, is that
+// of a context that has ended, and returns err.
+func (tr *trainer) interrupted(ctx context.Context, err error) error {
+	if tr.o.Checkpoint == nil || tr.steps == tr.handed || ctx.Err() == nil || !errors.Is(err, ctx.Err()) {
+		return err
+	}
+	return errors.Join(err, tr.handOut())
+}
+
+// handOut hands out a checkpoint, but for one that nothing good can come of.
+func (tr *trainer) handOut() error {
 	c := &tr.course
+	if path, x := greatest(c.result.State); !finite(x) {
+		return &LossError{Step: tr.steps, Loss: tr.loss, Parameter: path, Value: x}
+	}
 	err := tr.o.Checkpoint(&Checkpoint{
 		Of:    tr.identity(),
 		Steps: tr.steps, Loss: c.total, Parameters: c.result.State, Optimizer: tr.update.optimizer.State(),
@@ -61,6 +82,7 @@ func (tr *trainer) checkpoint(epochEnds bool) error {
 	if err != nil {
 		return fmt.Errorf("checkpoint after step %d: %w", tr.steps, err)
 	}
+	tr.handed, tr.handedAt = tr.steps, time.Now()
 	return nil
 }
 
@@ -101,6 +123,7 @@ func (tr *trainer) resume(c *Checkpoint) (skip int, err error) {
 	}
 	restore(state, c.Parameters)
 	tr.steps, tr.course.total, tr.course.worse = c.Steps, c.Loss, c.Worse
+	tr.handed = c.Steps
 	tr.course.result.Epochs, tr.course.result.Best = slices.Clone(c.Epochs), c.Best
 	if c.BestParameters != nil {
 		tr.course.kept = clone(c.BestParameters)

@@ -1,6 +1,7 @@
 package train_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"strings"
@@ -15,11 +16,31 @@ import (
 	"recsys/train"
 )
 
-// resumed is a Fit with a checkpoint after every step, or after every epoch.
+// reread writes a checkpoint and reads it back.
+func reread(t *testing.T, c *train.Checkpoint) *train.Checkpoint {
+	t.Helper()
+	text := written(t, c)
+	back, err := train.ReadCheckpoint(bytes.NewReader(text), int64(len(text)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return back
+}
+
+func written(tb testing.TB, c *train.Checkpoint) []byte {
+	tb.Helper()
+	var b bytes.Buffer
+	if err := train.WriteCheckpoint(&b, c); err != nil {
+		tb.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// resumed is a Fit with a checkpoint after every step, or after every epoch, each as it comes back from a file.
 func resumed(t *testing.T, task func() *train.Task, o train.Options) (want *train.Result, points []*train.Checkpoint) {
 	t.Helper()
 	o.Checkpoint = func(c *train.Checkpoint) error {
-		points = append(points, c.Clone())
+		points = append(points, reread(t, c))
 		return nil
 	}
 	want, err := train.Fit(t.Context(), task(), o)

@@ -28,6 +28,10 @@ type trainer struct {
 	seen    int // rows
 	before  int // rows of them before a checkpoint
 	steps   int
+	loss    float64 // mean of the last step
+	// handed is the number of steps at the last checkpoint handed out, handedAt its time or that of the start.
+	handed   int
+	handedAt time.Time
 }
 
 // Fit trains the task's parameters: those without data are initialised from the seed, those with data go on from there.
@@ -62,7 +66,8 @@ func newTrainer(t *Task, o Options) (*trainer, error) {
 	if err := t.Graph.InitParams(o.Seed); err != nil {
 		return nil, err
 	}
-	tr := &trainer{task: t, o: o, start: time.Now()}
+	now := time.Now()
+	tr := &trainer{task: t, o: o, start: now, handedAt: now}
 	if tr.step, err = grad.Of(t.Graph, LossOutput, o.Frozen...); err != nil {
 		return nil, err
 	}
@@ -131,7 +136,7 @@ func (tr *trainer) epoch(ctx context.Context, skip int) error {
 		n := min(tr.o.BatchRows, rows-from)
 		loss, err := tr.batch(ctx, from, from+n)
 		if err != nil {
-			return err
+			return tr.interrupted(ctx, err)
 		}
 		c.total += float64(loss * float64(n))
 		from += n
@@ -146,7 +151,6 @@ func (tr *trainer) epoch(ctx context.Context, skip int) error {
 
 // batch makes one optimiser step with the rows [from,to) of the epoch and returns the mean loss before it.
 func (tr *trainer) batch(ctx context.Context, from, to int) (float64, error) {
-	tr.steps++
 	for i := range tr.sum {
 		tr.sum[i].reset()
 	}
@@ -169,8 +173,8 @@ func (tr *trainer) batch(ctx context.Context, from, to int) (float64, error) {
 			loss += float64(w.loss)
 			tr.feed.done(w.shard)
 		}
-		if math.IsNaN(loss) || math.IsInf(loss, 0) {
-			return 0, &LossError{Step: tr.steps, Loss: loss}
+		if !finite(loss) {
+			return 0, tr.lossError(loss, wave)
 		}
 		err = parallel.Do(len(tr.workers), len(tr.sum), func(i int) error {
 			for _, w := range wave {
@@ -182,7 +186,12 @@ func (tr *trainer) batch(ctx context.Context, from, to int) (float64, error) {
 			return 0, err
 		}
 	}
-	return loss, tr.update.step(len(tr.workers), tr.sum)
+	if err := tr.update.step(len(tr.workers), tr.sum); err != nil {
+		return 0, err
+	}
+	tr.steps++
+	tr.loss = loss
+	return loss, nil
 }
 
 func (tr *trainer) report(loss, score float64) {
@@ -193,15 +202,4 @@ func (tr *trainer) report(loss, score float64) {
 		Epoch: tr.course.epoch + 1, Epochs: tr.o.Epochs, Rows: tr.seen, Total: tr.o.Epochs * len(tr.task.Rows), before: tr.before,
 		Loss: loss, Elapsed: time.Since(tr.start), Waited: tr.feed.waited, Score: score,
 	})
-}
-
-// LossError tells that training ran away.
-type LossError struct {
-	Step int // from 1
-	Loss float64
-}
-
-func (e *LossError) Error() string {
-	return fmt.Sprintf("step %d: the loss is %g; lower the learning rate, or look for NaN and huge values in continuous "+
-		"columns (normalize them)", e.Step, e.Loss)
 }

@@ -45,10 +45,13 @@ type Options struct {
 	Patience int
 	// Progress is called after every optimiser step and every epoch, from the goroutine of Fit; nil means not at all.
 	Progress func(Progress)
-	// Checkpoint is called every CheckpointSteps steps, 0 means with the last of every epoch, from the goroutine of Fit.
-	// What it is given is valid until it returns. An error stops training.
+	// Checkpoint is called every CheckpointSteps steps, 0 means with the last of every epoch; behind the first step that
+	// ends CheckpointEvery or more after the last call, 0 means never; and when ctx ends, with the steps made so far. It
+	// is called from the goroutine of Fit, and what it is given is valid until it returns. An error stops training. It
+	// is given no parameters that are not finite: training stops with a LossError before.
 	Checkpoint      func(c *Checkpoint) error
 	CheckpointSteps int
+	CheckpointEvery time.Duration
 	// Resume goes on from a checkpoint of a Fit of the same task with the same options; nil means from the beginning.
 	Resume *Checkpoint
 	// Kernels is the set to compute with; nil means kernel.Best(). A result has the same bytes on every machine with

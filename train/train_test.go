@@ -376,8 +376,8 @@ func TestLossThatRunsAwayIsAnError(t *testing.T) {
 		Epochs: 50, BatchRows: 100, Optimizer: optim.Config{Rule: optim.SGD{}, Rate: optim.Constant(1e12)},
 	})
 	var lossError *train.LossError
-	if !errors.As(err, &lossError) || lossError.Step < 2 || !strings.Contains(err.Error(), "lower the learning rate") {
-		t.Errorf("got %v, want a LossError with a remedy", err)
+	if !errors.As(err, &lossError) || lossError.Step < 2 || lossError.Parameter == "" || !strings.Contains(err.Error(), "lower the learning rate") {
+		t.Errorf("got %v, want a LossError with a parameter and a remedy", err)
 	}
 }
 

@@ -87,7 +87,7 @@ func (c demoCmd) build(ctx context.Context, o output) (string, error) {
 		return "", err
 	}
 	run := filepath.Join(c.Dir, "run")
-	p, err := pipeline.New(shop.Pipeline(), data, run, c.Seed, pipeline.Options{Reporter: r, Version: version})
+	p, err := pipeline.New(shop.Pipeline(), data, run, c.Seed, pipeline.Options{Reporter: r, Version: version, Restart: true})
 	if err != nil {
 		return "", err
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"recsys/pipeline"
 )
@@ -19,7 +20,23 @@ type pipelineFlags struct {
 	JSON   bool   `help:"Print metrics as JSON."`
 }
 
-func (f pipelineFlags) open(o output) (*pipeline.Pipeline, error) {
+// trainFlags are those of the verbs that train.
+type trainFlags struct {
+	pipelineFlags `embed:""`
+
+	Checkpoint time.Duration `default:"5m" help:"Most time between two checkpoints of training; there is one with every epoch too."`
+	Restart    bool          `help:"Train from the beginning, without the checkpoints that an interrupted training has left."`
+}
+
+func (f trainFlags) open(o output) (*pipeline.Pipeline, error) {
+	if f.Checkpoint <= 0 {
+		return nil, fmt.Errorf("--checkpoint %s: it has to be positive", f.Checkpoint)
+	}
+	return f.pipelineFlags.open(o, pipeline.Options{CheckpointEvery: f.Checkpoint, Restart: f.Restart})
+}
+
+// open makes the pipeline; it fills in what options lack.
+func (f pipelineFlags) open(o output, options pipeline.Options) (*pipeline.Pipeline, error) {
 	text, err := os.ReadFile(f.Config)
 	if err != nil {
 		return nil, err
@@ -34,7 +51,8 @@ func (f pipelineFlags) open(o output) (*pipeline.Pipeline, error) {
 	if f.Out == "" {
 		f.Out = filepath.Join("runs", c.Name)
 	}
-	p, err := pipeline.New(text, f.Data, f.Out, f.Seed, pipeline.Options{Reporter: newReporter(o.err), Version: version})
+	options.Reporter, options.Version = newReporter(o.err), version
+	p, err := pipeline.New(text, f.Data, f.Out, f.Seed, options)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", f.Config, err)
 	}
@@ -52,7 +70,7 @@ func (f pipelineFlags) print(o output, m *pipeline.Metrics) error {
 }
 
 type runCmd struct {
-	pipelineFlags `embed:""`
+	trainFlags `embed:""`
 }
 
 // Help has examples.
@@ -80,7 +98,7 @@ type fitCmd struct {
 
 // Run fits the features.
 func (c fitCmd) Run(ctx context.Context, o output) error {
-	p, err := c.open(o)
+	p, err := c.open(o, pipeline.Options{})
 	if err != nil {
 		return err
 	}
@@ -89,7 +107,7 @@ func (c fitCmd) Run(ctx context.Context, o output) error {
 }
 
 type trainCmd struct {
-	pipelineFlags `embed:""`
+	trainFlags `embed:""`
 }
 
 // Run trains the models.
@@ -108,7 +126,7 @@ type evalCmd struct {
 
 // Run evaluates.
 func (c evalCmd) Run(ctx context.Context, o output) error {
-	p, err := c.open(o)
+	p, err := c.open(o, pipeline.Options{})
 	if err != nil {
 		return err
 	}
