@@ -1,4 +1,5 @@
-// Package loss builds losses as graphs: [BinaryCrossEntropy], [SoftmaxCrossEntropy], [BPR] and [SampledSoftmax].
+// Package loss builds losses as graphs: [BinaryCrossEntropy], [SoftmaxCrossEntropy], [BPR], [BPRMax], [TOP1],
+// [Hinge] and [SampledSoftmax].
 //
 // A loss is a struct of settings; its Apply takes float32 values of a [graph.Builder] and returns the loss of every row,
 // [B]. Rows are weighted and summed by who builds the training graph ([WeightedSum]), so that the same loss serves whole

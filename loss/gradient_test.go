@@ -29,7 +29,14 @@ func TestGradients(t *testing.T) {
 			labels := tensor.Of([]float32{1, 0, 0, 0.25, 1, 0, 0, 1}, 4, 2)
 			return loss.BinaryCrossEntropy{}.Apply(b, of(b, "logits", 4, 2), b.Const("", labels))
 		},
-		"bpr": func(b *graph.Builder) *graph.Value { return loss.BPR{}.Apply(b, of(b, "scores", 4, 5)) },
+		"bpr":     func(b *graph.Builder) *graph.Value { return loss.BPR{}.Apply(b, of(b, "scores", 4, 5)) },
+		"bpr max": func(b *graph.Builder) *graph.Value { return loss.BPRMax{}.Apply(b, of(b, "scores", 4, 5)) },
+		"bpr max, weighted": func(b *graph.Builder) *graph.Value {
+			return loss.BPRMax{Regularization: 0.3}.Apply(b, of(b, "scores", 4, 5))
+		},
+		"top1":        func(b *graph.Builder) *graph.Value { return loss.TOP1{}.Apply(b, of(b, "scores", 4, 5)) },
+		"hinge":       func(b *graph.Builder) *graph.Value { return loss.Hinge{}.Apply(b, of(b, "scores", 4, 5)) },
+		"hinge, wide": func(b *graph.Builder) *graph.Value { return loss.Hinge{Margin: 2.5}.Apply(b, of(b, "scores", 4, 5)) },
 		"softmax cross-entropy": func(b *graph.Builder) *graph.Value {
 			return loss.SoftmaxCrossEntropy{}.Apply(b, of(b, "logits", 4, 5), b.Const("", tensor.Of([]int64{0, 4, 2, 2}, 4)))
 		},

@@ -2,6 +2,7 @@ package loss_test
 
 import (
 	"math"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -85,12 +86,54 @@ func TestBPR(t *testing.T) {
 	}
 }
 
-func TestBPRRefusesScoresWithoutNegatives(t *testing.T) {
-	b := graph.NewBuilder("test")
-	scores := b.Input("scores", tensor.Float32, graph.Shape{graph.Sym("B"), graph.Fixed(1)})
-	b.Output("rows", loss.BPR{}.Apply(b, scores))
-	if _, err := b.Build(); err == nil {
-		t.Error("got no error for a positive alone")
+// TestPairwiseLosses compares with PyTorch 2 in float64: margin_ranking_loss for hinge, and the formulas by softmax,
+// sigmoid and log for the others.
+func TestPairwiseLosses(t *testing.T) {
+	scores := tensor.Of([]float32{1, 0, 3, -0.5, 0.5, -2, -2, 1.5, 0.25, -1, 0.75, 2}, 3, 4)
+	tests := map[string]struct {
+		loss pairwise
+		want []float32
+	}{
+		"hinge":              {loss.Hinge{}, []float32{1, 0.6666667, 1.4166667}},
+		"hinge, narrow":      {loss.Hinge{Margin: 0.5}, []float32{0.8333333, 0.5, 1.0833333}},
+		"top1":               {loss.TOP1{}, []float32{1.1314057, 1.2504844, 1.3490718}},
+		"bpr max":            {loss.BPRMax{}, []float32{1.7901419, 1.1833263, 1.5109704}},
+		"bpr max, regulated": {loss.BPRMax{Regularization: 0.5}, []float32{5.9603637, 2.3581619, 3.0865790}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			got := rows(t, tensor.Map{"scores": scores}, func(b *graph.Builder, in map[string]*graph.Value) *graph.Value {
+				return test.loss.Apply(b, in["scores"])
+			})
+			if diff := cmp.Diff(test.want, got, near()); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+	// A naive exponential is infinite, or its logarithm is, at scores that float32 holds well. The highest negative has
+	// all but e^-300 of the weight; in the second row the other one adds half as much, as it is as far above the positive
+	// as that weight is small.
+	far := tensor.Map{"scores": tensor.Of([]float32{0, 150, -150, -150, 150, -150}, 2, 3)}
+	got := rows(t, far, func(b *graph.Builder, in map[string]*graph.Value) *graph.Value {
+		return loss.BPRMax{}.Apply(b, in["scores"])
+	})
+	if diff := cmp.Diff([]float32{150, float32(300 - math.Log(1.5))}, got, near()); diff != "" {
+		t.Errorf("far scores (-want +got):\n%s", diff)
+	}
+}
+
+type pairwise interface {
+	Apply(b *graph.Builder, scores *graph.Value) *graph.Value
+}
+
+func TestPairwiseLossesRefuseScoresWithoutNegatives(t *testing.T) {
+	for name, l := range map[string]pairwise{"bpr": loss.BPR{}, "bpr_max": loss.BPRMax{}, "top1": loss.TOP1{}, "hinge": loss.Hinge{}} {
+		b := graph.NewBuilder("test")
+		scores := b.Input("scores", tensor.Float32, graph.Shape{graph.Sym("B"), graph.Fixed(1)})
+		b.Output("rows", l.Apply(b, scores))
+		if _, err := b.Build(); err == nil || !strings.Contains(err.Error(), name+" of") {
+			t.Errorf("%s: error %v for a positive alone", name, err)
+		}
 	}
 }
 

@@ -53,17 +53,21 @@ func (popularity) Train(_ context.Context, j Job) (*model.Retrieval, error) {
 type mf struct {
 	model.MatrixFactorization
 
-	Negatives int           `json:"negatives"`
-	L2        float32       `json:"l2"`
-	Fit       TrainSettings `json:"train"`
+	PairwiseSettings
+
+	L2  float32       `json:"l2"`
+	Fit TrainSettings `json:"train"`
 }
 
 func newMF(b Block) (RetrievalTrainer, error) {
 	s, err := decode[mf](b)
-	if err == nil {
-		err = b.check(s.Fit)
+	if err != nil {
+		return s, err
 	}
-	return s, err
+	if err := s.validate(b.Name); err != nil {
+		return s, b.at(err)
+	}
+	return s, b.check(s.Fit)
 }
 
 func (s mf) Train(ctx context.Context, j Job) (*model.Retrieval, error) {
@@ -71,7 +75,12 @@ func (s mf) Train(ctx context.Context, j Job) (*model.Retrieval, error) {
 	if err != nil {
 		return nil, err
 	}
-	t, err := train.NewPairwiseTask(m, j.Examples, j.Train, train.Pairwise{Negatives: s.Negatives, L2: s.L2})
+	settings, err := s.task(j)
+	if err != nil {
+		return nil, err
+	}
+	settings.L2 = s.L2
+	t, err := train.NewPairwiseTask(m, j.Examples, j.Train, settings)
 	if err != nil {
 		return nil, err
 	}

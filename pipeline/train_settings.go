@@ -58,12 +58,12 @@ func (s TrainSettings) validate() error {
 	errs := []error{
 		oneOf("train.optimizer", s.Optimizer, "adagrad", "adam", "adamw", "ftrl", "row_adagrad", "sgd"),
 		oneOf("train.schedule", s.Schedule, "constant", "cosine", "exponential", "linear", "step"),
-		belongs("momentum", s.Momentum != 0, "optimizer", s.Optimizer, "sgd"),
-		belongs("nesterov", s.Nesterov, "optimizer", s.Optimizer, "sgd"),
-		belongs("l1", s.L1 != 0, "optimizer", s.Optimizer, "ftrl"),
-		belongs("final", s.Final != 0, "schedule", s.Schedule, "linear", "cosine"),
-		belongs("factor", s.Factor != 0, "schedule", s.Schedule, "exponential", "step"),
-		belongs("every", s.Every != 0, "schedule", s.Schedule, "exponential", "step"),
+		belongs("train.momentum", s.Momentum != 0, "optimizer", s.Optimizer, "sgd"),
+		belongs("train.nesterov", s.Nesterov, "optimizer", s.Optimizer, "sgd"),
+		belongs("train.l1", s.L1 != 0, "optimizer", s.Optimizer, "ftrl"),
+		belongs("train.final", s.Final != 0, "schedule", s.Schedule, "linear", "cosine"),
+		belongs("train.factor", s.Factor != 0, "schedule", s.Schedule, "exponential", "step"),
+		belongs("train.every", s.Every != 0, "schedule", s.Schedule, "exponential", "step"),
 	}
 	if !(s.Final >= 0 && s.Final <= 1) {
 		errs = append(errs, fmt.Errorf("train.final is %v; it has to be in [0,1]", s.Final))
@@ -90,7 +90,7 @@ func belongs(name string, given bool, of, value string, readers ...string) error
 	if !given || slices.Contains(readers, value) {
 		return nil
 	}
-	return fmt.Errorf("train.%s is for %s: %s", name, of, strings.Join(readers, ", "))
+	return fmt.Errorf("%s is for %s: %s", name, of, strings.Join(readers, ", "))
 }
 
 // config makes the optimiser's settings for a number of steps.

@@ -9,9 +9,16 @@ import (
 	"recsys/sampler"
 )
 
+// PairwiseLoss is a loss of scores [B,K] float32 whose column 0 is the positive and whose others are negatives; it returns
+// the loss of every row, [B]. [loss.BPR], [loss.BPRMax], [loss.TOP1] and [loss.Hinge] are some.
+type PairwiseLoss interface {
+	Apply(b *graph.Builder, scores *graph.Value) *graph.Value
+}
+
 // Pairwise are the settings of a pairwise task.
 type Pairwise struct {
-	Loss loss.BPR
+	// Loss compares the scores; nil means loss.BPR.
+	Loss PairwiseLoss
 	// Negatives is the number of items that each positive is compared with; 0 means 1.
 	Negatives int
 	// Sampler draws the negatives; nil means uniformly from all items. Draws that the row's user has among the rows are
@@ -23,13 +30,16 @@ type Pairwise struct {
 }
 
 // NewPairwiseTask trains a retriever to score each row's item above drawn items that its user does not have among rows
-// (Rendle et al. 2009).
+// (by default as in Rendle et al. 2009).
 func NewPairwiseTask(m model.Retriever, e *Examples, rows []int32, s Pairwise) (*Task, error) {
 	if s.Negatives == 0 {
 		s.Negatives = 1
 	}
 	if s.Negatives < 0 {
 		return nil, fmt.Errorf("train %q: %d negatives; at least 1 is needed", m.Name(), s.Negatives)
+	}
+	if s.Loss == nil {
+		s.Loss = loss.BPR{}
 	}
 	b := graph.NewBuilder(m.Name() + "_pairwise")
 	b.Train()
