@@ -17,7 +17,8 @@ const maxInterned = 1 << 16
 type builder struct {
 	name    string
 	dtype   tensor.DType
-	sep     []byte // of a list column, else nil
+	list    bool
+	sep     []byte // between the elements of a list that is text, else nil
 	ints    []int64
 	floats  []float32
 	strings []string
@@ -25,8 +26,8 @@ type builder struct {
 	shared  map[string]string
 }
 
-func newBuilder(name string, dtype tensor.DType, sep string) *builder {
-	b := &builder{name: name, dtype: dtype, shared: map[string]string{}}
+func newBuilder(name string, dtype tensor.DType, list bool, sep string) *builder {
+	b := &builder{name: name, dtype: dtype, list: list, shared: map[string]string{}}
 	if sep != "" {
 		b.sep = []byte(sep)
 	}
@@ -44,7 +45,7 @@ func (b *builder) reset(rows int) {
 	default:
 		b.strings = make([]string, 0, rows)
 	}
-	if b.sep != nil {
+	if b.list {
 		b.offsets = append(make([]int, 0, rows+1), 0)
 	}
 }
@@ -68,9 +69,12 @@ func (b *builder) add(cell []byte) error {
 			return err
 		}
 	}
-	b.offsets = append(b.offsets, len(b.ints)+len(b.floats)+len(b.strings))
+	b.endList()
 	return nil
 }
+
+// endList ends the list of a row.
+func (b *builder) endList() { b.offsets = append(b.offsets, len(b.ints)+len(b.floats)+len(b.strings)) }
 
 func (b *builder) value(text []byte) error {
 	switch b.dtype {

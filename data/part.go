@@ -2,9 +2,7 @@ package data
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"slices"
 )
 
@@ -23,7 +21,7 @@ func (f *File) Only(names ...string) (*File, error) {
 	}
 	for _, name := range names {
 		if !slices.Contains(f.header, name) {
-			return nil, fmt.Errorf("%s: %w", f.spec.Path, missing(name, f.header))
+			return nil, fmt.Errorf("%s: %w", f.spec.Path, unknown(name, f.header, f.unread))
 		}
 	}
 	if len(only.keep) == 0 {
@@ -51,7 +49,7 @@ func (f *File) Take(ctx context.Context, rows []int) (*Table, error) {
 	if n := len(sorted); n > 0 && (sorted[0] < 0 || sorted[n-1] >= f.rows) {
 		return nil, fmt.Errorf("%s: rows %d to %d of %d", f.spec.Path, sorted[0], sorted[n-1], f.rows)
 	}
-	r, err := openRecords(f.spec.Path)
+	r, err := f.format.open(f)
 	if err != nil {
 		return nil, err
 	}
@@ -60,25 +58,24 @@ func (f *File) Take(ctx context.Context, rows []int) (*Table, error) {
 	for _, b := range builders {
 		b.reset(len(sorted))
 	}
-	next := 0
-	for at := 0; next < len(sorted); at++ {
-		if at%(1<<14) == 0 && ctx.Err() != nil {
-			return nil, ctx.Err()
+	at := 0
+	for from := 0; from < len(sorted); {
+		to := from + 1
+		for to < len(sorted) && sorted[to] == sorted[to-1]+1 {
+			to++
 		}
-		fields, err := r.record()
-		if errors.Is(err, io.EOF) {
-			return nil, fmt.Errorf("%s changed while it was read: it has %d rows", f.spec.Path, at)
-		}
+		skipped, err := r.read(ctx, nil, sorted[from]-at)
 		if err != nil {
 			return nil, err
 		}
-		if at < sorted[next] {
-			continue
-		}
-		if err := f.add(r, fields, builders); err != nil {
+		taken, err := r.read(ctx, builders, to-from)
+		if err != nil {
 			return nil, err
 		}
-		next++
+		if at += skipped + taken; at != sorted[to-1]+1 {
+			return nil, fmt.Errorf("%s changed while it was read: it has %d rows", f.spec.Path, at)
+		}
+		from = to
 	}
 	order := make([]int, len(rows))
 	for i, row := range rows {

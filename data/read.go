@@ -2,10 +2,9 @@ package data
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"iter"
+	"path/filepath"
 	"strings"
 
 	"recsys/schema"
@@ -15,81 +14,55 @@ import (
 // File is a file whose columns and types are known. It holds no rows: each pass reads it again.
 type File struct {
 	spec   Spec
+	format format
 	header []string
 	types  []tensor.DType
-	longs  []int // longest lists
-	keep   []int // the columns that are read, by place in the file
+	lists  []bool
+	longs  []int             // longest lists
+	keep   []int             // the columns that are read, by place in the file
+	unread map[string]string // what the columns hold that cannot be read
 	rows   int
 	derive func(*Table) (*Table, error)
 }
 
-// Open reads a file once to learn its types and number of rows, and to find records that are not well formed.
-func Open(ctx context.Context, spec Spec) (f *File, err error) {
+// format is a way to write tables in files.
+type format interface {
+	// survey reads a file once and says what it holds: all of f but the spec and what is kept.
+	survey(ctx context.Context, f *File) error
+	// open begins to read the columns that f keeps.
+	open(f *File) (rows, error)
+}
+
+// rows are those of an open file.
+type rows interface {
+	// read appends up to n rows to the builders of the kept columns, or passes over them where there are none. It returns how
+	// many: fewer than n at the end alone.
+	read(ctx context.Context, into []*builder, n int) (int, error)
+	close() error
+}
+
+// formatOf knows the format by the name of a file.
+func formatOf(path string) format {
+	if strings.EqualFold(filepath.Ext(path), ".parquet") {
+		return parquetFormat{}
+	}
+	return textFormat{}
+}
+
+// Open reads a file once to learn its types and number of rows, and to find records that are not well formed. Of a parquet
+// file, which states its types, it reads the lists alone, for their lengths.
+func Open(ctx context.Context, spec Spec) (*File, error) {
 	if err := spec.Validate(); err != nil {
 		return nil, fmt.Errorf("data: %w", err)
 	}
-	r, err := openRecords(spec.Path)
-	if err != nil {
+	f := &File{spec: spec, format: formatOf(spec.Path)}
+	if err := f.format.survey(ctx, f); err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, r.close()) }()
-	if err := spec.check(r.header); err != nil {
-		return nil, fmt.Errorf("%s: %w", spec.Path, err)
-	}
-	f = &File{spec: spec, header: r.header, longs: make([]int, len(r.header)), derive: r.form.derive}
 	for i := range f.header {
 		f.keep = append(f.keep, i)
 	}
-	return f, f.survey(ctx, r)
-}
-
-// survey infers the types of undeclared columns from all cells.
-func (f *File) survey(ctx context.Context, r *records) error {
-	guesses := make([]guess, len(f.header))
-	for i, name := range f.header {
-		guesses[i] = guess{sep: []byte(f.spec.Lists[name])}
-		if f.spec.Lists[name] == "" {
-			guesses[i].sep = nil
-		}
-	}
-	declared := make([]bool, len(f.header))
-	for i, name := range f.header {
-		_, declared[i] = f.spec.Columns[name]
-	}
-	for {
-		fields, err := r.record()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return err
-		}
-		if f.rows++; f.rows%(1<<14) == 0 && ctx.Err() != nil {
-			return ctx.Err()
-		}
-		for i, cell := range fields {
-			if !declared[i] {
-				guesses[i].add(cell, r.line)
-			}
-			if sep := guesses[i].sep; sep != nil {
-				f.longs[i] = max(f.longs[i], 1+strings.Count(string(cell), string(sep)))
-			}
-		}
-	}
-	if f.rows == 0 {
-		return fmt.Errorf("%s: no rows after the header", f.spec.Path)
-	}
-	f.types = make([]tensor.DType, len(f.header))
-	for i, name := range f.header {
-		if err := guesses[i].slip(); err != nil {
-			return fmt.Errorf("%s:%d: column %q: %w", f.spec.Path, guesses[i].line, name, err)
-		}
-		f.types[i] = guesses[i].dtype()
-		if declared[i] {
-			f.types[i] = f.spec.Columns[name]
-		}
-	}
-	return nil
+	return f, nil
 }
 
 // Rows returns the number of rows.
@@ -104,6 +77,9 @@ func (f *File) Schema() schema.Schema {
 	return s
 }
 
+// maxReserve bounds the rows for which memory is made before they are read: a damaged file may promise any number.
+const maxReserve = 1 << 25
+
 // Batches reads the file and yields tables of size rows, the last one maybe fewer, which the receiver may keep. It
 // stops after the first error.
 func (f *File) Batches(ctx context.Context, size int) iter.Seq2[*Table, error] {
@@ -112,7 +88,7 @@ func (f *File) Batches(ctx context.Context, size int) iter.Seq2[*Table, error] {
 			yield(nil, fmt.Errorf("batch size %d: it has to be positive", size))
 			return
 		}
-		r, err := openRecords(f.spec.Path)
+		r, err := f.format.open(f)
 		if err != nil {
 			yield(nil, err)
 			return
@@ -120,12 +96,15 @@ func (f *File) Batches(ctx context.Context, size int) iter.Seq2[*Table, error] {
 		defer r.close() //nolint:errcheck // only read from
 		builders := f.builders()
 		for {
-			t, err := f.batch(ctx, r, builders, size)
+			for _, b := range builders {
+				b.reset(min(size, f.rows, maxReserve))
+			}
+			n, err := r.read(ctx, builders, size)
 			if err != nil {
 				yield(nil, err)
 				return
 			}
-			if t.Len() > 0 && !yield(t, nil) || t.Len() < size {
+			if n > 0 && !yield(tableOf(builders), nil) || n < size {
 				return
 			}
 		}
@@ -135,45 +114,9 @@ func (f *File) Batches(ctx context.Context, size int) iter.Seq2[*Table, error] {
 func (f *File) builders() []*builder {
 	builders := make([]*builder, len(f.keep))
 	for k, i := range f.keep {
-		builders[k] = newBuilder(f.header[i], f.types[i], f.spec.Lists[f.header[i]])
+		builders[k] = newBuilder(f.header[i], f.types[i], f.lists[i], f.spec.Lists[f.header[i]])
 	}
 	return builders
-}
-
-// batch reads at most size rows; none at the end of the file.
-func (f *File) batch(ctx context.Context, r *records, builders []*builder, size int) (*Table, error) {
-	for _, b := range builders {
-		b.reset(min(size, f.rows))
-	}
-	for rows := range size {
-		if rows%(1<<14) == 0 && ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
-		fields, err := r.record()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return nil, err
-		}
-		if err := f.add(r, fields, builders); err != nil {
-			return nil, err
-		}
-	}
-	return tableOf(builders), nil
-}
-
-// add appends a record.
-func (f *File) add(r *records, fields [][]byte, builders []*builder) error {
-	if len(fields) != len(f.header) {
-		return r.fault(errors.New("the header changed while the file was read"))
-	}
-	for k, i := range f.keep {
-		if err := builders[k].add(fields[i]); err != nil {
-			return r.fault(fmt.Errorf("column %q: %w", builders[k].name, err))
-		}
-	}
-	return nil
 }
 
 // Read reads a whole file into memory and checks its key. Where it is MovieLens's ratings.dat, it adds the columns

@@ -11,16 +11,17 @@ import (
 
 // Spec describes one file. Only Path is needed.
 type Spec struct {
-	// Path is the file: .csv or .csv.gz with a header line, or a .dat file of MovieLens. See Resolve for folders.
+	// Path is the file: .csv or .csv.gz with a header line, .parquet, or a .dat file of MovieLens. See Resolve for folders.
 	Path string
 	// Key names a column whose values Read requires to be unique and not null. "" is none.
 	Key string
 	// Columns gives columns their type: Int64, Float32 or String. Others are inferred from all of their cells: Int64
 	// where every one is an integer, else Float32 where every one is a number, else String. Numbers with leading zeros
 	// (zip codes) are text, and so are columns without any value. Where all of at least 20 values but one, or but one in
-	// a hundred, are numbers, reading fails with the line of the one that is not.
+	// a hundred, are numbers, reading fails with the line of the one that is not. A parquet file states its types; others
+	// that are given here are converted to, and a value that the type does not have is an error with its row.
 	Columns map[string]tensor.DType
-	// Lists gives list columns the separator of their elements, such as {"genres": "|"}.
+	// Lists gives list columns the separator of their elements, such as {"genres": "|"}. Lists of parquet need none.
 	Lists map[string]string
 }
 
@@ -28,7 +29,7 @@ type Spec struct {
 func (s Spec) Validate() error {
 	var errs []error
 	if s.Path == "" {
-		errs = append(errs, errors.New("no path: name a .csv, .csv.gz or .dat file"))
+		errs = append(errs, errors.New("no path: name a .csv, .csv.gz, .parquet or .dat file"))
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.Columns)) {
 		switch d := s.Columns[name]; d {
@@ -48,8 +49,8 @@ func (s Spec) Validate() error {
 	return errors.Join(errs...)
 }
 
-// check looks up the columns that the spec names in a file's header.
-func (s Spec) check(header []string) error {
+// check looks up the columns that the spec names in a file's header. Unread says of other columns what they hold.
+func (s Spec) check(header []string, unread map[string]string) error {
 	var errs []error
 	named := slices.Concat(slices.Sorted(maps.Keys(s.Columns)), slices.Sorted(maps.Keys(s.Lists)))
 	if s.Key != "" {
@@ -58,8 +59,16 @@ func (s Spec) check(header []string) error {
 	slices.Sort(named)
 	for _, name := range slices.Compact(named) {
 		if !slices.Contains(header, name) {
-			errs = append(errs, missing(name, header))
+			errs = append(errs, unknown(name, header, unread))
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// unknown is the error for a column that the header lacks.
+func unknown(name string, header []string, unread map[string]string) error {
+	if kind, ok := unread[name]; ok {
+		return fmt.Errorf("column %q is %s, which is not read: write it as integers, numbers, text, times, or lists of them", name, kind)
+	}
+	return missing(name, header)
 }

@@ -90,6 +90,7 @@ var modules = map[string]string{
 	"github.com/goccy/go-yaml":                "pipeline",
 	"golang.org/x/sys":                        "graph/kernel",
 	"golang.org/x/term":                       "cmd/recsys",
+	"github.com/parquet-go/parquet-go":        "data",
 	"github.com/HdrHistogram/hdrhistogram-go": "internal/load",
 }
 

@@ -1,0 +1,353 @@
+package data
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"strings"
+
+	"github.com/parquet-go/parquet-go"
+
+	"recsys/tensor"
+)
+
+// parquetRows reads columns side by side. It holds a page and a dictionary of each.
+type parquetRows struct {
+	file    *parquetFile
+	path    string
+	groups  []parquet.RowGroup // those that are not begun
+	cursors []*parquetCursor
+	left    int // rows of the group that are not read
+	row     int // the next one, from 0
+}
+
+func (r *parquetRows) close() error {
+	errs := make([]error, 0, len(r.cursors)+1)
+	for _, c := range r.cursors {
+		errs = append(errs, c.closePages())
+	}
+	return errors.Join(append(errs, r.file.close())...)
+}
+
+func (r *parquetRows) read(ctx context.Context, into []*builder, n int) (done int, err error) {
+	err = guarded(r.path, func() error {
+		for done < n {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if r.left == 0 {
+				if len(r.groups) == 0 {
+					return nil
+				}
+				rows := int(r.groups[0].NumRows())
+				if into == nil && rows <= n-done { // Nothing of it is wanted.
+					r.groups = r.groups[1:]
+					r.row, done = r.row+rows, done+rows
+					continue
+				}
+				if err := r.begin(); err != nil {
+					return err
+				}
+				continue
+			}
+			run := min(n-done, r.left, parquetRun)
+			if err := r.readRun(into, run); err != nil {
+				return err
+			}
+			done += run
+		}
+		return nil
+	})
+	return done, err
+}
+
+// readRun reads n rows of the group.
+func (r *parquetRows) readRun(into []*builder, n int) error {
+	for k, c := range r.cursors {
+		var b *builder
+		if into != nil {
+			b = into[k]
+		}
+		if err := c.read(b, n, r.row); err != nil {
+			return fmt.Errorf("column %q: %w", c.name, err)
+		}
+	}
+	r.left, r.row = r.left-n, r.row+n
+	return nil
+}
+
+// begin opens the columns of the next row group.
+func (r *parquetRows) begin() error {
+	chunks := r.groups[0].ColumnChunks()
+	r.left, r.groups = int(r.groups[0].NumRows()), r.groups[1:]
+	for _, c := range r.cursors {
+		if err := c.closePages(); err != nil {
+			return err
+		}
+		c.pages, c.dictionary = chunks[c.index].Pages(), nil
+	}
+	return nil
+}
+
+// cellError is one for which the file is not damaged.
+type cellError struct{ error }
+
+func (e cellError) Unwrap() error { return e.error }
+
+// parquetCursor reads one column.
+type parquetCursor struct {
+	parquetColumn
+	name       string
+	split      bool // text holds lists
+	pages      parquet.Pages
+	current    parquet.Page
+	entries    int     // of the page: values, nulls and empty lists
+	entry      int     // the next one
+	value      int     // the next value that is not null
+	begun      bool    // a list that is not ended
+	indices    []int32 // of the page's values in the dictionary; nil where they stand in the page
+	decoded    bool
+	count      int           // values of the page that are decoded
+	page       parquetValues // those of the page
+	words      parquetValues // those of the dictionary
+	dictionary parquet.Dictionary
+}
+
+// read appends n rows to b, or passes over them where it is nil. Row is the place of the first in the file.
+func (c *parquetCursor) read(b *builder, n, row int) error {
+	if c.list {
+		return c.readLists(b, n, row)
+	}
+	for n > 0 {
+		if more, err := c.more(); err != nil || !more {
+			return errors.Join(err, endsEarly(more))
+		}
+		m := min(n, c.entries-c.entry)
+		if err := c.readValues(b, m, row); err != nil {
+			return err
+		}
+		n, row = n-m, row+m
+	}
+	return nil
+}
+
+func endsEarly(more bool) error {
+	if more {
+		return nil
+	}
+	return errors.New("it ends before its row group")
+}
+
+// readValues reads m entries of the page.
+func (c *parquetCursor) readValues(b *builder, m, row int) error {
+	if c.defined == 0 {
+		err := c.put(b, m, row)
+		c.entry += m
+		return err
+	}
+	levels := c.current.DefinitionLevels()[c.entry : c.entry+m]
+	for from := 0; from < m; {
+		defined := levels[from] == c.defined
+		to := from + 1
+		for to < m && (levels[to] == c.defined) == defined {
+			to++
+		}
+		switch {
+		case defined:
+			if err := c.put(b, to-from, row+from); err != nil {
+				return err
+			}
+		case b != nil:
+			c.putNulls(b, to-from)
+		}
+		from = to
+	}
+	c.entry += m
+	return nil
+}
+
+// readLists reads n rows. A list may go on in the next page.
+func (c *parquetCursor) readLists(b *builder, n, row int) error {
+	end := func() {
+		c.begun = false
+		n, row = n-1, row+1
+		if b != nil {
+			b.endList()
+		}
+	}
+	for {
+		more, err := c.more()
+		if err != nil {
+			return err
+		}
+		if !more {
+			if c.begun {
+				end()
+			}
+			return endsEarly(n == 0)
+		}
+		starts := c.current.RepetitionLevels()[c.entry] == 0
+		switch {
+		case starts && c.begun:
+			if end(); n == 0 {
+				return nil
+			}
+			c.begun = true
+		case starts:
+			c.begun = true
+		case !c.begun:
+			return errors.New("a list without a beginning")
+		}
+		if c.current.DefinitionLevels()[c.entry] == c.defined {
+			if err := c.put(b, 1, row); err != nil {
+				return err
+			}
+		}
+		c.entry++
+	}
+}
+
+// more has an entry ready, of the next page where this one is read; false at the end of the row group.
+func (c *parquetCursor) more() (bool, error) {
+	for c.entry >= c.entries {
+		parquet.Release(c.current)
+		c.current = nil
+		page, err := c.pages.ReadPage()
+		if errors.Is(err, io.EOF) {
+			c.entry, c.entries = 0, 0
+			return false, nil
+		}
+		if err != nil {
+			return false, err
+		}
+		c.current, c.entries, c.entry, c.value = page, int(page.NumValues()), 0, 0
+		c.decoded, c.indices = false, nil
+	}
+	return true, nil
+}
+
+func (c *parquetCursor) closePages() error {
+	if c.pages == nil {
+		return nil
+	}
+	parquet.Release(c.current)
+	err := c.pages.Close()
+	c.pages, c.current, c.dictionary = nil, nil, nil
+	c.entry, c.entries, c.begun = 0, 0, false
+	return err
+}
+
+// put appends the next n values of the page.
+func (c *parquetCursor) put(b *builder, n, row int) error {
+	from := c.value
+	c.value += n
+	if b == nil {
+		return nil
+	}
+	if !c.decoded {
+		c.decode()
+	}
+	if c.value > c.count {
+		return fmt.Errorf("%d values where there should be %d", c.count, c.value)
+	}
+	if c.indices != nil {
+		return c.putWords(b, c.indices[from:c.value], row)
+	}
+	v := &c.page
+	if i, ok := v.firstBad(from, c.value); ok {
+		return cellError{fmt.Errorf("row %d: %w", row+1+i-from, v.bad[i])}
+	}
+	switch v.dtype {
+	case tensor.Int64:
+		b.ints = append(b.ints, v.ints[from:c.value]...)
+	case tensor.Float32:
+		b.floats = append(b.floats, v.floats[from:c.value]...)
+	default:
+		few := n*8 < c.count // A few strings would keep the text of the whole page.
+		for i, s := range v.strings[from:c.value] {
+			if few {
+				s = strings.Clone(s)
+			}
+			if err := c.putString(b, s); err != nil {
+				return cellError{fmt.Errorf("row %d: %w", row+1+i, err)}
+			}
+		}
+	}
+	return nil
+}
+
+// putWords appends values of the dictionary.
+func (c *parquetCursor) putWords(b *builder, indices []int32, row int) error {
+	words := &c.words
+	if len(words.bad) > 0 {
+		for i, k := range indices {
+			if err := words.bad[int(k)]; err != nil {
+				return cellError{fmt.Errorf("row %d: %w", row+1+i, err)}
+			}
+		}
+	}
+	switch words.dtype {
+	case tensor.Int64:
+		for _, k := range indices {
+			b.ints = append(b.ints, words.ints[k])
+		}
+	case tensor.Float32:
+		for _, k := range indices {
+			b.floats = append(b.floats, words.floats[k])
+		}
+	default:
+		for i, k := range indices {
+			if err := c.putString(b, words.strings[k]); err != nil {
+				return cellError{fmt.Errorf("row %d: %w", row+1+i, err)}
+			}
+		}
+	}
+	return nil
+}
+
+// putString appends text: a value, the elements that it holds, or one element, which is left out where it is null.
+func (c *parquetCursor) putString(b *builder, s string) error {
+	switch {
+	case c.split:
+		return b.add([]byte(s))
+	case s != "" || !c.list:
+		b.strings = append(b.strings, s)
+	}
+	return nil
+}
+
+// putNulls appends nulls, or, where text holds lists, empty ones.
+func (c *parquetCursor) putNulls(b *builder, n int) {
+	for range n {
+		switch {
+		case c.split:
+			b.endList()
+		case b.dtype == tensor.Int64:
+			b.ints = append(b.ints, tensor.NullInt64)
+		case b.dtype == tensor.Float32:
+			b.floats = append(b.floats, float32(math.NaN()))
+		default:
+			b.strings = append(b.strings, "")
+		}
+	}
+}
+
+// decode reads the values of the page, and the dictionary that they are in if it is another than before.
+func (c *parquetCursor) decode() {
+	c.decoded = true
+	values, dictionary := c.current.Data(), c.current.Dictionary()
+	if dictionary == nil {
+		c.page.decode(c.parquetColumn, values, int(c.current.NumValues()-c.current.NumNulls()))
+		c.count = c.page.len()
+		return
+	}
+	c.indices = values.Int32()
+	c.count = len(c.indices)
+	if dictionary != c.dictionary {
+		c.dictionary = dictionary
+		all := dictionary.Page()
+		c.words.decode(c.parquetColumn, all.Data(), int(all.NumValues()))
+	}
+}
