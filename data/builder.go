@@ -52,7 +52,7 @@ func (b *builder) reset(rows int) {
 
 // add appends the cell of the next row.
 func (b *builder) add(cell []byte) error {
-	if b.sep == nil {
+	if !b.list {
 		return b.value(cell)
 	}
 	for len(cell) > 0 {

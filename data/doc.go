@@ -1,8 +1,8 @@
 // Package data reads interaction data: columns in memory, streamed from files, split into train, valid and test.
 //
 // A [Spec] says which file to read and what its columns are; [Read] gives a [Table], [Open] a [File] that yields
-// tables of a bounded number of rows. Files are CSV with a header (.csv, .csv.gz), Parquet (.parquet) or GroupLens's
-// own form of MovieLens (.dat). A [Split] assigns each row of a table to a [Part].
+// tables of a bounded number of rows. Files are CSV with a header (.csv), JSON lines (.jsonl), both maybe packed
+// (.gz, .zst), Parquet (.parquet) or GroupLens's own form of MovieLens (.dat). A [Split] assigns each row of a table to a [Part].
 //
 //	ratings, err := data.Read(ctx, data.Spec{Path: "ratings.csv.gz", Columns: map[string]tensor.DType{"rating": tensor.Float32}})
 //	users, err := data.Values[int64](ratings, "user_id")

@@ -9,9 +9,25 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/klauspost/compress/zstd"
 )
 
-// openFile opens a file for reading, unpacked where its name ends in .gz.
+// The endings of packed files.
+const (
+	gzipEnd = ".gz"
+	zstdEnd = ".zst"
+)
+
+// maxWindow bounds the memory that unpacking .zst takes; it is what zstd itself unpacks without being told to.
+const maxWindow = 128 << 20
+
+// unpackedName is the name without the ending that says how the file is packed.
+func unpackedName(path string) string {
+	return strings.TrimSuffix(strings.TrimSuffix(path, gzipEnd), zstdEnd)
+}
+
+// openFile opens a file for reading, unpacked where its name ends in .gz or .zst.
 func openFile(path string) (io.ReadCloser, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -20,25 +36,58 @@ func openFile(path string) (io.ReadCloser, error) {
 	if info, err := f.Stat(); err == nil && info.IsDir() {
 		return nil, errors.Join(fmt.Errorf("%s is a folder: name a file in it", path), f.Close())
 	}
-	if !strings.HasSuffix(path, ".gz") {
+	u := unpacked{file: f}
+	switch filepath.Ext(path) {
+	case gzipEnd:
+		u.kind = "gzip"
+		var z *gzip.Reader
+		if z, err = gzip.NewReader(f); err == nil {
+			u.in = z
+		}
+	case zstdEnd:
+		u.kind = "zstd"
+		var z *zstd.Decoder
+		if z, err = zstd.NewReader(f, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow)); err == nil {
+			u.in = z.IOReadCloser()
+		}
+	default:
 		return f, nil
 	}
-	z, err := gzip.NewReader(f)
 	if errors.Is(err, io.EOF) {
 		err = errors.New("empty file")
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("%s: %w; .gz files have to be gzip: get the file again", path, err), f.Close())
+		return nil, errors.Join(fmt.Errorf("%s: %w; %s files have to be %s: get the file again", path, err, filepath.Ext(path), u.kind), f.Close())
 	}
-	return unpacked{z, f}, nil
+	return u, nil
 }
 
+// unpacked is a packed file.
 type unpacked struct {
-	*gzip.Reader
+	kind string
+	in   io.ReadCloser
 	file *os.File
 }
 
-func (u unpacked) Close() error { return errors.Join(u.Reader.Close(), u.file.Close()) }
+func (u unpacked) Read(p []byte) (int, error) {
+	n, err := u.in.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		err = fmt.Errorf("broken %s data: %w; get the file again", u.kind, err)
+	}
+	return n, err
+}
+
+func (u unpacked) Close() error { return errors.Join(u.in.Close(), u.file.Close()) }
+
+// misnamed is the error for a file that is packed without its name's saying so; nil for others.
+func misnamed(path string, start []byte) error {
+	for end, magic := range map[string]string{gzipEnd: "\x1f\x8b", zstdEnd: "\x28\xb5\x2f\xfd"} {
+		if bytes.HasPrefix(start, []byte(magic)) {
+			return fmt.Errorf("%s is packed: rename it to end in %s", path, end)
+		}
+	}
+	return nil
+}
 
 // records is an open file past its header.
 type records struct {
@@ -72,8 +121,9 @@ func (r *records) readHeader() error {
 		r.header = r.form.header
 		return nil
 	}
-	if magic, err := r.in.Peek(2); err == nil && bytes.Equal(magic, []byte{0x1f, 0x8b}) {
-		return fmt.Errorf("%s is packed with gzip: rename it to end in .gz", r.path)
+	start, _ := r.in.Peek(4) // An error shows at the next read.
+	if err := misnamed(r.path, start); err != nil {
+		return err
 	}
 	fields, err := r.next()
 	if errors.Is(err, io.EOF) {
@@ -119,9 +169,6 @@ func (r *records) record() ([][]byte, error) {
 
 // fault adds file and line to an error.
 func (r *records) fault(err error) error {
-	if strings.HasSuffix(r.path, ".gz") && (errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, gzip.ErrChecksum)) {
-		err = fmt.Errorf("broken gzip data: %w; get the file again", err)
-	}
 	return fmt.Errorf("%s:%d: %w", r.path, max(1, r.line), err)
 }
 
@@ -135,7 +182,7 @@ type form struct {
 }
 
 func formOf(path string) (form, error) {
-	base := strings.TrimSuffix(filepath.Base(path), ".gz")
+	base := filepath.Base(unpackedName(path))
 	if f, ok := groupLens(base); ok {
 		return f, nil
 	}

@@ -43,8 +43,11 @@ type rows interface {
 
 // formatOf knows the format by the name of a file.
 func formatOf(path string) format {
-	if strings.EqualFold(filepath.Ext(path), ".parquet") {
+	switch strings.ToLower(filepath.Ext(unpackedName(path))) {
+	case ".parquet":
 		return parquetFormat{}
+	case ".jsonl", ".ndjson":
+		return jsonFormat{}
 	}
 	return textFormat{}
 }

@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/klauspost/compress/zstd"
 
 	"recsys/data"
 	"recsys/tensor"
@@ -25,8 +26,15 @@ func write(tb testing.TB, name, text string) string {
 	tb.Helper()
 	path := filepath.Join(tb.TempDir(), name)
 	content := []byte(text)
-	if strings.HasSuffix(name, ".gz") {
+	switch filepath.Ext(name) {
+	case ".gz":
 		content = pack(tb, content)
+	case ".zst":
+		z, err := zstd.NewWriter(nil)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		content = z.EncodeAll(content, nil)
 	}
 	if err := os.WriteFile(path, content, 0o600); err != nil {
 		tb.Fatal(err)
@@ -107,6 +115,7 @@ func TestRead(t *testing.T) {
 			map[string][]any{"id": i64(1, -2), "x": f(float32(1), float32(2.5)), "s": f("a", "b")},
 		},
 		{"packed", "a.csv.gz", "id\n1\n", data.Spec{}, map[string][]any{"id": i64(1)}},
+		{"packed with zstd", "a.csv.zst", "id\n1\n", data.Spec{}, map[string][]any{"id": i64(1)}},
 		{
 			"nulls", "a.csv", "a,b,c,d\n,,,\n1,1.5,x,\n",
 			data.Spec{},
@@ -199,6 +208,7 @@ func TestReadErrors(t *testing.T) {
 		{"endless quote", "a.csv", "a\n\"" + strings.Repeat("x\n", 1<<20), data.Spec{}, []string{"a.csv:2:", "longer than"}},
 		{"not UTF-8", "a.csv", "a\n\xff\n", data.Spec{}, []string{"a.csv:2:", "UTF-8"}},
 		{"not gzip", "a.csv", "\x1f\x8b\x08\x00", data.Spec{}, []string{"packed", ".gz"}},
+		{"not zstd", "a.csv", "\x28\xb5\x2f\xfd", data.Spec{}, []string{"packed", ".zst"}},
 		{"key twice", "a.csv", "a\n1\n2\n1\n", data.Spec{Key: "a"}, []string{`"a" has 1 in rows 1 and 3`}},
 		{"key null", "a.csv", "a,b\nx,1\n,2\n", data.Spec{Key: "a"}, []string{`"a" is null in row 2`}},
 		{"key of floats", "a.csv", "a\n1.5\n", data.Spec{Key: "a"}, []string{"keys are int64 or string"}},
@@ -229,6 +239,21 @@ func TestReadBrokenFiles(t *testing.T) {
 	packed := pack(t, []byte("a\n"+strings.Repeat("12345\n", 10_000)))
 	flipped := bytes.Clone(packed)
 	flipped[len(flipped)-6] ^= 1 // in the checksum
+	z, err := zstd.NewWriter(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tight := z.EncodeAll([]byte("a\n"+strings.Repeat("12345\n", 10_000)), nil)
+	for name, content := range map[string][]byte{"text.csv.zst": []byte("a\n1\n"), "cut.jsonl.zst": tight[:len(tight)-6]} {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := data.Read(t.Context(), data.Spec{Path: path})
+		if err == nil || !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), "zstd") {
+			t.Errorf("%s: error %v, want one that names the file and zstd", name, err)
+		}
+	}
 	for name, content := range map[string][]byte{"text.csv.gz": []byte("a\n1\n"), "cut.csv.gz": packed[:len(packed)-20], "none.csv.gz": nil, "sum.csv.gz": flipped} {
 		path := filepath.Join(dir, name)
 		if err := os.WriteFile(path, content, 0o600); err != nil {

@@ -11,15 +11,17 @@ import (
 
 // Spec describes one file. Only Path is needed.
 type Spec struct {
-	// Path is the file: .csv or .csv.gz with a header line, .parquet, or a .dat file of MovieLens. See Resolve for folders.
+	// Path is the file: .csv with a header line or .jsonl, packed if .gz or .zst follows, .parquet, or a .dat file of
+	// MovieLens. See Resolve for folders.
 	Path string
 	// Key names a column whose values Read requires to be unique and not null. "" is none.
 	Key string
 	// Columns gives columns their type: Int64, Float32 or String. Others are inferred from all of their cells: Int64
 	// where every one is an integer, else Float32 where every one is a number, else String. Numbers with leading zeros
 	// (zip codes) are text, and so are columns without any value. Where all of at least 20 values but one, or but one in
-	// a hundred, are numbers, reading fails with the line of the one that is not. A parquet file states its types; others
-	// that are given here are converted to, and a value that the type does not have is an error with its row.
+	// a hundred, are numbers, reading fails with the line of the one that is not. Parquet states types, and JSON tells text
+	// from numbers; others that are given here are converted to, and a value that the type does not have is an error with
+	// its row.
 	Columns map[string]tensor.DType
 	// Lists gives list columns the separator of their elements, such as {"genres": "|"}. Lists of parquet need none.
 	Lists map[string]string
@@ -29,7 +31,7 @@ type Spec struct {
 func (s Spec) Validate() error {
 	var errs []error
 	if s.Path == "" {
-		errs = append(errs, errors.New("no path: name a .csv, .csv.gz, .parquet or .dat file"))
+		errs = append(errs, errors.New("no path: name a .csv, .jsonl, .parquet or .dat file"))
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.Columns)) {
 		switch d := s.Columns[name]; d {

@@ -97,7 +97,7 @@ func TestHashFollowsContent(t *testing.T) {
 
 func TestWriteCSVRoundTrip(t *testing.T) {
 	lists := map[string]string{"list": "|", "numbers": " "}
-	for _, name := range []string{"a.csv", "a.csv.gz"} {
+	for _, name := range []string{"a.csv", "a.csv.gz", "a.csv.zst"} {
 		path := filepath.Join(t.TempDir(), name)
 		if err := data.WriteCSV(path, sample(t), lists); err != nil {
 			t.Fatal(err)

@@ -7,31 +7,46 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"strconv"
-	"strings"
+
+	"github.com/klauspost/compress/zstd"
 
 	"recsys/internal/atomicfile"
 	"recsys/tensor"
 )
 
-// WriteCSV writes a table with a header line to path, packed where it ends in .gz. Null is an empty cell. Lists gives
-// list columns the separator of their elements. The same table gives the same bytes; the file appears whole or not at
-// all.
+// WriteCSV writes a table with a header line to path, packed where it ends in .gz or .zst. Null is an empty cell. Lists
+// gives list columns the separator of their elements. The same table gives the same bytes; the file appears whole or not
+// at all.
 func WriteCSV(path string, t *Table, lists map[string]string) error {
-	err := atomicfile.Write(path, func(w io.Writer) error { return encode(w, t, lists, strings.HasSuffix(path, ".gz")) })
+	err := atomicfile.Write(path, func(w io.Writer) error {
+		z, err := packer(w, path)
+		if err != nil {
+			return err
+		}
+		return errors.Join(EncodeCSV(z, t, lists), z.Close())
+	})
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	return nil
 }
 
-func encode(w io.Writer, t *Table, lists map[string]string, pack bool) error {
-	if !pack {
-		return EncodeCSV(w, t, lists)
+// packer packs what a file of that name holds.
+func packer(w io.Writer, path string) (io.WriteCloser, error) {
+	switch filepath.Ext(path) {
+	case gzipEnd:
+		return gzip.NewWriter(w), nil
+	case zstdEnd:
+		return zstd.NewWriter(w, zstd.WithEncoderConcurrency(1))
 	}
-	z := gzip.NewWriter(w)
-	return errors.Join(EncodeCSV(z, t, lists), z.Close())
+	return unpackedWriter{w}, nil
 }
+
+type unpackedWriter struct{ io.Writer }
+
+func (unpackedWriter) Close() error { return nil }
 
 // EncodeCSV writes what WriteCSV writes, not packed, to w.
 func EncodeCSV(w io.Writer, t *Table, lists map[string]string) error {

@@ -91,6 +91,7 @@ var modules = map[string]string{
 	"golang.org/x/sys":                        "graph/kernel",
 	"golang.org/x/term":                       "cmd/recsys",
 	"github.com/parquet-go/parquet-go":        "data",
+	"github.com/klauspost/compress":           "data",
 	"github.com/HdrHistogram/hdrhistogram-go": "internal/load",
 }
 
