@@ -194,7 +194,7 @@ func columnNode(c schema.Column) schemaNode {
 		kind = "number"
 	}
 	scalar := schemaNode{"type": []string{kind, "null"}}
-	if bits := 8 * c.DType.DType.Size(); kind == "integer" && bits < 64 {
+	if bits := 8 * c.DType.Size(); kind == "integer" && bits < 64 {
 		scalar["minimum"], scalar["maximum"] = -1<<(bits-1), 1<<(bits-1)-1
 		if c.DType.DType <= tensor.Uint64 {
 			scalar["minimum"], scalar["maximum"] = 0, 1<<bits-1
