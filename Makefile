@@ -9,7 +9,7 @@ export RECSYS_PYTHON ?=
 GOLANGCI := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 CONCURRENT := ./client/... ./engine/... ./featurestore/... ./gateway/... ./graph/exec/... ./train/...
 
-.PHONY: build test race arm64 lint fuzz bench golden generate docs demo e2e servers full bench-compare
+.PHONY: build test race arm64 lint fuzz bench golden generate docs demo e2e servers full bench-compare quality
 
 build:
 	go build ./...
@@ -47,6 +47,12 @@ export RECSYS_TORCH ?=
 bench-compare:
 	[ -n "$$RECSYS_TORCH" ] && [ -n "$$RECSYS_PYTHON" ] || bench/compare/install.sh $(TOOLS)/bench
 	go run ./bench/compare -torch "$${RECSYS_TORCH:-$(TOOLS)/bench/bin/python}" -ort "$${RECSYS_PYTHON:-$(TOOLS)/bench/bin/python}" $(FLAGS)
+
+# Every model of the registry on MovieLens 1M (RECSYS_DATA names its folder) beside other libraries' figures: writes
+# bench/quality/RESULTS.md. FLAGS may be -only ease or -print.
+export RECSYS_DATA ?=
+quality:
+	go run ./bench/quality $(FLAGS)
 
 # Writes the golden files again: review the difference as code.
 golden:

@@ -67,6 +67,10 @@ func newMF(b Block) (RetrievalTrainer, error) {
 	if err := s.validate(b.Name); err != nil {
 		return s, b.at(err)
 	}
+	// Pairs say little each: more and larger steps than other models take, until the validation part says that it is enough.
+	def(&s.Fit.Epochs, 40)
+	def(&s.Fit.LearningRate, 0.003)
+	def(&s.Fit.Patience, 4)
 	return s, b.check(s.Fit)
 }
 
