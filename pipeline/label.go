@@ -18,6 +18,8 @@ type TaskSettings struct {
 	// Binary compares a column of the interactions with a value: "rating >= 4", "event != view". The operators are
 	// == != < <= > >=; text is compared with == and != alone. Null matches nothing but !=.
 	Binary string `json:"binary"`
+	// Weight is that of the task's loss among the tasks'; 0 means 1.
+	Weight float32 `json:"weight,omitempty"`
 }
 
 var comparison = regexp.MustCompile(`^\s*([A-Za-z_][A-Za-z0-9_]*)\s*(==|!=|<=|>=|<|>)\s*(.+?)\s*$`)

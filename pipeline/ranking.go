@@ -1,9 +1,11 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"regexp"
 	"slices"
 	"strings"
@@ -73,11 +75,27 @@ func (b Block) checkTasks(tasks []TaskSettings) error {
 		if _, err := t.condition(); err != nil {
 			return b.at(err)
 		}
+		if w := float64(t.Weight); !(w >= 0) || math.IsInf(w, 1) {
+			return b.at(fmt.Errorf("task %q: the weight %g has to be positive and finite", t.Name, w))
+		}
 		if slices.ContainsFunc(tasks[:i], func(other TaskSettings) bool { return other.Name == t.Name }) {
 			return b.at(fmt.Errorf("task %q stands twice", t.Name))
 		}
 	}
 	return nil
+}
+
+// taskWeights are the weights of the tasks' losses, nil where all are the default.
+func taskWeights(tasks []TaskSettings) []float32 {
+	weights, given := make([]float32, len(tasks)), false
+	for i, t := range tasks {
+		given = given || t.Weight != 0
+		weights[i] = cmp.Or(t.Weight, 1)
+	}
+	if !given {
+		return nil
+	}
+	return weights
 }
 
 // reservedTask tells whether a tensor of the ensemble has the name, or could have it.
@@ -104,7 +122,7 @@ func (r ranker[T]) Train(ctx context.Context, j Job) (*Ranking, error) {
 	if err != nil {
 		return nil, err
 	}
-	t, err := train.NewPointwiseTask(m, j.Examples, j.Train)
+	t, err := train.NewPointwiseTask(m, j.Examples, j.Train, taskWeights(r.Tasked)...)
 	if err != nil {
 		return nil, err
 	}
