@@ -184,8 +184,9 @@ func (v *view) contextNode() schemaNode {
 }
 
 func columnNode(c schema.Column) schemaNode {
+	d := c.DType.DType
 	kind := "integer"
-	switch d := c.DType.DType; {
+	switch {
 	case d == tensor.String:
 		kind = "string"
 	case d == tensor.Bool:
@@ -194,11 +195,15 @@ func columnNode(c schema.Column) schemaNode {
 		kind = "number"
 	}
 	scalar := schemaNode{"type": []string{kind, "null"}}
-	if bits := 8 * c.DType.Size(); kind == "integer" && bits < 64 {
+	bits := 8 * d.Size()
+	switch {
+	case kind != "integer":
+	case d == tensor.Uint64:
+		scalar["minimum"] = 0
+	case d < tensor.Uint64:
+		scalar["minimum"], scalar["maximum"] = 0, 1<<bits-1
+	case d < tensor.Int64:
 		scalar["minimum"], scalar["maximum"] = -1<<(bits-1), 1<<(bits-1)-1
-		if c.DType.DType <= tensor.Uint64 {
-			scalar["minimum"], scalar["maximum"] = 0, 1<<bits-1
-		}
 	}
 	if c.Length == 0 {
 		return scalar

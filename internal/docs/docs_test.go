@@ -1,6 +1,7 @@
 package docs_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -397,6 +398,41 @@ func TestGatewayMetrics(t *testing.T) {
 	for _, m := range names {
 		if row(page, "recsys_"+m[1]) == nil {
 			t.Errorf("http-api.md has no row of `recsys_%s`", m[1])
+		}
+	}
+}
+
+// TestGatewayRoutes looks for every route and field of a body in the page; gateway's own tests hold openapi.json to the router.
+func TestGatewayRoutes(t *testing.T) {
+	page := read(t, "http-api.md")
+	text, err := os.ReadFile(filepath.Join(root, "gateway/testdata/openapi.http"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, body, _ := strings.Cut(string(text), "\n\n")
+	var described struct {
+		Paths map[string]map[string]struct {
+			RequestBody struct {
+				Content map[string]struct {
+					Schema struct{ Properties map[string]any }
+				}
+			}
+		}
+	}
+	if err := json.Unmarshal([]byte(body), &described); err != nil || len(described.Paths) < 10 {
+		t.Fatalf("%d paths: %v", len(described.Paths), err)
+	}
+	for path, methods := range described.Paths {
+		for method, operation := range methods {
+			route := "`" + strings.ToUpper(method) + " " + path + "`"
+			if !strings.Contains(page, route) {
+				t.Errorf("http-api.md has no %s", route)
+			}
+			for name := range operation.RequestBody.Content["application/json"].Schema.Properties {
+				if !strings.Contains(page, "`"+name+"`") && !strings.Contains(page, `"`+name+`"`) {
+					t.Errorf("http-api.md has no field `%s` of %s", name, route)
+				}
+			}
 		}
 	}
 }
