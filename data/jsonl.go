@@ -303,6 +303,8 @@ func (f *File) settle(guesses []*jsonGuess) error {
 		if list {
 			g.long = max(1, g.long)
 		}
+		_, declared := f.spec.Columns[g.name]
+		f.blank = append(f.blank, !declared && g.kinds == [jsonKinds]int{} && !list)
 		f.header, f.types, f.lists, f.longs = append(f.header, g.name), append(f.types, dtype), append(f.lists, list), append(f.longs, g.long)
 	}
 	if err := errors.Join(errs...); err != nil {

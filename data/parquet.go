@@ -251,6 +251,7 @@ func (parquetFormat) survey(ctx context.Context, f *File) (err error) {
 			return fmt.Errorf("%s: list column %q is %s, not text with separators", path, name, c.dtype)
 		}
 		f.types, f.lists, f.longs = append(f.types, dtype), append(f.lists, c.list || split), append(f.longs, 0)
+		f.blank = append(f.blank, false)
 		if c.list || split {
 			lists = append(lists, name)
 		}

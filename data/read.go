@@ -19,6 +19,7 @@ type File struct {
 	types  []tensor.DType
 	lists  []bool
 	longs  []int             // longest lists
+	blank  []bool            // whether a column, of which the type is not known, has no value
 	keep   []int             // the columns that are read, by place in the file
 	unread map[string]string // what the columns hold that cannot be read
 	rows   int
@@ -58,7 +59,13 @@ func Open(ctx context.Context, spec Spec) (*File, error) {
 	if err := spec.Validate(); err != nil {
 		return nil, fmt.Errorf("data: %w", err)
 	}
+	if len(spec.Files) == 1 {
+		spec.Path, spec.Files = spec.Files[0], nil
+	}
 	f := &File{spec: spec, format: formatOf(spec.Path)}
+	if len(spec.Files) > 0 {
+		f.format = &joinedFormat{}
+	}
 	if err := f.format.survey(ctx, f); err != nil {
 		return nil, err
 	}

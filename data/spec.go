@@ -14,6 +14,10 @@ type Spec struct {
 	// Path is the file: .csv with a header line or .jsonl, packed if .gz or .zst follows, .parquet, or a .dat file of
 	// MovieLens. See Resolve for folders.
 	Path string
+	// Files, where it is not empty, are read in place of Path as one table, one after another; Path names them in errors. The
+	// files have columns of the same names, in any order, and types: integers here and numbers there are numbers, and a column
+	// that is empty in one of text or JSON takes the type of the others. See ResolveAll for patterns.
+	Files []string
 	// Key names a column whose values Read requires to be unique and not null. "" is none.
 	Key string
 	// Columns gives columns their type: Int64, Float32 or String. Others are inferred from all of their cells: Int64
@@ -30,7 +34,7 @@ type Spec struct {
 // Validate checks the spec by itself; it reports all faults.
 func (s Spec) Validate() error {
 	var errs []error
-	if s.Path == "" {
+	if s.Path == "" && len(s.Files) == 0 {
 		errs = append(errs, errors.New("no path: name a .csv, .jsonl, .parquet or .dat file"))
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.Columns)) {

@@ -61,7 +61,7 @@ func (textFormat) survey(ctx context.Context, f *File) (err error) {
 		if err := guesses[i].slip(); err != nil {
 			return fmt.Errorf("%s:%d: column %q: %w", f.spec.Path, guesses[i].line, name, err)
 		}
-		f.types[i] = guesses[i].dtype()
+		f.types[i], f.blank = guesses[i].dtype(), append(f.blank, !guesses[i].seen && !declared[i])
 		if declared[i] {
 			f.types[i] = f.spec.Columns[name]
 		}

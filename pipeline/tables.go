@@ -88,11 +88,11 @@ func openTable(ctx context.Context, dir string, spec data.Spec, named map[string
 			return nil, fmt.Errorf("%s: column %q: %w; use int64, float32 or string", spec.Path, name, err)
 		}
 	}
-	path, err := data.Resolve(dir, spec.Path)
+	files, err := data.ResolveAll(dir, spec.Path)
 	if err != nil {
 		return nil, err
 	}
-	spec.Path = path
+	spec.Files = files
 	return data.Open(ctx, spec)
 }
 
