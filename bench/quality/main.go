@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -39,7 +40,7 @@ type result struct {
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	err := run(ctx, os.Args[1:])
+	err := run(ctx, os.Args[1:], os.Stdout)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "quality:", err)
@@ -47,7 +48,7 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, args []string) error {
+func run(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("quality", flag.ContinueOnError)
 	data := flags.String("data", os.Getenv("RECSYS_DATA"), "folder of MovieLens 1M")
 	only := flags.String("only", "", "rows to measure, by name, joined by semicolons; all when empty")
@@ -72,7 +73,7 @@ func run(ctx context.Context, args []string) error {
 			if err != nil {
 				return fmt.Errorf("%s: %w", r.Name, err)
 			}
-			fmt.Printf("%s: %v in %.0f s\n", r.Name, got.Metrics, got.Seconds)
+			fmt.Fprintf(out, "%s: %v in %.0f s\n", r.Name, got.Metrics, got.Seconds)
 			results[kind+"/"+r.Name] = got
 			if *printed {
 				continue
