@@ -3,8 +3,6 @@ package client_test
 import (
 	"context"
 	"errors"
-	"fmt"
-	"net"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -13,7 +11,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
 	"recsys/client"
@@ -356,89 +353,6 @@ func TestWaitServing(t *testing.T) {
 	})
 }
 
-// TestDiscovery adds a replica and takes one away under a call.
-func TestDiscovery(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		servers := map[string]*tritontest.Server{
-			"a": tritontest.Start(t, tritontest.Model{Name: "m"}), "b": tritontest.Start(t, tritontest.Model{Name: "m"}),
-		}
-		var mu sync.Mutex
-		var found []string
-		set := func(addresses ...string) {
-			mu.Lock()
-			defer mu.Unlock()
-			found = addresses
-		}
-		find := func(context.Context) ([]string, error) {
-			mu.Lock()
-			defer mu.Unlock()
-			return found, nil
-		}
-		c := connect(t, "triton", tritontest.Dialer(servers), client.WithDiscovery(find, 10*time.Second), once())
-		if err := infer(t, c); !errors.Is(err, client.ErrUnavailable) {
-			t.Errorf("without servers: got error %v, want one that is ErrUnavailable", err)
-		}
-		set("a")
-		<-time.After(2 * time.Second)
-		if err := infer(t, c); err != nil {
-			t.Error(err)
-		}
-		set("b")
-		servers["a"].Inject("m", tritontest.Fault{Latency: 30 * time.Second})
-		slow := make(chan error, 1)
-		go func() {
-			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-			defer cancel()
-			_, _, err := c.Infer(ctx, "m", scalar(), []string{"x"})
-			slow <- err
-		}()
-		<-time.After(11 * time.Second)
-		if got := c.Replicas(); len(got) != 1 || got[0].Address != "b" {
-			t.Errorf("got replicas %v, want b alone", got)
-		}
-		if err := infer(t, c); err != nil || arrived(servers)["b"] != 1 {
-			t.Errorf("error %v; %d calls went to the new replica, want 1", err, arrived(servers)["b"])
-		}
-		set()
-		<-time.After(11 * time.Second)
-		if err := infer(t, c); err != nil {
-			t.Errorf("when nothing is found any more: %v", err)
-		}
-		if err := <-slow; err != nil {
-			t.Errorf("a call to the replica that went away: %v", err)
-		}
-	})
-}
-
-// TestDNS resolves a name for real.
-func TestDNS(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Skipf("no loopback network: %v", err)
-	}
-	_, port, err := net.SplitHostPort(serveOn(t, listener))
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := client.New(t.Context(), "dns:///localhost:"+port)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = c.Close() })
-	inputs, outputs, _ := recommendation()
-	if _, _, err := c.Infer(t.Context(), "shop", inputs, outputs); err != nil {
-		t.Error(err)
-	}
-	nowhere, err := client.New(t.Context(), "dns:///does-not-exist.invalid:8001", client.WithTimeout(5*time.Second))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = nowhere.Close() })
-	if _, err := nowhere.ServerLive(t.Context()); !errors.Is(err, client.ErrUnavailable) && !errors.Is(err, client.ErrDeadline) {
-		t.Errorf("unknown name: got error %v, want one that is ErrUnavailable, or ErrDeadline where nothing answers for names", err)
-	}
-}
-
 func TestMaxInFlight(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := tritontest.Start(t, tritontest.Model{Name: "m"})
@@ -465,76 +379,4 @@ func TestMaxInFlight(t *testing.T) {
 			t.Errorf("%d requests were sent, want 3", got)
 		}
 	})
-}
-
-func TestObserver(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		server := tritontest.Start(t, tritontest.Model{Name: "m"})
-		server.Inject("m", tritontest.Fault{Times: 1, Latency: time.Second, Err: errUnavailable})
-		var got []client.Attempt
-		c := server.Client(t, client.WithObserver(func(_ context.Context, a client.Attempt) { got = append(got, a) }))
-		if err := infer(t, c); err != nil {
-			t.Fatal(err)
-		}
-		if len(got) != 2 || got[0].Number != 1 || got[1].Number != 2 || got[0].Duration != time.Second ||
-			!errors.Is(got[0].Err, client.ErrUnavailable) || got[1].Err != nil || got[0].Call != "infer" || got[0].Model != "m" || got[0].Address != server.Target() {
-			t.Errorf("got attempts %+v, want a failure of a second and a success", got)
-		}
-	})
-}
-
-// observe counts the tries of a call.
-func observe(n *int, call string) func(context.Context, client.Attempt) {
-	return func(_ context.Context, a client.Attempt) {
-		if a.Call == call {
-			*n++
-		}
-	}
-}
-
-// TestTracer has each try in a span of its own, whose name travels in a header.
-func TestTracer(t *testing.T) {
-	type key struct{}
-	var spans, headers []string
-	server := tritontest.StartWith(t, []grpc.ServerOption{
-		grpc.UnaryInterceptor(func(ctx context.Context, r any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
-			got, _ := metadata.FromIncomingContext(ctx)
-			headers = append(headers, got.Get("traceparent")...)
-			return next(ctx, r)
-		}),
-	}, tritontest.Model{Name: "m"}, tritontest.Model{Name: "s", Stream: count(2, status.Error(codes.Internal, "enough"))})
-	server.Inject("m", tritontest.Fault{Times: 1, Err: errUnavailable})
-	var observed []client.Attempt
-	c := server.Client(t,
-		client.WithTracer(func(ctx context.Context, a client.Attempt) (context.Context, func(client.Attempt)) {
-			name := fmt.Sprintf("%s %s %d", a.Call, a.Model, a.Number)
-			return context.WithValue(ctx, key{}, name), func(a client.Attempt) {
-				spans = append(spans, fmt.Sprintf("%s: %v", name, a.Err != nil))
-			}
-		}),
-		client.WithHeaders(func(ctx context.Context) (map[string]string, error) {
-			name, _ := ctx.Value(key{}).(string)
-			return map[string]string{"traceparent": name}, nil
-		}),
-		client.WithObserver(func(_ context.Context, a client.Attempt) { observed = append(observed, a) }))
-	if err := infer(t, c); err != nil {
-		t.Fatal(err)
-	}
-	for _, most := range []int{10, 1} {
-		n := 0
-		for _, err := range c.Stream(t.Context(), client.Request{Model: "s", Inputs: scalar(), Outputs: []string{"n"}}) {
-			if n++; n == most || err != nil {
-				break
-			}
-		}
-	}
-	if diff := cmp.Diff(spans, []string{"infer m 1: true", "infer m 2: false", "stream s 1: true", "stream s 1: false"}); diff != "" {
-		t.Errorf("got (-), want (+):\n%s", diff)
-	}
-	if diff := cmp.Diff(headers, []string{"infer m 1", "infer m 2"}); diff != "" {
-		t.Errorf("got (-), want (+):\n%s", diff)
-	}
-	if len(observed) != 4 || !errors.Is(observed[2].Err, client.ErrInternal) || observed[3].Err != nil {
-		t.Errorf("the observer was told %+v, want all four", observed)
-	}
 }
