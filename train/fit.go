@@ -171,10 +171,12 @@ func (tr *trainer) batch(ctx context.Context, from, to int) (float64, error) {
 		}
 		for _, w := range wave {
 			loss += float64(w.loss)
-			tr.feed.done(w.shard)
 		}
 		if !finite(loss) {
 			return 0, tr.lossError(loss, wave)
+		}
+		for _, w := range wave { // Whoever fills shards may write into these from here on.
+			tr.feed.done(w.shard)
 		}
 		err = parallel.Do(len(tr.workers), len(tr.sum), func(i int) error {
 			for _, w := range wave {
