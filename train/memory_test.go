@@ -19,7 +19,7 @@ import (
 // live heap that grows by the buffer, a block and some shards.
 func TestMemoryOfTrainingFromBlocks(t *testing.T) {
 	if testing.Short() {
-		t.Skip("writes 16 MB")
+		t.Skip("-short goes with the race detector, which takes memory of its own")
 	}
 	const n, columns, buffer, blockRows = 200_000, 20, 24_000, 2_000
 	e := manyColumns(t, n, columns, blockRows)
