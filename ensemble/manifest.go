@@ -53,6 +53,8 @@ type Manifest struct {
 	Outputs ManifestOutputs `json:"outputs"`
 	Limits  ManifestLimits  `json:"limits"`
 	Items   ManifestItems   `json:"items"`
+	// Sources are the models that candidates come from, in the order of candidate_sources; empty for one.
+	Sources []ManifestSource `json:"sources,omitempty"`
 	// Precision is nil for an ensemble of float32 models.
 	Precision *ManifestPrecision `json:"precision,omitempty"`
 	// KeepSeen lets an answer hold items that the user has seen; otherwise they are blocked.
@@ -111,6 +113,12 @@ type ManifestLimits struct {
 type ManifestItems struct {
 	First int `json:"first"`
 	Count int `json:"count"`
+}
+
+// ManifestSource is one of several models that candidates come from, and how many come from it.
+type ManifestSource struct {
+	Name  string `json:"name"`
+	Quota int    `json:"quota"`
 }
 
 // ManifestPrecision says what is stored in less than float32, and what answers lose by it, measured on held-out users.

@@ -125,6 +125,10 @@ func TestManifestValidate(t *testing.T) {
 		{"output twice", func(m *ensemble.Manifest) { m.Outputs.Explain[0] = "scores" }, "appears twice"},
 		{"limits", func(m *ensemble.Manifest) { m.Limits.MaxResults = 9 }, "max_results 9"},
 		{"items", func(m *ensemble.Manifest) { m.Items.Count = 0 }, "count 0"},
+		{"quotas", func(m *ensemble.Manifest) {
+			m.Sources = []ensemble.ManifestSource{{Name: "a", Quota: 3}, {Name: "b", Quota: m.Limits.Candidates}}
+		}, "sources: quotas of"},
+		{"no quota", func(m *ensemble.Manifest) { m.Sources = []ensemble.ManifestSource{{Name: "a"}} }, "sources: number 0"},
 		{"precision of nothing", func(m *ensemble.Manifest) { m.Precision = &ensemble.ManifestPrecision{Users: 1} }, `precision: item matrix ""`},
 		{"precision", func(m *ensemble.Manifest) {
 			m.Precision = &ensemble.ManifestPrecision{Ranker: "fp16", Users: 3, Overlap: 1.5}

@@ -31,7 +31,7 @@ func (m *Manifest) Validate() error {
 		errs = append(errs, fmt.Errorf("inputs: %w", err))
 	}
 	errs = append(errs, m.validateRow(), m.validateDefaults(), m.validateSpecial(), m.validateBlocked(),
-		m.validateOutputs(), m.validateLimits(), m.Precision.validate())
+		m.validateOutputs(), m.validateLimits(), m.validateSources(), m.Precision.validate())
 	return errors.Join(errs...)
 }
 
@@ -232,6 +232,23 @@ func (m *Manifest) validateLimits() error {
 	const most = 1 << 40 // Keeps sums of item indices far from overflow.
 	if i := m.Items; i.First < 0 || i.Count < 1 || i.First > most || i.Count > most {
 		return fmt.Errorf("items: first %d, count %d: want first from 0 and at least one item", i.First, i.Count)
+	}
+	return nil
+}
+
+func (m *Manifest) validateSources() error {
+	if len(m.Sources) == 0 {
+		return nil
+	}
+	sum := 0
+	for i, s := range m.Sources {
+		if s.Name == "" || s.Quota < 1 {
+			return fmt.Errorf("sources: number %d, %q, has a quota of %d; want a name and 1 or more", i, s.Name, s.Quota)
+		}
+		sum += s.Quota
+	}
+	if sum != m.Limits.Candidates {
+		return fmt.Errorf("sources: quotas of %d in all, but there are %d candidates", sum, m.Limits.Candidates)
 	}
 	return nil
 }

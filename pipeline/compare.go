@@ -165,9 +165,15 @@ func (c *comparing) add(run string, m *Metrics) error {
 	if err != nil {
 		return err
 	}
-	served := make([]string, 0, 2)
-	if len(config.Retrieval) > 0 {
-		served = append(served, config.Retrieval[0].Name)
+	var served []string
+	for i, b := range config.Retrieval {
+		_, quota, err := b.quota()
+		if err != nil {
+			return err
+		}
+		if i == 0 || quota > 0 {
+			served = append(served, b.Name)
+		}
 	}
 	if config.Ranking != nil {
 		served = append(served, config.Ranking.Name)

@@ -23,8 +23,8 @@ type Config struct {
 	Split Split `yaml:"split"`
 	// Features are the operators of the workflow, applied in order. Each is one name with its settings.
 	Features []Block `yaml:"features"`
-	// Retrieval lists the retrieval models. All are trained and evaluated; the first one is served. Popularity is
-	// always evaluated beside them.
+	// Retrieval lists the retrieval models. All are trained and evaluated; the first one is served, and so are others with
+	// a quota. Popularity is always evaluated beside them.
 	Retrieval []Block `yaml:"retrieval"`
 	// Candidates is K, the number of candidates that retrieval hands on. Default 300, clamped to the catalogue.
 	Candidates int `yaml:"candidates"`

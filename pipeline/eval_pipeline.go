@@ -162,8 +162,12 @@ func (e *pipelineEval) add(out tensor.Map, i int, q testQuery) {
 	user := e.p.examples.User[q.row]
 	candidates := rowOf[int64](out[stage.Candidates], i)
 	masked := rowOf[float32](out[stage.MaskedScores], i)
+	found := rowOf[float32](out[stage.CandidateScores], i)
+	if len(e.serving.Manifest.Sources) > 0 { // scores of different sources cannot be compared: candidates stand in the order of the sources
+		found, masked = inOrder(found), inOrder(masked)
+	}
 	rankings := map[string][]float32{
-		stage.RetrieveName: rowOf[float32](out[stage.CandidateScores], i), stage.FilterName: masked,
+		stage.RetrieveName: found, stage.FilterName: masked,
 	}
 	if e.chain.Has(stage.RankName) {
 		for _, task := range e.p.tasks {
@@ -192,6 +196,17 @@ func (e *pipelineEval) lists(name string) *eval.Lists {
 }
 
 func rowOf[T tensor.Element](t *tensor.Tensor, i int) []T { return tensor.MustData[T](t.Rows(i, i+1)) }
+
+// inOrder returns scores that fall from place to place, but for those of -inf.
+func inOrder(scores []float32) []float32 {
+	out := slices.Clone(scores)
+	for i, s := range out {
+		if !math.IsInf(float64(s), -1) {
+			out[i] = float32(-i)
+		}
+	}
+	return out
+}
 
 // where returns scores with -inf where masked is.
 func where(masked, scores []float32) []float32 {

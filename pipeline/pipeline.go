@@ -84,7 +84,8 @@ func (p *Pipeline) check() error {
 	if _, err := p.options.Registry.workflow(p.config); err != nil {
 		return err
 	}
-	if _, err := p.options.Registry.retrieval(p.config); err != nil {
+	trainers, err := p.options.Registry.retrieval(p.config)
+	if err != nil {
 		return err
 	}
 	ranker, err := p.options.Registry.ranking(p.config)
@@ -101,8 +102,11 @@ func (p *Pipeline) check() error {
 	if p.custom, err = openCustom(p.config, p.data); err != nil {
 		return err
 	}
-	_, err = parseBlend(p.config.Ordering.Blend, append(tasks, customTasks(p.custom)...))
-	return err
+	blend, err := parseBlend(p.config.Ordering.Blend, append(tasks, customTasks(p.custom)...))
+	if err != nil {
+		return err
+	}
+	return p.checkSources(trainers, blend)
 }
 
 // Config returns the pipeline's settings, which the caller must not change.

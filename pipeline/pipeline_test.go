@@ -3,6 +3,7 @@ package pipeline_test
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -27,22 +28,24 @@ func (r logReporter) Training(p train.Progress) {
 // shop runs the demo's pipeline on the golden shop and returns the run folder and the metrics.
 func shop(t *testing.T, kernels *kernel.Set) (string, *pipeline.Metrics) {
 	t.Helper()
-	return shopWith(t, kernels, "", "")
+	return shopWith(t, kernels)
 }
 
-// shopWith is shop with a text of recsys.yaml replaced.
-func shopWith(t *testing.T, kernels *kernel.Set, old, text string) (string, *pipeline.Metrics) {
+// shopWith is shop with texts of recsys.yaml replaced: pairs of an old and a new one.
+func shopWith(t *testing.T, kernels *kernel.Set, pairs ...string) (string, *pipeline.Metrics) {
 	t.Helper()
 	dir := shopData(t)
 	yaml, err := os.ReadFile("../examples/shop/recsys.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(string(yaml), old) {
-		t.Fatalf("recsys.yaml does not hold %q", old)
+	for pair := range slices.Chunk(pairs, 2) {
+		if !strings.Contains(string(yaml), pair[0]) {
+			t.Fatalf("recsys.yaml does not hold %q", pair[0])
+		}
 	}
 	run := filepath.Join(dir, "run")
-	p, err := pipeline.New([]byte(strings.Replace(string(yaml), old, text, 1)), dir, run, 0, pipeline.Options{Kernels: kernels, Reporter: logReporter{t}})
+	p, err := pipeline.New([]byte(strings.NewReplacer(pairs...).Replace(string(yaml))), dir, run, 0, pipeline.Options{Kernels: kernels, Reporter: logReporter{t}})
 	if err != nil {
 		t.Fatal(err)
 	}

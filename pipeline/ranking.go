@@ -100,13 +100,14 @@ func taskWeights(tasks []TaskSettings) []float32 {
 
 // reservedTask tells whether a tensor of the ensemble has the name, or could have it.
 func reservedTask(name string) bool {
-	for _, prefix := range []string{"encoded_", "item_", "raw_item_", "explain_"} {
+	for _, prefix := range []string{"encoded_", "item_", "raw_item_", "explain_", stage.SourceQuery("")} {
 		if strings.HasPrefix(name, prefix) {
 			return true
 		}
 	}
 	return slices.Contains([]string{
-		stage.Query, stage.Blocked, stage.Candidates, stage.CandidateScores, stage.MaskedScores, stage.Scores, retrievalScore,
+		stage.Query, stage.Blocked, stage.Candidates, stage.CandidateScores, stage.CandidateSources, stage.MaskedScores,
+		stage.Scores, retrievalScore,
 		stage.FoundCandidates, stage.CandidateKeys, stage.FoundScores, stage.FilteredScores, stage.Positions, stage.OrderScores,
 	}, name)
 }

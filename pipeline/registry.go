@@ -126,7 +126,11 @@ func (r *Registry) retrieval(c *Config) ([]namedTrainer, error) {
 		if !ok {
 			return nil, block.unknown("retrieval model", slices.Collect(maps.Keys(r.Retrieval)))
 		}
-		t, err := kind(block)
+		own, quota, err := block.quota()
+		if err != nil {
+			return nil, fmt.Errorf("retrieval: %w", err)
+		}
+		t, err := kind(own)
 		if err != nil {
 			return nil, fmt.Errorf("retrieval: %w", err)
 		}
@@ -135,14 +139,15 @@ func (r *Registry) retrieval(c *Config) ([]namedTrainer, error) {
 				return nil, fmt.Errorf("retrieval: line %d: %s stands twice", block.Line, block.Name)
 			}
 		}
-		trainers = append(trainers, namedTrainer{block.Name, t})
+		trainers = append(trainers, namedTrainer{block.Name, t, quota})
 	}
-	return trainers, nil
+	return trainers, c.checkQuotas(trainers)
 }
 
 type namedTrainer struct {
 	name    string
 	trainer RetrievalTrainer
+	quota   int
 }
 
 // ranking makes the trainer of c's ranker, nil when there is none.

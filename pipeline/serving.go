@@ -13,7 +13,6 @@ import (
 	"recsys/ensemble"
 	"recsys/ensemble/stage"
 	"recsys/featurestore"
-	"recsys/model"
 	"recsys/schema"
 )
 
@@ -59,10 +58,10 @@ const (
 
 func servingOutputs() []string { return []string{stage.ItemIDs, stage.Scores, stage.ItemIndices} }
 
-// writeServing builds the stages of the first retrieval model and the ranker, which may be nil, and writes them with the
-// rows of users and items.
-func (p *Pipeline) writeServing(ctx context.Context, source *model.Retrieval, ranking *Ranking) error {
-	stages, err := p.stages(ctx, source, ranking)
+// writeServing builds the stages of the retrieval models that serve and of the ranker, which may be nil, and writes them with
+// the rows of users and items.
+func (p *Pipeline) writeServing(ctx context.Context, sources []source, ranking *Ranking) error {
+	stages, err := p.stages(ctx, sources, ranking)
 	if err != nil {
 		return err
 	}
@@ -72,6 +71,9 @@ func (p *Pipeline) writeServing(ctx context.Context, source *model.Retrieval, ra
 	}
 	if made(stages[groupPrep], stage.Query) {
 		s.Explain = append([]string{stage.Query}, s.Explain...)
+	}
+	if made(stages[groupRecall], stage.CandidateSources) {
+		s.Explain = append(s.Explain, stage.CandidateSources)
 	}
 	if ranking != nil {
 		s.Explain = append(s.Explain, ranking.Tasks...)
@@ -109,7 +111,7 @@ func (p *Pipeline) writeServing(ctx context.Context, source *model.Retrieval, ra
 	if err != nil {
 		return err
 	}
-	if s.Manifest, err = p.manifest(stages, source); err != nil {
+	if s.Manifest, err = p.manifest(stages, sources); err != nil {
 		return err
 	}
 	if err := replaceDir(p.path(featuresDir), p.writeRows(ctx, s.Manifest)); err != nil {
@@ -119,9 +121,9 @@ func (p *Pipeline) writeServing(ctx context.Context, source *model.Retrieval, ra
 }
 
 // manifest describes requests and answers.
-func (p *Pipeline) manifest(stages map[string][]ensemble.Stage, source *model.Retrieval) (ensemble.Manifest, error) {
-	in := p.config.Data.Interactions
-	v, k := source.Count(), p.candidates(source)
+func (p *Pipeline) manifest(stages map[string][]ensemble.Stage, sources []source) (ensemble.Manifest, error) {
+	in, source := p.config.Data.Interactions, sources[0]
+	v, k := source.Count(), p.candidates(source.Retrieval)
 	m := ensemble.Manifest{
 		Format: ensemble.ManifestFormat, Name: p.config.Name, Generation: 1, Time: "",
 		Blocked: ensemble.ManifestBlocked{Input: stage.Blocked, Bytes: stage.BlockedBytes(v)},
@@ -132,6 +134,11 @@ func (p *Pipeline) manifest(stages map[string][]ensemble.Stage, source *model.Re
 		KeepSeen: !slices.Contains(p.config.Filter, "seen"),
 		Items:    ensemble.ManifestItems{First: source.First, Count: v - source.First}, Fuse: string(ensemble.FuseGroups),
 		Origin: map[string]string{},
+	}
+	if len(sources) > 1 {
+		for _, s := range sources {
+			m.Sources = append(m.Sources, ensemble.ManifestSource{Name: s.Name, Quota: s.quota})
+		}
 	}
 	m.UserKey, _ = p.tables.Raw.Column(in.User)
 	m.ItemKey, _ = p.tables.Raw.Column(in.Item)

@@ -16,9 +16,9 @@ import (
 )
 
 // stages builds every stage by group.
-func (p *Pipeline) stages(ctx context.Context, source *model.Retrieval, ranking *Ranking) (map[string][]ensemble.Stage, error) {
-	v, k := source.Count(), p.candidates(source)
-	recall, err := p.recallStages(ctx, source, k)
+func (p *Pipeline) stages(ctx context.Context, sources []source, ranking *Ranking) (map[string][]ensemble.Stage, error) {
+	v, k := sources[0].Count(), p.candidates(sources[0].Retrieval)
+	prep, recall, err := p.recallStages(ctx, sources, k)
 	if err != nil {
 		return nil, err
 	}
@@ -39,18 +39,8 @@ func (p *Pipeline) stages(ctx context.Context, source *model.Retrieval, ranking 
 	if err != nil {
 		return nil, err
 	}
-	var prep []ensemble.Stage
-	if reads(recall, stage.Query) || reads(score, stage.Query) {
-		query, err := stage.Rename(stage.QueryName, source.Query, stage.Names{})
-		if err != nil {
-			return nil, err
-		}
-		if source.Items == nil { // It is as wide as the catalogue: it stays within a model.
-			recall = append([]ensemble.Stage{query}, recall...)
-		} else {
-			prep = append(prep, query)
-		}
-	}
+	all := slices.Concat(recall, score)
+	prep = slices.DeleteFunc(prep, func(s ensemble.Stage) bool { return !reads(all, s.Outputs()[0].Name) })
 	features, err := p.featureStage(slices.Concat(prep, recall, score))
 	if err != nil {
 		return nil, err
@@ -77,17 +67,30 @@ func (p *Pipeline) returned(k int) int {
 	return min(p.config.Ordering.Return, k)
 }
 
-// recallStages find candidates: retrieval, or a custom source with what joins it.
-func (p *Pipeline) recallStages(ctx context.Context, source *model.Retrieval, k int) ([]ensemble.Stage, error) {
+// recallStages find candidates: the queries of the models and what retrieves by them, or a custom source with what joins it. Queries that
+// are as wide as the catalogue stay within a model with what reads them.
+func (p *Pipeline) recallStages(ctx context.Context, sources []source, k int) (queries, recall []ensemble.Stage, err error) {
+	first := sources[0]
 	if c, ok := p.onlyCustom(asSource); ok {
-		join, err := stage.Guard(source.First, source.Count(), k)
+		join, err := stage.Guard(first.First, first.Count(), k)
 		if c.byKey() {
-			join, err = stage.Keys(p.itemKeys(), source.First, k)
+			join, err = stage.Keys(p.itemKeys(), first.First, k)
 		}
-		return []ensemble.Stage{c.Stage, join}, err
+		return nil, []ensemble.Stage{c.Stage, join}, err
 	}
-	retrieve, err := p.retrieveStage(ctx, source, k)
-	return []ensemble.Stage{retrieve}, err
+	if len(sources) > 1 {
+		queries, recall, retrieve, err := mergeStages(sources)
+		return queries, append(recall, retrieve), err
+	}
+	query, err := stage.Rename(stage.QueryName, first.Query, stage.Names{})
+	if err != nil {
+		return nil, nil, err
+	}
+	retrieve, err := p.retrieveStage(ctx, first.Retrieval, k)
+	if first.Items == nil {
+		return nil, []ensemble.Stage{query, retrieve}, err
+	}
+	return []ensemble.Stage{query}, []ensemble.Stage{retrieve}, err
 }
 
 // itemKeys are the raw item keys by item index.

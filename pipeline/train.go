@@ -46,7 +46,7 @@ func (p *Pipeline) train(ctx context.Context) error {
 		return err
 	}
 	p.phase("build stages")
-	return p.writeServing(ctx, sources[0], ranking)
+	return p.writeServing(ctx, sources, ranking)
 }
 
 // job is what every trainer works on.
@@ -61,7 +61,8 @@ func (p *Pipeline) job() Job {
 	return j
 }
 
-func (p *Pipeline) trainRetrieval(ctx context.Context) ([]*model.Retrieval, error) {
+// trainRetrieval trains all retrieval models and returns those that are served, none for a pipeline without retrieval.
+func (p *Pipeline) trainRetrieval(ctx context.Context) ([]source, error) {
 	trainers, err := p.options.Registry.retrieval(p.config)
 	if err != nil || len(trainers) == 0 {
 		return nil, err
@@ -97,7 +98,11 @@ func (p *Pipeline) trainRetrieval(ctx context.Context) ([]*model.Retrieval, erro
 		}
 		sources[i].Name = t.name
 	}
-	return sources, replaceDir(p.path(sourcesDir), func(dir string) error {
+	served, err := p.served(sources, trainers)
+	if err != nil {
+		return nil, err
+	}
+	return served, replaceDir(p.path(sourcesDir), func(dir string) error {
 		for i, s := range sources {
 			if err := writeSource(filepath.Join(dir, s.Name), s); err != nil {
 				return err
@@ -125,7 +130,7 @@ func (p *Pipeline) withPopularity(trainers []namedTrainer) ([]namedTrainer, erro
 		return nil, err
 	}
 	t, err := newPopularity(block)
-	return append(trainers, namedTrainer{model.PopularityName, t}), err
+	return append(trainers, namedTrainer{model.PopularityName, t, 0}), err
 }
 
 // ordered leaves out the interactions that have no place in their user's sequence: retrieval does not know them.

@@ -25,10 +25,12 @@ const (
 	Blocked         = "blocked"          // [B,ceil(V/8)] uint8
 	Candidates      = "candidates"       // [B,K] int64
 	CandidateScores = "candidate_scores" // [B,K] float32
-	MaskedScores    = "masked_scores"    // [B,K] float32
-	ItemIDs         = "item_ids"         // [B,N] int64 or string
-	Scores          = "scores"           // [B,N] float32
-	ItemIndices     = "item_indices"     // [B,N] int64
+	// CandidateSources is [B,K] int64: the place among several sources of the one that a candidate is of.
+	CandidateSources = "candidate_sources"
+	MaskedScores     = "masked_scores" // [B,K] float32
+	ItemIDs          = "item_ids"      // [B,N] int64 or string
+	Scores           = "scores"        // [B,N] float32
+	ItemIndices      = "item_indices"  // [B,N] int64
 )
 
 // The tensors by which stages of other origin are joined.
@@ -49,6 +51,9 @@ func Item(column string) string { return "item_" + column }
 
 // RawItem names the tensor of a raw item column of the candidates.
 func RawItem(column string) string { return "raw_item_" + column }
+
+// SourceQuery names the query tensor of a source behind the first one.
+func SourceQuery(source string) string { return Query + "_" + source }
 
 // BlockedBytes is the width of the bitmap for V item indices.
 func BlockedBytes(v int) int { return (v + 7) / 8 }

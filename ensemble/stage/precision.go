@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 
 	"recsys/graph"
 	"recsys/internal/portable"
@@ -34,24 +35,32 @@ const (
 	queryZero = 64 // what is added to make bytes of them
 )
 
-// NarrowItems stores the item matrix of a retrieval graph, as [Retrieve] makes it, in another precision: the constant by which its query is
-// multiplied.
+// NarrowItems stores the item matrices of a retrieval graph, as [Retrieve] and [RetrieveSources] make them, in another precision: the
+// constants by which its queries are multiplied.
 func NarrowItems(g *graph.Graph, p Precision) (*graph.Graph, error) {
-	at := slices.IndexFunc(g.Nodes, multipliesItems)
-	if at < 0 {
+	if !HasItems(g) {
 		return nil, fmt.Errorf("graph %q multiplies its input %q by no constant float32 matrix", g.Name, Query)
 	}
 	if slices.ContainsFunc(g.Nodes, gathersLists) {
 		return nil, fmt.Errorf("graph %q looks at inverted lists, which have no other precision: leave it at float32, or retrieve exactly", g.Name)
 	}
-	product := g.Nodes[at]
 	b := graph.NewBuilder(g.Name)
-	query := b.Input(Query, product.Inputs[0].DType(), product.Inputs[0].Shape())
-	scores, err := itemScores(b, query, transposed(product.Inputs[1].Data()), p)
-	if err != nil {
-		return nil, err
+	var products []*graph.Node
+	given := map[string]*graph.Value{}
+	for _, n := range g.Nodes {
+		if !multipliesItems(n) {
+			continue
+		}
+		query, items := n.Inputs[0], n.Inputs[1]
+		in := b.Input(query.Name(), query.DType(), query.Shape())
+		scores, err := itemScores(b, in, items.Name(), transposed(items.Data()), p)
+		if err != nil {
+			return nil, err
+		}
+		products = append(products, n)
+		given[query.Name()], given[n.Outputs[0].Name()] = in, scores
 	}
-	return rebuild(b, g, []*graph.Node{product}, map[string]*graph.Value{Query: query, product.Outputs[0].Name(): scores})
+	return rebuild(b, g, products, given)
 }
 
 // HasItems reports whether a retrieval graph has an item matrix that [NarrowItems] can narrow. That of a model of item pairs has none: its
@@ -59,7 +68,8 @@ func NarrowItems(g *graph.Graph, p Precision) (*graph.Graph, error) {
 func HasItems(g *graph.Graph) bool { return slices.ContainsFunc(g.Nodes, multipliesItems) }
 
 func multipliesItems(n *graph.Node) bool {
-	if n.Op.Type != "MatMul" || n.Inputs[0].Kind() != graph.FromInput || n.Inputs[0].Name() != Query {
+	query := n.Inputs[0]
+	if n.Op.Type != "MatMul" || query.Kind() != graph.FromInput || query.Name() != Query && !strings.HasPrefix(query.Name(), SourceQuery("")) {
 		return false
 	}
 	items := n.Inputs[1]
@@ -88,8 +98,8 @@ func rebuild(b *graph.Builder, g *graph.Graph, without []*graph.Node, given map[
 	return b.Build()
 }
 
-// itemScores returns query [B,D] times the rows of items [V,D]: [B,V] float32.
-func itemScores(b *graph.Builder, query *graph.Value, items *tensor.Tensor, p Precision) (*graph.Value, error) {
+// itemScores returns query [B,D] times the rows of items [V,D], a constant of the given name: [B,V] float32.
+func itemScores(b *graph.Builder, query *graph.Value, name string, items *tensor.Tensor, p Precision) (*graph.Value, error) {
 	turned := func(v *graph.Value) *graph.Value { return b.Transpose(v, []int64{1, 0}) }
 	switch p {
 	case Float16:
@@ -97,13 +107,13 @@ func itemScores(b *graph.Builder, query *graph.Value, items *tensor.Tensor, p Pr
 		if err != nil {
 			return nil, fmt.Errorf("item matrix: %w", err)
 		}
-		return b.MatMul(query, turned(b.Cast(b.Const("items", half), tensor.Float32))), nil
+		return b.MatMul(query, turned(b.Cast(b.Const(name, half), tensor.Float32))), nil
 	case Int8, Int8Dequantized:
 		rows, scales, err := quantizeRows(items)
 		if err != nil {
 			return nil, fmt.Errorf("item matrix: %w", err)
 		}
-		table, scale := b.Const("items", rows), b.Const("scales", scales)
+		table, scale := b.Const(name, rows), b.Const("scales", scales)
 		if p == Int8Dequantized {
 			return b.MatMul(query, turned(b.DequantizeLinear(table, scale, nil, 0))), nil
 		}

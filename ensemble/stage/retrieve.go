@@ -27,24 +27,11 @@ func Retrieve(r Retrieval) (ensemble.Stage, error) {
 	if err := r.validate(); err != nil {
 		return ensemble.Stage{}, fmt.Errorf("stage %q: %w", RetrieveName, err)
 	}
-	v, d := r.Count, r.Count
-	if r.Items != nil {
-		v, d = r.Items.Dim(0), r.Items.Dim(1)
-	}
-	k := min(r.Candidates, v-r.First)
+	v := r.rows()
 	b := graph.NewBuilder(RetrieveName)
-	query := b.Input(Query, tensor.Float32, graph.Shape{graph.Sym(ensemble.BatchDim), graph.Fixed(d)})
-	blocked := b.Input(Blocked, tensor.Uint8, graph.Shape{graph.Sym(ensemble.BatchDim), graph.Fixed(BlockedBytes(v))})
-
-	var scores *graph.Value // [B,V-First]
-	if r.Items == nil {
-		scores = b.SliceAxis(query, 1, int64(r.First), int64(v))
-	} else {
-		scores = b.MatMul(query, b.Const("items", transposed(r.Items.Rows(r.First, v))))
-	}
-	mask := b.SliceAxis(expand(b, blocked), 1, int64(r.First), int64(v))
-	scores = b.Where(mask, b.Float32(float32(math.Inf(-1))), scores)
-	top, indices := b.TopK(scores, int64(k), 1)
+	scores := r.scores(b, Query, "items")
+	scores = b.Where(blockedItems(b, r.First, v), b.Float32(float32(math.Inf(-1))), scores)
+	top, indices := b.TopK(scores, int64(min(r.Candidates, v-r.First)), 1)
 	if r.First > 0 {
 		indices = b.Add(indices, b.Int64(int64(r.First)))
 	}
@@ -53,19 +40,42 @@ func Retrieve(r Retrieval) (ensemble.Stage, error) {
 	return build(RetrieveName, b)
 }
 
-func (r Retrieval) validate() error {
-	rows := r.Count
+// rows is V.
+func (r Retrieval) rows() int {
+	if r.Items == nil {
+		return r.Count
+	}
+	return r.Items.Dim(0)
+}
+
+// scores declares the input query and returns the scores [B,V-First] of all items, from a constant of the given name if there is a matrix.
+func (r Retrieval) scores(b *graph.Builder, query, items string) *graph.Value {
+	v, d := r.rows(), r.Count
 	if r.Items != nil {
-		if r.Items.DType() != tensor.Float32 || r.Items.Rank() != 2 {
-			return fmt.Errorf("item matrix is %v: want float32 [V,D]", r.Items)
-		}
-		rows = r.Items.Dim(0)
+		d = r.Items.Dim(1)
+	}
+	x := b.Input(query, tensor.Float32, graph.Shape{graph.Sym(ensemble.BatchDim), graph.Fixed(d)})
+	if r.Items == nil {
+		return b.SliceAxis(x, 1, int64(r.First), int64(v))
+	}
+	return b.MatMul(x, b.Const(items, transposed(r.Items.Rows(r.First, v))))
+}
+
+// blockedItems declares the input blocked and returns which of the items first to v it names, [B,v-first] bool.
+func blockedItems(b *graph.Builder, first, v int) *graph.Value {
+	blocked := b.Input(Blocked, tensor.Uint8, graph.Shape{graph.Sym(ensemble.BatchDim), graph.Fixed(BlockedBytes(v))})
+	return b.SliceAxis(expand(b, blocked), 1, int64(first), int64(v))
+}
+
+func (r Retrieval) validate() error {
+	if r.Items != nil && (r.Items.DType() != tensor.Float32 || r.Items.Rank() != 2) {
+		return fmt.Errorf("item matrix is %v: want float32 [V,D]", r.Items)
 	}
 	if r.Items == nil && r.Count < 1 {
 		return fmt.Errorf("item matrix is %v: want float32 [V,D], or a count of items", r.Items)
 	}
-	if r.First < 0 || r.First >= rows {
-		return fmt.Errorf("first item index %d: there are %d items", r.First, rows)
+	if r.First < 0 || r.First >= r.rows() {
+		return fmt.Errorf("first item index %d: there are %d items", r.First, r.rows())
 	}
 	if r.Candidates < 1 {
 		return fmt.Errorf("%d candidates: want 1 or more", r.Candidates)
