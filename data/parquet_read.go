@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"runtime"
 	"strings"
 
 	"github.com/parquet-go/parquet-go"
 
+	"recsys/internal/parallel"
 	"recsys/tensor"
 )
 
@@ -32,50 +34,68 @@ func (r *parquetRows) close() error {
 }
 
 func (r *parquetRows) read(ctx context.Context, into []*builder, n int) (done int, err error) {
-	err = guarded(r.path, func() error {
-		for done < n {
-			if err := ctx.Err(); err != nil {
-				return err
+	for done < n {
+		if err := ctx.Err(); err != nil {
+			return done, err
+		}
+		if r.left == 0 {
+			if len(r.groups) == 0 {
+				return done, nil
 			}
-			if r.left == 0 {
-				if len(r.groups) == 0 {
-					return nil
-				}
-				rows := int(r.groups[0].NumRows())
-				if into == nil && rows <= n-done { // Nothing of it is wanted.
-					r.groups = r.groups[1:]
-					r.row, done = r.row+rows, done+rows
-					continue
-				}
-				if err := r.begin(); err != nil {
-					return err
-				}
+			rows := int(r.groups[0].NumRows())
+			if into == nil && rows <= n-done { // Nothing of it is wanted.
+				r.groups = r.groups[1:]
+				r.row, done = r.row+rows, done+rows
 				continue
 			}
-			run := min(n-done, r.left, parquetRun)
-			if err := r.readRun(into, run); err != nil {
-				return err
+			if err := guarded(r.path, r.begin); err != nil {
+				return done, err
 			}
-			done += run
+			continue
 		}
-		return nil
-	})
-	return done, err
+		run := min(n-done, r.left)
+		if err := r.readRun(ctx, into, run); err != nil {
+			return done, err
+		}
+		done += run
+	}
+	return done, nil
 }
 
-// readRun reads n rows of the group.
-func (r *parquetRows) readRun(into []*builder, n int) error {
-	for k, c := range r.cursors {
+// readRun reads n rows of the group, the columns side by side on all processors. Of several errors it is the first column's.
+func (r *parquetRows) readRun(ctx context.Context, into []*builder, n int) error {
+	row := r.row
+	r.left, r.row = r.left-n, r.row+n
+	return parallel.Do(workers(n*len(r.cursors)), len(r.cursors), func(k int) error {
 		var b *builder
 		if into != nil {
 			b = into[k]
 		}
-		if err := c.read(b, n, r.row); err != nil {
-			return fmt.Errorf("column %q: %w", c.name, err)
+		return r.readColumn(ctx, r.cursors[k], b, n, row)
+	})
+}
+
+// readColumn reads n rows of a column, the first of which is row.
+func (r *parquetRows) readColumn(ctx context.Context, c *parquetCursor, b *builder, n, row int) error {
+	return guarded(r.path, func() error {
+		for from := 0; from < n; from += parquetRun {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if err := c.read(b, min(parquetRun, n-from), row+from); err != nil {
+				return fmt.Errorf("column %q: %w", c.name, err)
+			}
 		}
+		return nil
+	})
+}
+
+// workers is the number of goroutines for that many values: one for few, which take less time than another needs to start.
+func workers(values int) int {
+	if values < 1<<13 {
+		return 1
 	}
-	r.left, r.row = r.left-n, r.row+n
-	return nil
+	return runtime.GOMAXPROCS(0)
 }
 
 // begin opens the columns of the next row group.
@@ -106,6 +126,7 @@ type parquetCursor struct {
 	entries    int     // of the page: values, nulls and empty lists
 	entry      int     // the next one
 	value      int     // the next value that is not null
+	full       bool    // no value of the page is null
 	begun      bool    // a list that is not ended
 	indices    []int32 // of the page's values in the dictionary; nil where they stand in the page
 	decoded    bool
@@ -142,7 +163,7 @@ func endsEarly(more bool) error {
 
 // readValues reads m entries of the page.
 func (c *parquetCursor) readValues(b *builder, m, row int) error {
-	if c.defined == 0 {
+	if c.defined == 0 || c.full {
 		err := c.put(b, m, row)
 		c.entry += m
 		return err
@@ -223,7 +244,7 @@ func (c *parquetCursor) more() (bool, error) {
 			return false, err
 		}
 		c.current, c.entries, c.entry, c.value = page, int(page.NumValues()), 0, 0
-		c.decoded, c.indices = false, nil
+		c.decoded, c.indices, c.full = false, nil, page.NumNulls() == 0
 	}
 	return true, nil
 }

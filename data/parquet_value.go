@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"unicode/utf8"
 
@@ -56,6 +57,10 @@ func (v *parquetValues) decode(c parquetColumn, values encoding.Values, n int) {
 			}
 		}
 	case encoding.Int64:
+		if v.dtype == tensor.Int64 && !c.unsigned && c.unit <= 1 && !slices.Contains(values.Int64(), tensor.NullInt64) {
+			v.ints = append(v.ints, values.Int64()...)
+			break
+		}
 		for _, x := range values.Int64() {
 			if c.unsigned && x < 0 {
 				v.fault(fmt.Errorf("%d is beyond int64: declare the column as string, or write it as such", uint64(x)))
@@ -70,6 +75,10 @@ func (v *parquetValues) decode(c parquetColumn, values encoding.Values, n int) {
 			v.addInt(int96Seconds(x))
 		}
 	case encoding.Float:
+		if v.dtype == tensor.Float32 && !slices.ContainsFunc(values.Float(), infinite) {
+			v.floats = append(v.floats, values.Float()...)
+			break
+		}
 		for _, x := range values.Float() {
 			v.addFloat(float64(x), 32)
 		}
@@ -83,6 +92,8 @@ func (v *parquetValues) decode(c parquetColumn, values encoding.Values, n int) {
 		panic("values of type " + values.Kind().String())
 	}
 }
+
+func infinite(x float32) bool { return math.Abs(float64(x)) > math.MaxFloat32 }
 
 // floorDiv rounds down, so that times before 1970 belong to the second that they are in.
 func floorDiv(x, unit int64) int64 {

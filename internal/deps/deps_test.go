@@ -22,7 +22,7 @@ var policy = map[string]string{
 	"internal/deps":           "",
 	"tensor":                  "",
 	"schema":                  "tensor",
-	"data":                    "internal/atomicfile tensor schema internal/portable",
+	"data":                    "internal/atomicfile internal/parallel tensor schema internal/portable",
 	"data/synthetic":          "data tensor schema internal/portable",
 	"graph/kernel":            "internal/portable",
 	"graph":                   "graph/kernel tensor internal/portable",
