@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -144,7 +145,7 @@ for name in t.column_names:
 		"list: list<element: int64 not null> not null\n  child 0, element: int64 not null\n"+
 		"tags: list<element: string not null> not null\n  child 0, element: string not null\n")
 	for _, name := range first.Names() {
-		values := append(withoutNulls(first)[name], withoutNulls(second)[name]...)
+		values := slices.Concat(withoutNulls(first)[name], withoutNulls(second)[name])
 		for i, v := range values {
 			if i%997 >= 3 && i <= 131000 {
 				continue
