@@ -10,31 +10,34 @@ import (
 // several buckets it takes number MurmurHash3(key) mod Buckets, where the hash is the 32-bit one of seed 0 over the
 // string's bytes or the eight little-endian bytes of the number (Appleby, 2011), as an unsigned number.
 func (v *Vocabulary) Encode(b *graph.Builder, x *graph.Value) *graph.Value {
-	null := int64(NullID)
-	if x.Rank() > 1 {
-		null = PaddingID
-	}
 	known := int64(FirstOOV)
 	if v.oov > 1 {
 		known = unknown
 	}
-	ids := make([]int64, 0, v.Len()+1)
-	ids = append(ids, null)
-	for i := range v.Len() {
-		ids = append(ids, int64(v.First()+i))
+	keys, ids := v.scalar()
+	if x.Rank() > 1 {
+		keys, ids = v.list()
 	}
-	var keys *tensor.Tensor
-	if v.isText {
-		keys = tensor.Of(append([]string{""}, v.strings...), len(ids))
-	} else {
-		keys = tensor.Of(append([]int64{tensor.NullInt64}, v.ints...), len(ids))
-	}
-	out := b.LabelEncoder(x, keys, tensor.Of(ids, len(ids)), tensor.Scalar(known))
+	out := b.LabelEncoder(x, keys, ids, tensor.Scalar(known))
 	if v.oov == 1 {
 		return out
 	}
 	bucket := HashBucket(b, b.MurmurHash3(x, 0, true), v.oov)
 	return b.Where(b.Equal(out, b.Int64(unknown)), bucket, out)
+}
+
+// table returns keys and their ids, null among them; graphs share it.
+func (v *Vocabulary) table(null int64) (keys, ids *tensor.Tensor) {
+	numbers := make([]int64, 0, v.Len()+1)
+	numbers = append(numbers, null)
+	for i := range v.Len() {
+		numbers = append(numbers, int64(v.First()+i))
+	}
+	ids = tensor.Of(numbers, len(numbers))
+	if v.isText {
+		return tensor.Of(append([]string{""}, v.strings...), len(numbers)), ids
+	}
+	return tensor.Of(append([]int64{tensor.NullInt64}, v.ints...), len(numbers)), ids
 }
 
 // unknown marks keys that are hashed; no id is negative.

@@ -40,9 +40,11 @@ type operatorState struct {
 }
 
 // Write writes the whole workflow, whatever part w is, as readable JSON. The same learned state gives the same bytes.
-func (w *FittedWorkflow) Write(to io.Writer) error {
-	file := stateFile{Format: stateFormat, Raw: w.allRaw, Vocabularies: w.vocabularyStates()}
-	for _, f := range w.operators {
+func (w *FittedWorkflow) Write(to io.Writer) error { return writeState(to, w.allRaw, w.operators) }
+
+func writeState(to io.Writer, raw schema.Schema, operators []Fitted) error {
+	file := stateFile{Format: stateFormat, Raw: raw, Vocabularies: vocabularyStates(operators)}
+	for _, f := range operators {
 		version, state := f.State()
 		text, err := encode(state)
 		if err != nil {
@@ -72,10 +74,10 @@ func encode(v any) ([]byte, error) {
 }
 
 // vocabularyStates lists every vocabulary once, by name.
-func (w *FittedWorkflow) vocabularyStates() []vocabularyState {
+func vocabularyStates(operators []Fitted) []vocabularyState {
 	states := []vocabularyState{}
 	seen := map[string]bool{}
-	for _, f := range w.operators {
+	for _, f := range operators {
 		e, ok := f.(Encoder)
 		if !ok {
 			continue
@@ -119,25 +121,33 @@ func Load(registry *Registry, path string) (*FittedWorkflow, error) {
 
 // Read is [Load] from a reader.
 func Read(registry *Registry, from io.Reader) (*FittedWorkflow, error) {
-	text, err := io.ReadAll(from)
+	raw, operators, err := readState(registry, from)
 	if err != nil {
 		return nil, err
+	}
+	return assemble(raw, operators)
+}
+
+func readState(registry *Registry, from io.Reader) (schema.Schema, []Fitted, error) {
+	text, err := io.ReadAll(from)
+	if err != nil {
+		return nil, nil, err
 	}
 	var file stateFile
 	if err := DecodeState(text, &file); err != nil || file.Format != stateFormat {
-		return nil, badState(text, err)
+		return nil, nil, badState(text, err)
 	}
 	vocabularies, err := readVocabularies(file.Vocabularies)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	operators := make([]Fitted, len(file.Operators))
 	for i, o := range file.Operators {
 		if operators[i], err = registry.load(o.Name, o.Version, o.State, vocabularies); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	return assemble(file.Raw, operators)
+	return file.Raw, operators, nil
 }
 
 // badState says why a file is not read: another format rather than what that format has and ours has not.

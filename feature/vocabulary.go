@@ -3,8 +3,11 @@ package feature
 import (
 	"fmt"
 	"slices"
+	"strconv"
+	"sync"
 	"unicode/utf8"
 
+	"recsys/internal/keytable"
 	"recsys/tensor"
 )
 
@@ -23,6 +26,8 @@ type Vocabulary struct {
 	ints    []int64
 	strings []string
 	isText  bool
+	// scalar and list return the table that encodes columns of that form, made once.
+	scalar, list func() (keys, ids *tensor.Tensor)
 }
 
 // NewIntVocabulary makes a vocabulary of int64 keys, which it keeps. The name is that of the column that it was fitted
@@ -31,7 +36,7 @@ func NewIntVocabulary(name string, oov int, keys []int64) (*Vocabulary, error) {
 	if slices.Contains(keys, tensor.NullInt64) {
 		return nil, fmt.Errorf("vocabulary %q: null is among the keys", name)
 	}
-	return checked(&Vocabulary{name: name, oov: oov, ints: keys}, firstDouble(keys))
+	return checked(&Vocabulary{name: name, oov: oov, ints: keys}, firstDoubleInt(keys))
 }
 
 // NewStringVocabulary makes a vocabulary of string keys; see [NewIntVocabulary]. Keys are UTF-8.
@@ -44,7 +49,7 @@ func NewStringVocabulary(name string, oov int, keys []string) (*Vocabulary, erro
 			return nil, fmt.Errorf("vocabulary %q: key %q is not UTF-8; convert the data to UTF-8", name, k)
 		}
 	}
-	return checked(&Vocabulary{name: name, oov: oov, strings: keys, isText: true}, firstDouble(keys))
+	return checked(&Vocabulary{name: name, oov: oov, strings: keys, isText: true}, firstDoubleText(keys))
 }
 
 func checked(v *Vocabulary, double string) (*Vocabulary, error) {
@@ -56,15 +61,28 @@ func checked(v *Vocabulary, double string) (*Vocabulary, error) {
 	case double != "":
 		return nil, fmt.Errorf("vocabulary %q: key %s appears twice", v.name, double)
 	}
+	v.scalar = sync.OnceValues(func() (keys, ids *tensor.Tensor) { return v.table(NullID) })
+	v.list = sync.OnceValues(func() (keys, ids *tensor.Tensor) { return v.table(PaddingID) })
 	return v, nil
 }
 
-// firstDouble returns a key that appears twice, "" when there is none.
-func firstDouble[K interface{ ~int64 | ~string }](keys []K) string {
-	seen := make(map[K]struct{}, len(keys))
+// firstDoubleInt returns a key that appears twice, "" when there is none.
+func firstDoubleInt(keys []int64) string {
+	seen := keytable.New(len(keys))
+	for _, k := range keys {
+		if !seen.Put(k, 0) {
+			return strconv.FormatInt(k, 10)
+		}
+	}
+	return ""
+}
+
+// firstDoubleText returns a key that appears twice, quoted, "" when there is none.
+func firstDoubleText(keys []string) string {
+	seen := make(map[string]struct{}, len(keys))
 	for _, k := range keys {
 		if _, again := seen[k]; again {
-			return fmt.Sprintf("%#v", k)
+			return strconv.Quote(k)
 		}
 		seen[k] = struct{}{}
 	}

@@ -55,23 +55,16 @@ func (w Workflow) Refit(
 func (w Workflow) fit(
 	ctx context.Context, raw schema.Schema, src Source, former *FittedWorkflow,
 ) (*FittedWorkflow, error) {
-	if _, err := w.Plan(raw); err != nil {
-		return nil, err
-	}
-	p, err := newPlan(raw)
+	f, err := w.start(raw, former)
 	if err != nil {
 		return nil, err
 	}
-	p.columns.former = former
-	var fitted []Fitted
-	for i, op := range w.Operators {
-		f, err := p.fit(ctx, op, src, fitted)
-		if err != nil {
-			return nil, fmt.Errorf("operator %d, %s: %w", i+1, op.Name(), err)
+	for f.Operator() != nil {
+		if err := f.fit(ctx, src); err != nil {
+			return nil, err
 		}
-		fitted = append(fitted, f)
 	}
-	return assemble(p.columns.Raw, fitted)
+	return f.Workflow()
 }
 
 // planner follows the columns through the operators.
@@ -140,23 +133,6 @@ func (p *planner) add(declares, writes schema.Schema, drops []string) {
 	})
 }
 
-func (p *planner) fit(ctx context.Context, op Operator, src Source, before []Fitted) (Fitted, error) {
-	plan, err := p.check(op)
-	if err != nil {
-		return nil, err
-	}
-	f, err := op.Fit(ctx, p.columns, &transformed{src: src, raw: p.columns.Raw, now: p.columns.Now, before: before})
-	if err != nil {
-		return nil, err
-	}
-	if err := p.keepsPromise(plan, f); err != nil {
-		return nil, fmt.Errorf("fitting broke the operator's own plan: %w", err)
-	}
-	p.add(plan.Declares, f.Writes(), dropsOf(f))
-	p.learn(f)
-	return f, nil
-}
-
 // keepsPromise compares what was planned with what was fitted; only cardinalities may be new.
 func (p *planner) keepsPromise(plan Plan, f Fitted) error {
 	if got := dropsOf(f); !slices.Equal(got, plan.Drops) {
@@ -179,10 +155,16 @@ func (p *planner) keepsPromise(plan Plan, f Fitted) error {
 	return nil
 }
 
-func (p *planner) learn(f Fitted) {
+// take follows the columns through an operator of that plan that is fitted.
+func (p *planner) take(plan Plan, f Fitted) error {
+	if err := p.keepsPromise(plan, f); err != nil {
+		return fmt.Errorf("fitting broke the operator's own plan: %w", err)
+	}
+	p.add(plan.Declares, f.Writes(), dropsOf(f))
 	if e, ok := f.(Encoder); ok {
 		maps.Copy(p.columns.vocabularies, e.Vocabularies())
 	}
+	return nil
 }
 
 // encoded returns the columns that operators wrote, finished: see [finish].

@@ -3,6 +3,7 @@ package graph
 import (
 	"fmt"
 
+	"recsys/internal/keytable"
 	"recsys/tensor"
 )
 
@@ -64,7 +65,12 @@ func encoderAttr(attrs Attrs, prefix string, t *tensor.Tensor) error {
 func distinctKeys(keys *tensor.Tensor) error {
 	switch data := keys.Any().(type) {
 	case []int64:
-		return distinct(data)
+		seen := keytable.New(len(data))
+		for _, k := range data {
+			if !seen.Put(k, 0) {
+				return fmt.Errorf("key %d stands twice", k)
+			}
+		}
 	case []string:
 		return distinct(data)
 	case []float32:
@@ -153,7 +159,7 @@ func encoderFrom[K int64 | string | float32](n *Node, keys []K) (any, error) {
 	a := n.Attrs
 	switch values, _ := encoderList(a, "values_"); values {
 	case tensor.Int64:
-		return newTable(keys, a.Ints("values_int64s"), a.Int("default_int64", -1)), nil
+		return newIDs(keys, a.Ints("values_int64s"), a.Int("default_int64", -1)), nil
 	case tensor.String:
 		return newTable(keys, a.Strs("values_strings"), a.Str("default_string", "_Unused")), nil
 	case tensor.Float32:
@@ -161,6 +167,38 @@ func encoderFrom[K int64 | string | float32](n *Node, keys []K) (any, error) {
 	default:
 		return nil, fmt.Errorf("node %q: no values", n.Name)
 	}
+}
+
+// ids is a table from int64 to int64.
+type ids struct {
+	values *keytable.Table
+	def    int64
+}
+
+// newIDs is newTable where values are int64: of int64 keys, a table that is faster than a map.
+func newIDs[K int64 | string | float32](keys []K, values []int64, def int64) encoder {
+	ints, ok := any(keys).([]int64)
+	if !ok {
+		return newTable(keys, values, def)
+	}
+	t := ids{keytable.New(len(keys)), def}
+	for i, k := range ints {
+		t.values.Put(k, values[i])
+	}
+	return t
+}
+
+func (t ids) encode(in, out *tensor.Tensor) error {
+	x, err := tensor.Data[int64](in)
+	if err != nil {
+		return err
+	}
+	y, err := tensor.Data[int64](out)
+	if err != nil {
+		return err
+	}
+	t.values.Lookup(y, x, t.def)
+	return nil
 }
 
 // newTable makes the table; as in ONNX Runtime, of equal keys the first counts and NaN is

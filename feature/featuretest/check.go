@@ -26,6 +26,7 @@ func checks() []check {
 		{"fit", checkFit},
 		{"state", checkState},
 		{"batches", checkBatches},
+		{"merge", checkMerge},
 		{"ranges", checkRanges},
 		{"parts", checkParts},
 		{"kernels", checkKernels},

@@ -153,6 +153,38 @@ func TestRejectsBrokenOperators(t *testing.T) {
 	}
 }
 
+// lastPart is a learner that keeps what the last part has learned instead of merging.
+type lastPart struct{ op.Normalize }
+
+func (o *lastPart) Fit(ctx context.Context, in feature.Columns, src feature.Source) (feature.Fitted, error) {
+	return feature.FitLearner(ctx, o, in, src)
+}
+
+func (o *lastPart) Learn(in feature.Columns) (feature.Partial, error) {
+	p, err := o.Normalize.Learn(in)
+	return &replaced{p}, err
+}
+
+func (o *lastPart) Finish(in feature.Columns, learned feature.Partial) (feature.Fitted, error) {
+	return o.Normalize.Finish(in, learned.(*replaced).Partial)
+}
+
+type replaced struct{ feature.Partial }
+
+func (r *replaced) Merge(other feature.Partial) error {
+	r.Partial = other.(*replaced).Partial
+	return nil
+}
+
+func TestRejectsALearnerThatDoesNotMerge(t *testing.T) {
+	c := caseOf(t, faults{})
+	c.Operator, c.Before = &lastPart{op.Normalize{Columns: []string{"price"}}}, nil
+	err := featuretest.Verify(t.Context(), c)
+	if want := "2 parts, merged: the state differs at"; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("got error %v, want one with %q", err, want)
+	}
+}
+
 func TestCaseWithoutOperator(t *testing.T) {
 	if err := featuretest.Verify(t.Context(), featuretest.Case{}); err == nil {
 		t.Error("an empty case is accepted")

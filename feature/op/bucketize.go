@@ -83,39 +83,64 @@ func (o *Bucketize) Plan(in feature.Columns) (feature.Plan, error) {
 
 // Fit reads the columns one after another for quantiles, and no data for given boundaries.
 func (o *Bucketize) Fit(ctx context.Context, in feature.Columns, src feature.Source) (feature.Fitted, error) {
+	return o.finish(in, func(f func(i int, c *collected) error) error { return collectEach(ctx, src, o.Columns, f) })
+}
+
+// Learn returns collections of no values, nil for given boundaries. Merging holds all columns in memory.
+func (o *Bucketize) Learn(feature.Columns) (feature.Partial, error) {
+	if o.Quantiles == 0 {
+		return nil, nil //nolint:nilnil // It needs no data.
+	}
+	return newPerColumn[collected](o.Columns), nil
+}
+
+// Finish finds the quantiles.
+func (o *Bucketize) Finish(in feature.Columns, learned feature.Partial) (feature.Fitted, error) {
+	return o.finish(in, eachLearned(learned))
+}
+
+func (o *Bucketize) finish(in feature.Columns, each func(func(i int, c *collected) error) error) (feature.Fitted, error) {
 	plan, err := o.Plan(in)
 	if err != nil {
 		return nil, err
 	}
 	entries := make([]entry[bins], len(o.Columns))
-	for i, c := range plan.Writes {
-		at := o.Boundaries
-		if o.Quantiles > 0 {
-			if at, err = o.quantiles(ctx, src, c.Name); err != nil {
-				return nil, fmt.Errorf("column %q: %w", c.Name, err)
-			}
-			c.Cardinality = firstBin + len(at) + 1
-		}
+	put := func(i int, at []float64) {
+		c := plan.Writes[i]
+		c.Cardinality = firstBin + len(at) + 1
 		entries[i] = entry[bins]{From: c.Name, Writes: schema.Schema{c}, Learned: bins{at}}
+	}
+	if o.Quantiles == 0 {
+		for i := range o.Columns {
+			put(i, o.Boundaries)
+		}
+		return bucketizeRule().fitted(entries)
+	}
+	err = each(func(i int, c *collected) error {
+		at, err := o.quantiles(c)
+		if err != nil {
+			return fmt.Errorf("column %q: %w", o.Columns[i], err)
+		}
+		put(i, at)
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	return bucketizeRule().fitted(entries)
 }
 
 // quantiles returns the boundaries that a column's values have.
-func (o *Bucketize) quantiles(ctx context.Context, src feature.Source, name string) ([]float64, error) {
-	c, err := collect(ctx, src, name)
-	if err != nil {
-		return nil, err
-	}
+func (o *Bucketize) quantiles(c *collected) ([]float64, error) {
 	n := c.len()
 	if n == 0 {
-		return nil, fmt.Errorf("all %d rows are null, so there are no quantiles; set boundaries", c.rows)
+		return nil, fmt.Errorf("all %d rows are null, so there are no quantiles; set boundaries", c.Nulls)
 	}
 	var at []float64
 	last := c.at(0)
 	for i := 1; i < o.Quantiles; i++ {
 		v := c.at(i * n / o.Quantiles)
-		if len(c.ints) > 0 {
+		if len(c.Ints) > 0 {
 			// The greatest int64 are rounded up to 2^63, which is none.
 			v = min(max(v, -largestBoundary), largestBoundary)
 		}

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strconv"
 
 	"recsys/feature"
+	"recsys/internal/parallel"
 	"recsys/schema"
 	"recsys/tensor"
 )
@@ -103,11 +105,27 @@ func (o *Categorify) checkShared(in feature.Columns, c schema.Column) error {
 
 // Fit counts the values in one pass.
 func (o *Categorify) Fit(ctx context.Context, in feature.Columns, src feature.Source) (feature.Fitted, error) {
+	return feature.FitLearner(ctx, o, in, src)
+}
+
+// Learn returns empty counts, nil where the vocabulary is given or that of an operator before.
+func (o *Categorify) Learn(feature.Columns) (feature.Partial, error) {
+	switch {
+	case o.borrows(), len(o.Vocabulary) > 0:
+		return nil, nil //nolint:nilnil // It needs no data.
+	case o.Share != "":
+		return newPerColumn[counter]([]string{o.Share}), nil
+	}
+	return newPerColumn[counter](o.Columns), nil
+}
+
+// Finish chooses the vocabularies.
+func (o *Categorify) Finish(in feature.Columns, learned feature.Partial) (feature.Fitted, error) {
 	plan, err := o.Plan(in)
 	if err != nil {
 		return nil, err
 	}
-	vocabularies, err := o.vocabularies(ctx, in, src)
+	vocabularies, err := o.vocabularies(in, learned)
 	if err != nil {
 		return nil, err
 	}
@@ -131,10 +149,7 @@ func (o *Categorify) Fit(ctx context.Context, in feature.Columns, src feature.So
 }
 
 // vocabularies returns the vocabularies by the column that they are named after.
-func (o *Categorify) vocabularies(
-	ctx context.Context, in feature.Columns, src feature.Source,
-) (map[string]*feature.Vocabulary, error) {
-	columns := o.Columns
+func (o *Categorify) vocabularies(in feature.Columns, learned feature.Partial) (map[string]*feature.Vocabulary, error) {
 	if o.borrows() {
 		v, ok := in.Vocabulary(o.Share)
 		if !ok {
@@ -142,11 +157,12 @@ func (o *Categorify) vocabularies(
 		}
 		return map[string]*feature.Vocabulary{o.Share: v}, nil
 	}
+	if c, ok := learned.(*counts); ok {
+		return o.choose(in, c)
+	}
+	columns := o.Columns
 	if o.Share != "" {
 		columns = []string{o.Share}
-	}
-	if len(o.Vocabulary) == 0 {
-		return o.learn(ctx, in, src, columns)
 	}
 	out := make(map[string]*feature.Vocabulary, len(columns))
 	for _, name := range columns {
@@ -176,27 +192,26 @@ func begins(v, former *feature.Vocabulary) bool {
 	return slices.Equal(tensor.MustData[int64](v.Keys())[:former.Len()], tensor.MustData[int64](former.Keys()))
 }
 
-// learn counts the values of columns and makes a vocabulary of each, or extends the former one.
-func (o *Categorify) learn(
-	ctx context.Context, in feature.Columns, src feature.Source, columns []string,
-) (map[string]*feature.Vocabulary, error) {
-	counts, err := countValues(ctx, src, columns)
-	if err != nil {
+// choose makes a vocabulary of each column's counts, or extends the former one.
+func (o *Categorify) choose(in feature.Columns, c *counts) (map[string]*feature.Vocabulary, error) {
+	if err := c.checkRows(); err != nil {
 		return nil, err
 	}
-	out := make(map[string]*feature.Vocabulary, len(columns))
-	for i, name := range columns {
-		former, ok := in.Former(name)
-		if !ok {
-			out[name], err = counts[i].vocabulary(o, name)
+	made := make([]*feature.Vocabulary, len(c.Names))
+	err := parallel.Do(runtime.GOMAXPROCS(0), len(made), func(i int) (err error) {
+		name := c.Names[i]
+		if former, ok := in.Former(name); ok {
+			made[i], err = c.States[i].extend(o, name, former)
 		} else {
-			out[name], err = counts[i].extend(o, name, former)
+			made[i], err = c.States[i].vocabulary(o, name)
 		}
-		if err != nil {
-			return nil, err
-		}
+		return err
+	})
+	out := make(map[string]*feature.Vocabulary, len(made))
+	for i, name := range c.Names {
+		out[name] = made[i]
 	}
-	return out, nil
+	return out, err
 }
 
 // given returns the vocabulary of the settings for a column.

@@ -81,24 +81,48 @@ func (o *FillMissing) Plan(in feature.Columns) (feature.Plan, error) {
 
 // Fit finds the medians, one column after another.
 func (o *FillMissing) Fit(ctx context.Context, in feature.Columns, src feature.Source) (feature.Fitted, error) {
+	return o.finish(in, func(f func(i int, c *collected) error) error { return collectEach(ctx, src, o.Columns, f) })
+}
+
+// Learn returns collections of no values, nil where nulls are replaced by a constant. Merging holds all columns in memory.
+func (o *FillMissing) Learn(feature.Columns) (feature.Partial, error) {
+	if !o.Median {
+		return nil, nil //nolint:nilnil // It needs no data.
+	}
+	return newPerColumn[collected](o.Columns), nil
+}
+
+// Finish finds the medians.
+func (o *FillMissing) Finish(in feature.Columns, learned feature.Partial) (feature.Fitted, error) {
+	return o.finish(in, eachLearned(learned))
+}
+
+func (o *FillMissing) finish(in feature.Columns, each func(func(i int, c *collected) error) error) (feature.Fitted, error) {
 	plan, err := o.Plan(in)
 	if err != nil {
 		return nil, err
 	}
-	entries := make([]entry[filling], len(o.Columns))
 	width := len(plan.Writes) / len(o.Columns)
+	entries := make([]entry[filling], len(o.Columns))
 	for i, name := range o.Columns {
-		writes := plan.Writes[i*width : (i+1)*width]
-		var with filling
-		if o.Median {
-			with, err = median(ctx, src, name, writes[0].DType.DType)
-		} else {
-			with, err = constant(o.Value, writes[0].DType.DType)
-		}
+		entries[i] = entry[filling]{From: name, Writes: plan.Writes[i*width : (i+1)*width]}
+	}
+	if o.Median {
+		err = each(func(i int, c *collected) (err error) {
+			if entries[i].Learned, err = median(c, entries[i].Writes[0].DType.DType); err != nil {
+				return fmt.Errorf("column %q: %w", o.Columns[i], err)
+			}
+			return nil
+		})
 		if err != nil {
-			return nil, fmt.Errorf("column %q: %w", name, err)
+			return nil, err
 		}
-		entries[i] = entry[filling]{From: name, Writes: writes, Learned: with}
+		return fillMissingRule().fitted(entries)
+	}
+	for i, e := range entries {
+		if entries[i].Learned, err = constant(o.Value, e.Writes[0].DType.DType); err != nil {
+			return nil, fmt.Errorf("column %q: %w", e.From, err)
+		}
 	}
 	return fillMissingRule().fitted(entries)
 }
@@ -139,21 +163,18 @@ func constant(v any, dtype tensor.DType) (filling, error) {
 	return filling{Float: &f}, nil
 }
 
-func median(ctx context.Context, src feature.Source, name string, dtype tensor.DType) (filling, error) {
-	c, err := collect(ctx, src, name)
+func median(c *collected, dtype tensor.DType) (filling, error) {
 	switch {
-	case err != nil:
-		return filling{}, err
-	case len(c.ints) > 0:
-		return filling{Int: &c.ints[(len(c.ints)-1)/2]}, nil
-	case len(c.floats) > 0:
-		m := c.floats[(len(c.floats)-1)/2]
+	case len(c.Ints) > 0:
+		return filling{Int: &c.Ints[(len(c.Ints)-1)/2]}, nil
+	case len(c.Floats) > 0:
+		m := c.Floats[(len(c.Floats)-1)/2]
 		if math.IsInf(float64(m), 0) {
 			return filling{}, fmt.Errorf("the median is %v; replace infinite numbers in the data", m)
 		}
 		return filling{Float: &m}, nil
 	}
-	return filling{}, fmt.Errorf("all %d values are null, so there is no median of %s; set value", c.rows, dtype)
+	return filling{}, fmt.Errorf("all %d values are null, so there is no median of %s; set value", c.Nulls, dtype)
 }
 
 func fillMissingRule() rule[filling] {

@@ -40,18 +40,31 @@ type groups struct {
 
 // summary accumulates the statistics of a group.
 type summary struct {
-	welford
-	sum      float64
-	min, max float64
+	Moments  welford
+	Sum      float64
+	Min, Max float64
 }
 
 func (s *summary) put(x float64) {
-	if s.n == 0 {
-		s.min, s.max = x, x
+	if s.Moments.N == 0 {
+		s.Min, s.Max = x, x
 	}
-	s.welford.put(x)
-	s.sum += x
-	s.min, s.max = min(s.min, x), max(s.max, x)
+	s.Moments.put(x)
+	s.Sum += x
+	s.Min, s.Max = min(s.Min, x), max(s.Max, x)
+}
+
+func (s *summary) merge(other *summary) {
+	switch {
+	case other.Moments.N == 0:
+		return
+	case s.Moments.N == 0:
+		*s = *other
+		return
+	}
+	s.Sum += other.Sum
+	s.Min, s.Max = min(s.Min, other.Min), max(s.Max, other.Max)
+	s.Moments.merge(&other.Moments)
 }
 
 func statisticNames() []string { return []string{"count", "mean", "std", "min", "max", "sum"} }
@@ -60,21 +73,21 @@ func statisticNames() []string { return []string{"count", "mean", "std", "min", 
 func (s *summary) of(statistic string, all *summary) float64 {
 	switch {
 	case statistic == "count":
-		return float64(s.n)
+		return float64(s.Moments.N)
 	case statistic == "sum":
-		return s.sum
-	case s.n == 0:
+		return s.Sum
+	case s.Moments.N == 0:
 		s = all
 	}
 	switch statistic {
 	case "mean":
-		return s.mean
+		return s.Moments.Mean
 	case "std":
-		return s.moments().Std
+		return s.Moments.moments().Std
 	case "min":
-		return s.min
+		return s.Min
 	}
-	return s.max
+	return s.Max
 }
 
 // Name returns "group_statistics".
@@ -133,47 +146,100 @@ func (o *GroupStatistics) Plan(in feature.Columns) (feature.Plan, error) {
 
 // Fit computes the statistics in one pass, row by row. It holds 72 bytes for each group and column.
 func (o *GroupStatistics) Fit(ctx context.Context, in feature.Columns, src feature.Source) (feature.Fitted, error) {
+	return feature.FitLearner(ctx, o, in, src)
+}
+
+// Learn returns no groups.
+func (o *GroupStatistics) Learn(feature.Columns) (feature.Partial, error) {
+	return &collector{
+		By: o.By, Of: o.Columns, Ints: map[int64][]summary{}, Strings: map[string][]summary{}, All: make([]summary, len(o.Columns)),
+	}, nil
+}
+
+// Finish takes the statistics of each group.
+func (o *GroupStatistics) Finish(in feature.Columns, learned feature.Partial) (feature.Fitted, error) {
 	plan, err := o.Plan(in)
 	if err != nil {
 		return nil, err
 	}
-	c := collector{o: o, ints: map[int64][]summary{}, strings: map[string][]summary{}, all: make([]summary, len(o.Columns))}
-	for batch, err := range src.Batches(ctx, plan.Reads) {
-		if err == nil {
-			err = c.add(batch)
-		}
-		if err != nil {
-			return nil, err
-		}
+	c, ok := learned.(*collector)
+	if !ok {
+		return nil, fmt.Errorf("what was learned is %T, that of another operator", learned)
 	}
-	if len(c.ints)+len(c.strings) == 0 {
+	if len(c.Ints)+len(c.Strings) == 0 {
 		return nil, fmt.Errorf("column %q: the training data has no rows with a key; check the split and the file", o.By)
 	}
-	return groupStatisticsRule().fitted([]entry[groups]{{From: o.By, Writes: plan.Writes, Learned: c.groups()}})
+	return groupStatisticsRule().fitted([]entry[groups]{{From: o.By, Writes: plan.Writes, Learned: c.groups(o.statistics())}})
 }
 
-// collector gathers the summaries of each key by column; one of the maps is used.
+// collector gathers the summaries of each key by column; one of the maps is used. Exported fields are its binary form.
 type collector struct {
-	o       *GroupStatistics
-	ints    map[int64][]summary
-	strings map[string][]summary
-	all     []summary
+	By      string
+	Of      []string
+	Ints    map[int64][]summary
+	Strings map[string][]summary
+	All     []summary
 }
 
-func (c *collector) add(batch tensor.Map) error {
-	by := batch[c.o.By]
-	for i, name := range c.o.Columns {
+func (c *collector) Columns() []string { return slices.Concat([]string{c.By}, c.Of) }
+
+func (c *collector) Merge(other feature.Partial) error {
+	o, ok := other.(*collector)
+	if !ok || o.By != c.By || !slices.Equal(o.Of, c.Of) {
+		return fmt.Errorf("merge what was learned of %v into that of %v: they are of different operators", other.Columns(), c.Columns())
+	}
+	mergeSummaries(c.All, o.All)
+	mergeGroups(c.Ints, o.Ints)
+	mergeGroups(c.Strings, o.Strings)
+	return nil
+}
+
+func mergeGroups[K comparable](groups, others map[K][]summary) {
+	for key, s := range others {
+		if groups[key] == nil {
+			groups[key] = s
+		} else {
+			mergeSummaries(groups[key], s)
+		}
+	}
+}
+
+func mergeSummaries(into, others []summary) {
+	for i := range into {
+		into[i].merge(&others[i])
+	}
+}
+
+func (c *collector) MarshalBinary() ([]byte, error) {
+	type wire collector // has no MarshalBinary, which gob would call
+	return toGob((*wire)(c))
+}
+
+func (c *collector) UnmarshalBinary(text []byte) error {
+	type wire collector
+	w := wire{Ints: map[int64][]summary{}, Strings: map[string][]summary{}}
+	if err := fromGob(text, &w); err != nil {
+		return err
+	}
+	*c = collector(w)
+	return nil
+}
+
+// Add learns from rows that hold the key and all columns.
+func (c *collector) Add(batch tensor.Map) error {
+	by := batch[c.By]
+	for i, name := range c.Of {
 		t := batch[name]
 		if t == nil || by == nil {
 			return fmt.Errorf("columns %q and %q stand in different tables of the data; group_statistics takes columns of one",
-				c.o.By, name)
+				c.By, name)
 		}
 		var err error
 		switch keys := by.Any().(type) {
 		case []int64:
-			err = summarise(c.ints, keys, tensor.NullInt64, t, i, c.all)
+			err = summarise(c.Ints, keys, tensor.NullInt64, t, i, c.All)
 		case []string:
-			err = summarise(c.strings, keys, "", t, i, c.all)
+			err = summarise(c.Strings, keys, "", t, i, c.All)
 		}
 		if err != nil {
 			return fmt.Errorf("column %q: %w", name, err)
@@ -198,29 +264,29 @@ func summarise[K comparable](groups map[K][]summary, keys []K, null K, t *tensor
 }
 
 // groups returns what is saved, the keys in rising order.
-func (c *collector) groups() groups {
+func (c *collector) groups(statistics []string) groups {
 	var out groups
-	summaries := make([][]summary, 0, 1+len(c.ints)+len(c.strings))
-	summaries = append(summaries, make([]summary, len(c.all)))
-	for key := range c.ints {
+	summaries := make([][]summary, 0, 1+len(c.Ints)+len(c.Strings))
+	summaries = append(summaries, make([]summary, len(c.All)))
+	for key := range c.Ints {
 		out.Ints = append(out.Ints, key)
 	}
-	for key := range c.strings {
+	for key := range c.Strings {
 		out.Strings = append(out.Strings, key)
 	}
 	slices.Sort(out.Ints)
 	slices.Sort(out.Strings)
 	for _, key := range out.Ints {
-		summaries = append(summaries, c.ints[key])
+		summaries = append(summaries, c.Ints[key])
 	}
 	for _, key := range out.Strings {
-		summaries = append(summaries, c.strings[key])
+		summaries = append(summaries, c.Strings[key])
 	}
-	for i := range c.all {
-		for _, statistic := range c.o.statistics() {
+	for i := range c.All {
+		for _, statistic := range statistics {
 			values := make([]float32, len(summaries))
 			for g := range summaries {
-				values[g] = float32(summaries[g][i].of(statistic, &c.all[i]))
+				values[g] = float32(summaries[g][i].of(statistic, &c.All[i]))
 			}
 			out.Values = append(out.Values, values)
 		}

@@ -41,28 +41,53 @@ func (o *MinMax) Plan(in feature.Columns) (feature.Plan, error) {
 
 // Fit finds the least and the greatest values in one pass.
 func (o *MinMax) Fit(ctx context.Context, in feature.Columns, src feature.Source) (feature.Fitted, error) {
+	return feature.FitLearner(ctx, o, in, src)
+}
+
+// Learn returns the range of no values.
+func (o *MinMax) Learn(feature.Columns) (feature.Partial, error) {
+	return newPerColumn[valueRange](o.Columns), nil
+}
+
+// Finish takes the ranges.
+func (o *MinMax) Finish(in feature.Columns, learned feature.Partial) (feature.Fitted, error) {
 	plan, err := o.Plan(in)
 	if err != nil {
 		return nil, err
 	}
-	found := make([]extremes, len(o.Columns))
-	for i := range found {
-		found[i] = extremes{Min: math.Inf(1), Max: math.Inf(-1)}
-	}
-	err = eachColumnsNumber(ctx, src, o.Columns, func(i int, x float64) {
-		found[i] = extremes{Min: min(found[i].Min, x), Max: max(found[i].Max, x)}
-	})
+	p, err := of[valueRange](learned)
 	if err != nil {
 		return nil, err
 	}
 	entries := make([]entry[extremes], len(o.Columns))
 	for i, c := range plan.Writes {
-		if found[i].Min > found[i].Max { // nothing but nulls
-			found[i] = extremes{}
-		}
-		entries[i] = entry[extremes]{From: c.Name, Writes: schema.Schema{c}, Learned: found[i]}
+		entries[i] = entry[extremes]{From: c.Name, Writes: schema.Schema{c}, Learned: p.States[i].Extremes}
 	}
 	return minMaxRule().fitted(entries)
+}
+
+// valueRange is that of values, 0 to 0 of none.
+type valueRange struct {
+	Extremes extremes
+	Any      bool
+}
+
+func (r *valueRange) add(t *tensor.Tensor) error {
+	return eachNumber(t, func(_ int, x float64) { r.put(extremes{x, x}) })
+}
+
+func (r *valueRange) put(e extremes) {
+	if !r.Any {
+		r.Extremes, r.Any = e, true
+		return
+	}
+	r.Extremes = extremes{Min: min(r.Extremes.Min, e.Min), Max: max(r.Extremes.Max, e.Max)}
+}
+
+func (r *valueRange) merge(other *valueRange) {
+	if other.Any {
+		r.put(other.Extremes)
+	}
 }
 
 func minMaxRule() rule[extremes] {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"slices"
 
 	"recsys/feature"
 	"recsys/graph"
@@ -43,17 +42,27 @@ func (o *Normalize) Plan(in feature.Columns) (feature.Plan, error) {
 // Fit computes the moments in one pass (Welford, Technometrics 4(3), 1962), value by value in the order of the rows, so
 // that they do not depend on the cut into batches.
 func (o *Normalize) Fit(ctx context.Context, in feature.Columns, src feature.Source) (feature.Fitted, error) {
+	return feature.FitLearner(ctx, o, in, src)
+}
+
+// Learn returns the moments of no rows.
+func (o *Normalize) Learn(feature.Columns) (feature.Partial, error) {
+	return newPerColumn[welford](o.Columns), nil
+}
+
+// Finish makes deviations of the moments.
+func (o *Normalize) Finish(in feature.Columns, learned feature.Partial) (feature.Fitted, error) {
 	plan, err := o.Plan(in)
 	if err != nil {
 		return nil, err
 	}
-	sums := make([]welford, len(o.Columns))
-	if err := eachColumnsNumber(ctx, src, o.Columns, func(i int, x float64) { sums[i].put(x) }); err != nil {
+	p, err := of[welford](learned)
+	if err != nil {
 		return nil, err
 	}
 	entries := make([]entry[moments], len(o.Columns))
 	for i, c := range plan.Writes {
-		entries[i] = entry[moments]{From: c.Name, Writes: schema.Schema{c}, Learned: sums[i].moments()}
+		entries[i] = entry[moments]{From: c.Name, Writes: schema.Schema{c}, Learned: p.States[i].moments()}
 	}
 	return normalizeRule().fitted(entries)
 }
@@ -80,68 +89,37 @@ func normalizeRule() rule[moments] {
 
 // welford accumulates moments.
 type welford struct {
-	n        int
-	mean, m2 float64
+	N        int
+	Mean, M2 float64
 }
 
 func (w *welford) put(x float64) {
-	w.n++
-	d := x - w.mean
-	w.mean += d / float64(w.n)
-	w.m2 += float64(d * (x - w.mean))
+	w.N++
+	d := x - w.Mean
+	w.Mean += d / float64(w.N)
+	w.M2 += float64(d * (x - w.Mean))
+}
+
+func (w *welford) add(t *tensor.Tensor) error {
+	return eachNumber(t, func(_ int, x float64) { w.put(x) })
+}
+
+// merge is formula (1.5) of Chan, Golub and LeVeque (The American Statistician 37(3), 1983) for means and sums of squares.
+func (w *welford) merge(other *welford) {
+	if other.N == 0 {
+		return
+	}
+	n := w.N + other.N
+	d := other.Mean - w.Mean
+	share := float64(other.N) / float64(n)
+	w.Mean += float64(d * share)
+	w.M2 += other.M2 + float64(float64(d*d)*float64(float64(w.N)*share))
+	w.N = n
 }
 
 func (w *welford) moments() moments {
-	if w.n == 0 {
+	if w.N == 0 {
 		return moments{}
 	}
-	return moments{Mean: w.mean, Std: math.Sqrt(w.m2 / float64(w.n))}
-}
-
-// eachColumnsNumber calls f with every number of the columns that is not null, and the number of its column, in the order
-// of the rows. Each column has to have rows.
-func eachColumnsNumber(ctx context.Context, src feature.Source, columns []string, f func(i int, x float64)) error {
-	rows := make([]int, len(columns))
-	for batch, err := range src.Batches(ctx, columns) {
-		if err != nil {
-			return err
-		}
-		for i, name := range columns {
-			t := batch[name]
-			if t == nil {
-				continue
-			}
-			rows[i] += t.Dim(0)
-			if err := eachNumber(t, func(_ int, x float64) { f(i, x) }); err != nil {
-				return fmt.Errorf("column %q: %w", name, err)
-			}
-		}
-	}
-	if i := slices.Index(rows, 0); i >= 0 {
-		return noRows(columns[i])
-	}
-	return nil
-}
-
-// eachNumber calls f with every number of t that is not null and its place, in order. Infinite numbers are refused.
-func eachNumber(t *tensor.Tensor, f func(i int, x float64)) error {
-	switch values := t.Any().(type) {
-	case []int64:
-		for i, v := range values {
-			if v != tensor.NullInt64 {
-				f(i, float64(v))
-			}
-		}
-	case []float32:
-		for i, v := range values {
-			switch {
-			case v != v:
-			case math.IsInf(float64(v), 0):
-				return fmt.Errorf("value %v at element %d of a batch; replace infinite numbers in the data", v, i)
-			default:
-				f(i, float64(v))
-			}
-		}
-	}
-	return nil
+	return moments{Mean: w.Mean, Std: math.Sqrt(w.M2 / float64(w.N))}
 }
