@@ -23,6 +23,8 @@ type builder struct {
 	floats  []float32
 	strings []string
 	offsets []int
+	lengths bool // of lists are all that is wanted of a column of numbers
+	passed  int  // elements that were not kept
 	shared  map[string]string
 }
 
@@ -36,7 +38,7 @@ func newBuilder(name string, dtype tensor.DType, list bool, sep string) *builder
 
 // reset starts a new column of about that many rows.
 func (b *builder) reset(rows int) {
-	b.ints, b.floats, b.strings, b.offsets = nil, nil, nil, nil
+	b.ints, b.floats, b.strings, b.offsets, b.passed = nil, nil, nil, nil, 0
 	switch b.dtype {
 	case tensor.Int64:
 		b.ints = make([]int64, 0, rows)
@@ -74,7 +76,12 @@ func (b *builder) add(cell []byte) error {
 }
 
 // endList ends the list of a row.
-func (b *builder) endList() { b.offsets = append(b.offsets, len(b.ints)+len(b.floats)+len(b.strings)) }
+func (b *builder) endList() { b.endListBehind(0) }
+
+// endListBehind is endList where the last elements of the list are not appended yet.
+func (b *builder) endListBehind(waiting int) {
+	b.offsets = append(b.offsets, len(b.ints)+len(b.floats)+len(b.strings)+b.passed+waiting)
+}
 
 func (b *builder) value(text []byte) error {
 	switch b.dtype {

@@ -260,7 +260,7 @@ func (parquetFormat) survey(ctx context.Context, f *File) (err error) {
 }
 
 // measure reads list columns for the length of the longest list.
-func (f *File) measure(ctx context.Context, lists []string) error {
+func (f *File) measure(ctx context.Context, lists []string) (err error) {
 	if len(lists) == 0 {
 		return nil
 	}
@@ -268,12 +268,27 @@ func (f *File) measure(ctx context.Context, lists []string) error {
 	if err != nil {
 		return err
 	}
-	for batch, err := range only.Batches(ctx, parquetRun) {
-		if err != nil {
+	r, err := f.format.open(only)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, r.close()) }()
+	builders := only.builders()
+	for _, b := range builders {
+		// Text that is empty is no element, so it has to be looked at.
+		b.lengths = b.dtype != tensor.String && b.sep == nil
+	}
+	for n := parquetGroupRows; n == parquetGroupRows; {
+		for _, b := range builders {
+			b.reset(0)
+		}
+		if n, err = r.read(ctx, builders, parquetGroupRows); err != nil {
 			return err
 		}
-		for k, c := range batch.columns {
-			f.longs[only.keep[k]] = max(f.longs[only.keep[k]], c.Longest(), 1)
+		for k, b := range builders {
+			for i := 1; i < len(b.offsets); i++ {
+				f.longs[only.keep[k]] = max(f.longs[only.keep[k]], b.offsets[i]-b.offsets[i-1], 1)
+			}
 		}
 	}
 	return nil

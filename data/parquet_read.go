@@ -191,13 +191,6 @@ func (c *parquetCursor) readValues(b *builder, m, row int) error {
 
 // readLists reads n rows. A list may go on in the next page.
 func (c *parquetCursor) readLists(b *builder, n, row int) error {
-	end := func() {
-		c.begun = false
-		n, row = n-1, row+1
-		if b != nil {
-			b.endList()
-		}
-	}
 	for {
 		more, err := c.more()
 		if err != nil {
@@ -205,29 +198,77 @@ func (c *parquetCursor) readLists(b *builder, n, row int) error {
 		}
 		if !more {
 			if c.begun {
-				end()
+				c.begun, n = false, n-1
+				if b != nil {
+					b.endList()
+				}
 			}
 			return endsEarly(n == 0)
 		}
-		starts := c.current.RepetitionLevels()[c.entry] == 0
-		switch {
+		ended, err := c.readLevels(b, n, row)
+		if err != nil {
+			return err
+		}
+		if n, row = n-ended, row+ended; n == 0 {
+			return nil
+		}
+	}
+}
+
+// readLevels reads what the page has of n lists, up to the beginning of the next one, and returns how many have ended.
+// Values are appended by the page where each of them is one element, so that where lists end is known before.
+func (c *parquetCursor) readLevels(b *builder, n, row int) (ended int, err error) {
+	one := b != nil && !b.lengths && c.oneByOne()
+	repeated, defined := c.current.RepetitionLevels()[c.entry:], c.current.DefinitionLevels()[c.entry:]
+	i, pending := 0, 0
+	for ; i < len(repeated); i++ {
+		switch starts := repeated[i] == 0; {
 		case starts && c.begun:
-			if end(); n == 0 {
-				return nil
+			if ended++; b != nil {
+				b.endListBehind(pending)
 			}
-			c.begun = true
+			if c.begun = ended < n; !c.begun {
+				return ended, c.leave(b, i, pending, row)
+			}
 		case starts:
 			c.begun = true
 		case !c.begun:
-			return errors.New("a list without a beginning")
+			return ended, errors.New("a list without a beginning")
 		}
-		if c.current.DefinitionLevels()[c.entry] == c.defined {
-			if err := c.put(b, 1, row); err != nil {
-				return err
-			}
+		if defined[i] != c.defined {
+			continue
 		}
-		c.entry++
+		if !one {
+			pending++
+			continue
+		}
+		if err := c.put(b, 1, row+ended); err != nil {
+			return ended, err
+		}
 	}
+	return ended, c.leave(b, i, pending, row)
+}
+
+// leave goes past n entries of the page, in which some values wait.
+func (c *parquetCursor) leave(b *builder, n, waiting, row int) error {
+	c.entry += n
+	if b != nil && b.lengths {
+		b.passed += waiting
+		c.value += waiting
+		return nil
+	}
+	return c.put(b, waiting, row)
+}
+
+// oneByOne tells whether values of the page may be no element of their list, or an error that names its row.
+func (c *parquetCursor) oneByOne() bool {
+	if !c.decoded {
+		c.decode()
+	}
+	if c.indices != nil {
+		return c.words.dtype == tensor.String || len(c.words.bad) > 0
+	}
+	return c.page.dtype == tensor.String || len(c.page.bad) > 0
 }
 
 // more has an entry ready, of the next page where this one is read; false at the end of the row group.
