@@ -25,6 +25,7 @@ var policy = map[string]string{
 	"schema":                  "tensor",
 	"data":                    "internal/atomicfile internal/parallel tensor schema internal/portable",
 	"data/synthetic":          "data tensor schema internal/portable",
+	"data/profile":            "data tensor schema internal/portable",
 	"graph/kernel":            "internal/portable",
 	"graph":                   "graph/kernel tensor internal/keytable internal/portable",
 	"graph/exec":              "graph graph/kernel tensor",
