@@ -6,7 +6,7 @@
 //
 //	tensor/          dense arrays and their element types
 //	schema/          columns, tags
-//	data/            tables, readers, splits; data/synthetic a shop with planted taste
+//	data/            tables, readers, splits; profile/ what columns hold, synthetic/ a shop with planted taste
 //	graph/           the graph of ONNX operators everything is made of; kernel/ inner loops, exec/ runs a graph,
 //	                 grad/ differentiates one, graphtest/ conformance suite for operators
 //	onnx/            graph to ONNX file and back
