@@ -41,6 +41,8 @@ func (p Part) String() string {
 const (
 	// ByRandom draws a part for each row from the seed: for ranking.
 	ByRandom = "random"
+	// ByRandomPerUser draws from each user's rows, so that every user has about the fractions, and at least one row for training.
+	ByRandomPerUser = "random_per_user"
 	// ByColumn reads the column Column: "train", "valid", "test", anything else is None.
 	ByColumn = "column"
 	// ByLast leaves one out: a user's last row is Test, the last but one Valid, the others Train. Rows whose order is
@@ -53,17 +55,17 @@ const (
 
 // Split says how rows are assigned to parts. The zero value is a random split of 80, 10 and 10 percent.
 type Split struct {
-	// By is ByRandom (""), ByColumn, ByLast or ByTime.
+	// By is ByRandom (""), ByRandomPerUser, ByColumn, ByLast or ByTime.
 	By string
 	// Column holds the parts' names, for ByColumn.
 	Column string
-	// User is the int64 or string column of users, for ByLast.
+	// User is the int64 or string column of users, for ByLast and ByRandomPerUser.
 	User string
 	// Order is the int64 column that gives the order in time, for ByLast ("" = the rows' own order) and ByTime.
 	Order string
-	// Valid and Test are fractions of the rows, for ByRandom and ByTime. Both 0 means 0.1 each.
+	// Valid and Test are fractions of the rows, for ByRandom, ByRandomPerUser and ByTime. Both 0 means 0.1 each.
 	Valid, Test float64
-	// Seed is that of ByRandom.
+	// Seed is that of ByRandom and ByRandomPerUser.
 	Seed uint64
 }
 
@@ -79,12 +81,12 @@ func (s Split) Validate() error {
 	case "", ByRandom:
 	case ByColumn:
 		need(s.Column, "column, the name of the column that holds train, valid and test")
-	case ByLast:
+	case ByLast, ByRandomPerUser:
 		need(s.User, "user, the name of the user column")
 	case ByTime:
 		need(s.Order, "order, the name of the time column")
 	default:
-		errs = append(errs, fmt.Errorf("unknown split by %q: use %s, %s, %s or %s", s.By, ByColumn, ByLast, ByTime, ByRandom))
+		errs = append(errs, fmt.Errorf("unknown split by %q: use %s, %s, %s, %s or %s", s.By, ByColumn, ByLast, ByTime, ByRandom, ByRandomPerUser))
 	}
 	if !(s.Valid >= 0) || !(s.Test >= 0) || s.Valid+s.Test >= 1 {
 		errs = append(errs, fmt.Errorf("split fractions valid %v and test %v have to be at least 0 and sum to less than 1", s.Valid, s.Test))
@@ -109,6 +111,8 @@ func (s Split) Assign(t *Table) ([]Part, error) {
 		parts, err = s.byLast(t)
 	case ByTime:
 		parts, err = s.byTime(t)
+	case ByRandomPerUser:
+		parts, err = s.byRandomPerUser(t)
 	default:
 		parts = s.byRandom(t)
 	}
@@ -173,6 +177,41 @@ func (s Split) byRandom(t *Table) []Part {
 		}
 	}
 	return parts
+}
+
+// byRandomPerUser rounds each user's share of n rows at random, n*share on average.
+func (s Split) byRandomPerUser(t *Table) ([]Part, error) {
+	sorted, users, err := byUser(t, s.User, make([]int64, t.Len()), func(int) bool { return true })
+	if err != nil {
+		return nil, err
+	}
+	r := portable.New(s.Seed, "data/split/user")
+	parts := make([]Part, t.Len())
+	for from := 0; from < len(sorted); {
+		to := from
+		for to < len(sorted) && users[sorted[to]] == users[sorted[from]] {
+			to++
+		}
+		own := sorted[from:to]
+		r.Shuffle(len(own), func(i, j int) { own[i], own[j] = own[j], own[i] })
+		share := func(fraction float64, most int) int {
+			return min(int(float64(fraction*float64(len(own)))+r.Float64()), most)
+		}
+		test := share(s.Test, len(own)-1)
+		valid := share(s.Valid, len(own)-1-test)
+		for i, row := range own {
+			switch {
+			case i < test:
+				parts[row] = Test
+			case i < test+valid:
+				parts[row] = Valid
+			default:
+				parts[row] = Train
+			}
+		}
+		from = to
+	}
+	return parts, nil
 }
 
 func (s Split) byLast(t *Table) ([]Part, error) {

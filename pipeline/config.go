@@ -12,6 +12,8 @@ import (
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
+
+	"recsys/data"
 )
 
 // Config is recsys.yaml: a pipeline as data. Fields left out have the defaults that their comments state.
@@ -50,6 +52,22 @@ type Data struct {
 	Interactions Interactions `yaml:"interactions"`
 	Users        *Entities    `yaml:"users"`
 	Items        *Entities    `yaml:"items"`
+	// MinUser and MaxUser bound the interactions of a user, MinItem and MaxItem those of an item; what is out of bounds is left
+	// out, again and again until nothing is. KCore k stands for MinUser and MinItem k. Default 0, no bound.
+	KCore   int `yaml:"k_core"`
+	MinUser int `yaml:"min_user"`
+	MaxUser int `yaml:"max_user"`
+	MinItem int `yaml:"min_item"`
+	MaxItem int `yaml:"max_item"`
+}
+
+// filter is what the bounds say.
+func (d Data) filter() data.Filter {
+	f := data.Filter{MinUser: d.MinUser, MaxUser: d.MaxUser, MinItem: d.MinItem, MaxItem: d.MaxItem}
+	if d.KCore > 0 {
+		f.MinUser, f.MinItem = d.KCore, d.KCore
+	}
+	return f
 }
 
 // Interactions is the table of who did what, one row an event.
@@ -83,8 +101,8 @@ type Entities struct {
 
 // Split says how interactions are divided.
 type Split struct {
-	// By is "last" (a user's last interaction tests, the last but one validates), "time" and "random" (fractions Valid
-	// and Test) or "column" (the values train, valid and test of Column; any other value keeps the row out).
+	// By is "last" (a user's last interaction tests, the last but one validates), "time", "random" and "random_per_user"
+	// (fractions Valid and Test) or "column" (the values train, valid and test of Column; any other value keeps the row out).
 	By     string  `yaml:"by"`
 	Column string  `yaml:"column"`
 	Valid  float64 `yaml:"valid"`
@@ -130,7 +148,10 @@ func ParseConfig(text []byte) (*Config, error) {
 
 // wholeNumbers refuses fractions, which the YAML library would cut.
 func wholeNumbers(text []byte) error {
-	for _, key := range []string{"candidates", "data.interactions.memory", "export.max_batch", "fallback", "ordering.return", "seed"} {
+	for _, key := range []string{
+		"candidates", "data.interactions.memory", "data.k_core", "data.max_item", "data.max_user", "data.min_item", "data.min_user",
+		"export.max_batch", "fallback", "ordering.return", "seed",
+	} {
 		path, err := yaml.PathString("$." + key)
 		if err != nil {
 			return err
@@ -190,6 +211,12 @@ func (c *Config) Validate() error {
 			fail("data.%s: needs path and key", table)
 		}
 	}
+	if d := c.Data; d.KCore < 0 || d.KCore > 0 && (d.MinUser > 0 || d.MinItem > 0) {
+		fail("data.k_core: %d; it has to be 0 or more, and stands for min_user and min_item: give it or them", d.KCore)
+	}
+	if err := c.Data.filter().Validate(); err != nil {
+		fail("data: %w", err)
+	}
 	errs = append(errs, c.Split.validate(c.Data.Interactions), c.Index.validate())
 	if len(c.Features) == 0 {
 		fail("features: is empty; name at least a categorify of %q and %q", in.User, in.Item)
@@ -212,23 +239,23 @@ func (c *Config) Validate() error {
 
 func (s Split) validate(in Interactions) error {
 	switch s.By {
-	case "last":
+	case data.ByLast:
 		return nil
-	case "column":
+	case data.ByColumn:
 		if s.Column == "" {
 			return errors.New("split.column: is missing; name the column with the values train, valid and test")
 		}
 		return nil
-	case "time", "random":
+	case data.ByTime, data.ByRandom, data.ByRandomPerUser:
 		if s.Valid < 0 || s.Test <= 0 || s.Valid+s.Test >= 1 {
 			return fmt.Errorf("split: valid %v and test %v have to be fractions with a sum below 1, test above 0", s.Valid, s.Test)
 		}
-		if s.By == "time" && in.Time == "" {
+		if s.By == data.ByTime && in.Time == "" {
 			return errors.New("split.by: time needs data.interactions.time")
 		}
 		return nil
 	}
-	return fmt.Errorf("split.by: unknown %q; there are: last, time, random, column", s.By)
+	return fmt.Errorf("split.by: unknown %q; there are: last, time, random, random_per_user, column", s.By)
 }
 
 // joinSorted joins errors in the order of their texts, so that the same faults read the same every time.

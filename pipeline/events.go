@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"strconv"
 
 	"recsys/data"
 	"recsys/feature"
@@ -51,6 +52,9 @@ func (t *Tables) readEvents(ctx context.Context, c *Config, f *data.File) (hash 
 		if t.Interactions, err = f.Read(ctx); err != nil {
 			return "", err
 		}
+		if _, err := t.filter(c); err != nil {
+			return "", err
+		}
 		return t.Interactions.Hash(), nil
 	}
 	t.Events = f
@@ -67,14 +71,55 @@ func (t *Tables) readEvents(ctx context.Context, c *Config, f *data.File) (hash 
 	if t.Interactions, err = narrow.Read(ctx); err != nil {
 		return "", err
 	}
+	keep, err := t.filter(c)
+	if err != nil {
+		return "", err
+	}
+	if keep != nil {
+		if t.Events, err = f.Pick(keep); err != nil {
+			return "", err
+		}
+	}
 	var hashes []string
-	for batch, err := range f.Batches(ctx, eventRows) {
+	for batch, err := range t.Events.Batches(ctx, eventRows) {
 		if err != nil {
 			return "", err
 		}
 		hashes = append(hashes, batch.Hash())
 	}
 	return combineHashes(hashes...), nil
+}
+
+// filter leaves out the interactions that data says, and returns which are kept; nil: all.
+func (t *Tables) filter(c *Config) (keep []bool, err error) {
+	in, f := c.Data.Interactions, c.Data.filter()
+	if err := checkKeys(in, t.Interactions); err != nil || f == (data.Filter{}) {
+		return nil, err
+	}
+	if keep, t.Left, err = f.Apply(t.Interactions, in.User, in.Item); err != nil {
+		return nil, fmt.Errorf("%s: %w", in.Path, err)
+	}
+	var rows []int
+	for i, kept := range keep {
+		if kept {
+			rows = append(rows, i)
+		}
+	}
+	if len(rows) == 0 {
+		return nil, fmt.Errorf("%s: data's filter leaves none of the interactions (%s): lower min_user, min_item or k_core, or raise max_user or max_item",
+			in.Path, chain(t.Left))
+	}
+	t.Interactions = t.Interactions.Take(rows)
+	return keep, nil
+}
+
+// chain writes numbers of rows, one round after another.
+func chain(left []int) string {
+	text := strconv.Itoa(left[0])
+	for _, n := range left[1:] {
+		text += " > " + strconv.Itoa(n)
+	}
+	return text
 }
 
 // placing leaves out the columns of interactions that say neither order nor time, but for one.

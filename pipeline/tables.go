@@ -26,6 +26,8 @@ type Tables struct {
 	Users, Items *data.Table
 	// User and Item give the row in Users and Items of each interaction.
 	User, Item []int32
+	// Left holds the number of interactions before the filter of data and after each of its rounds; nil without one.
+	Left []int
 	// Raw describes all columns, with tags.
 	Raw schema.Schema
 	// Hash identifies the content.
@@ -45,11 +47,6 @@ func ReadTables(ctx context.Context, c *Config, dir string) (*Tables, error) {
 		return nil, err
 	}
 	interactions := t.Interactions
-	for _, key := range []string{in.User, in.Item} {
-		if _, err := interactions.Column(key); err != nil {
-			return nil, fmt.Errorf("%s: %w; data.interactions names it", in.Path, err)
-		}
-	}
 	if t.Users, t.User, err = readEntities(ctx, dir, c.Data.Users, in.Path, interactions, in.User); err != nil {
 		return nil, err
 	}
@@ -123,11 +120,34 @@ func readEntities(
 	}
 	switch values := keys.Values().Any().(type) {
 	case []int64:
-		return complete(table, path, key, values, tensor.NullInt64)
+		return complete(table, path, key, values)
 	case []string:
-		return complete(table, path, key, values, "")
+		return complete(table, path, key, values)
 	}
 	return nil, nil, fmt.Errorf("%s: column %q is %s; a key has to be int64 or string", path, key, keys.DType())
+}
+
+// checkKeys requires every interaction to have a user and an item.
+func checkKeys(in Interactions, t *data.Table) error {
+	var errs []error
+	for _, key := range []string{in.User, in.Item} {
+		c, err := t.Column(key)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w; data.interactions names it", in.Path, err))
+			continue
+		}
+		row := -1
+		switch values := c.Values().Any().(type) {
+		case []int64:
+			row = slices.Index(values, tensor.NullInt64)
+		case []string:
+			row = slices.Index(values, "")
+		}
+		if row >= 0 && !c.IsList() {
+			errs = append(errs, fmt.Errorf("%s: row %d has no %s; drop the row or give it one", in.Path, row+1, key))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // renameKey gives the key column the name that it has in the interactions, so that a column has one name everywhere.
@@ -143,7 +163,7 @@ func renameKey(t *data.Table, from, to string) (*data.Table, error) {
 }
 
 // complete appends the keys of interactions that table lacks and looks up the row of every interaction.
-func complete[T int64 | string](table *data.Table, path, key string, values []T, null T) (*data.Table, []int32, error) {
+func complete[T int64 | string](table *data.Table, path, key string, values []T) (*data.Table, []int32, error) {
 	rows := map[T]int32{}
 	var known []T
 	if table != nil {
@@ -157,9 +177,6 @@ func complete[T int64 | string](table *data.Table, path, key string, values []T,
 	}
 	all, at := slices.Clone(known), make([]int32, len(values))
 	for i, k := range values {
-		if k == null {
-			return nil, nil, fmt.Errorf("%s: row %d has no %s; drop the row or give it one", path, i+1, key)
-		}
 		row, ok := rows[k]
 		if !ok {
 			row = int32(len(all))
