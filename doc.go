@@ -22,7 +22,7 @@
 //	client/          client library for Triton; tritonpb/ the generated stubs, tritontest/ a fake server
 //	featurestore/    user rows, histories, seen items: in memory and in redis/; storetest/ conformance suite
 //	gateway/         the HTTP service
-//	pipeline/        recsys.yaml and the verbs that run it: fit, train, eval, export, verify
+//	pipeline/        recsys.yaml and the verbs that run it: fit, train, eval, export, verify; draft/ a recsys.yaml for data files
 //	cmd/recsys/      the command, one file a verb: the only place that reads flags and environment
 //
 // Beside the code: model_repository/ is a small exported ensemble that Triton loads as it is, examples/ has

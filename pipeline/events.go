@@ -6,6 +6,7 @@ import (
 	"iter"
 	"slices"
 	"strconv"
+	"strings"
 
 	"recsys/data"
 	"recsys/feature"
@@ -115,11 +116,11 @@ func (t *Tables) filter(c *Config) (keep []bool, err error) {
 
 // chain writes numbers of rows, one round after another.
 func chain(left []int) string {
-	text := strconv.Itoa(left[0])
-	for _, n := range left[1:] {
-		text += " > " + strconv.Itoa(n)
+	texts := make([]string, len(left))
+	for i, n := range left {
+		texts[i] = strconv.Itoa(n)
 	}
-	return text
+	return strings.Join(texts, " > ")
 }
 
 // placing leaves out the columns of interactions that say neither order nor time, but for one.

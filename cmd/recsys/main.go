@@ -21,6 +21,7 @@ var version = "dev"
 // cli is every verb. The flags of a verb are the fields of its struct; env names the variable that stands in for a flag.
 type cli struct {
 	Demo        demoCmd        `cmd:"" help:"Make a synthetic shop, train on it, export it and serve it."`
+	Init        initCmd        `cmd:"" help:"Draft a pipeline from data files."`
 	Run         runCmd         `cmd:"" help:"Fit, train and evaluate a pipeline."`
 	Fit         fitCmd         `cmd:"" help:"Fit a pipeline's features."`
 	Train       trainCmd       `cmd:"" help:"Train a fitted pipeline's models."`

@@ -38,7 +38,7 @@ type Column struct {
 	// Lengths are those of lists, in elements, and of text, in bytes.
 	Lengths *Numbers `json:"lengths,omitempty"`
 
-	every  []Count // of text and integers
+	every  []Count
 	sample []float64
 }
 
@@ -50,7 +50,7 @@ func (c *Column) few() bool {
 	return c.DType.DType == tensor.String || c.DType.DType == tensor.Int64 && c.Distinct <= maxCategories
 }
 
-// Every returns the values of text and of integers with their counts, as [Column.Top] does for ten of them.
+// Every returns all values that are counted, as Top does ten of them.
 func (c *Column) Every() []Count { return c.every }
 
 // collector learns a column.
@@ -151,14 +151,12 @@ func (v *values[T]) value(x T, hashed bool) (h uint64) {
 func (v *values[T]) profile() Column {
 	c := Column{
 		Name: v.column.Name, DType: v.column.DType, List: v.column.Length > 0, Rows: v.rows, Nulls: v.nulls, Values: v.n,
-		Top: v.count.top(topValues, v.text), Lengths: v.lengths.numbers(),
+		Lengths: v.lengths.numbers(), every: v.count.sorted(v.text),
 	}
+	c.Top = c.every[:min(topValues, len(c.every))]
 	c.Distinct, c.Estimated = v.count.distinct()
 	if v.numbers != nil {
 		c.Numbers, c.sample = v.numbers.numbers(), v.numbers.sorted()
-	}
-	if c.DType.DType != tensor.Float32 {
-		c.every = v.count.top(len(v.count.counts), v.text)
 	}
 	return c
 }

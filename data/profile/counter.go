@@ -97,28 +97,14 @@ type Count struct {
 	Count int    `json:"count"`
 }
 
-// top returns the n most frequent values, the smaller text first among equal counts.
-func (c *counter[T]) top(n int, text func(T) string) []Count {
-	type entry struct {
-		value T
-		count int
+// sorted returns the values that are counted by falling count, the smaller text first among equal ones.
+func (c *counter[T]) sorted(text func(T) string) []Count {
+	all := make([]Count, 0, len(c.counts))
+	for v, n := range c.counts {
+		all = append(all, Count{text(v), n})
 	}
-	all := make([]entry, 0, len(c.counts))
-	for v, k := range c.counts {
-		all = append(all, entry{v, k})
-	}
-	slices.SortFunc(all, func(a, b entry) int { return b.count - a.count })
-	// Equal counts beside the last one compete by their text.
-	end := min(n, len(all))
-	for end > 0 && end < len(all) && all[end].count == all[n-1].count {
-		end++
-	}
-	out := make([]Count, 0, end)
-	for _, e := range all[:end] {
-		out = append(out, Count{text(e.value), e.count})
-	}
-	slices.SortFunc(out, func(a, b Count) int { return cmp.Or(b.Count-a.Count, cmp.Compare(a.Value, b.Value)) })
-	return out[:min(n, len(out))]
+	slices.SortFunc(all, func(a, b Count) int { return cmp.Or(b.Count-a.Count, cmp.Compare(a.Value, b.Value)) })
+	return all
 }
 
 // The hashes of cells: splitmix64's finaliser, Steele, Lea, Flood, Fast splittable pseudorandom number generators, OOPSLA 2014,
