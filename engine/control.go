@@ -32,7 +32,8 @@ const unloaded = "unloaded"
 // stays as it is, with its statistics. Requests at work end on what they began with.
 //
 // Nothing changes when it fails: what was served stays. Ensembles that have the model as a stage take its new version where that has the
-// same inputs and outputs, and keep the one they have otherwise. The error wraps [ErrInvalidArgument] for a model that does not fit its
+// same inputs and outputs, and keep the one they have otherwise. An ensemble may have stages that were loaded from Files and that the
+// repository has not. The error wraps [ErrInvalidArgument] for a model that does not fit its
 // configuration, [ErrClosed] or ctx's error; others are faults of the repository.
 func (e *Engine) Load(ctx context.Context, name string, o LoadOptions) error {
 	e.control.Lock()
@@ -47,6 +48,7 @@ func (e *Engine) Load(ctx context.Context, name string, o LoadOptions) error {
 	}
 	defer remove()
 	l := e.loader(repo, old)
+	l.keepSent(name)
 	if err := l.check([]string{name}); err != nil {
 		return fmt.Errorf("failed to load '%s', failed to poll from model repository: %w", name, err)
 	}
@@ -57,6 +59,7 @@ func (e *Engine) Load(ctx context.Context, name string, o LoadOptions) error {
 		}
 		return err
 	}
+	l.models[name].sent = o.Files != nil
 	e.serve(l.models, name)
 	return nil
 }
@@ -134,7 +137,10 @@ func (e *Engine) snapshot() (map[string]*model, error) {
 }
 
 func (e *Engine) loader(repo *ensemble.Repository, old map[string]*model) *loader {
-	l := &loader{repo: repo, plans: e.plans, slots: e.slots, old: old, models: map[string]*model{}, files: map[[sha256.Size]byte]*loaded{}}
+	l := &loader{
+		repo: repo, plans: e.plans, slots: e.slots, old: old, models: map[string]*model{}, files: map[[sha256.Size]byte]*loaded{},
+		sent: map[string]bool{},
+	}
 	for _, m := range old {
 		for _, v := range m.versions {
 			for _, f := range v.files() {
@@ -179,6 +185,9 @@ func (e *Engine) serve(models map[string]*model, names ...string) {
 	defer e.mu.Unlock()
 	for name, m := range models {
 		old := e.models[name]
+		if m == old {
+			continue
+		}
 		m.named = slices.Contains(names, name) || old != nil && old.named
 		m.states = gone(old, m)
 		e.models[name] = m

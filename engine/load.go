@@ -28,6 +28,7 @@ type loader struct {
 	old    map[string]*model
 	models map[string]*model
 	files  map[[sha256.Size]byte]*loaded // by content
+	sent   map[string]bool               // models that are served, and that the repository has not
 }
 
 // loaded is a model file that was read and compiled.
@@ -64,6 +65,10 @@ func (l *loader) load(ctx context.Context, names []string) error {
 	var errs []error
 	var ensembles []string
 	for _, name := range closure(l.repo, names) {
+		if l.sent[name] {
+			l.models[name] = l.old[name]
+			continue
+		}
 		if l.repo.Models[name].Config.IsEnsemble() {
 			ensembles = append(ensembles, name)
 			continue
@@ -79,6 +84,22 @@ func (l *loader) load(ctx context.Context, names []string) error {
 	return nil
 }
 
+// keepSent adds to the repository the models that were loaded from files that came with a load, as parts for ensembles. The one that is
+// loaded now is none of them.
+func (l *loader) keepSent(loading string) {
+	for name, m := range l.old {
+		if name == loading || !m.sent || len(m.versions) == 0 || l.repo.Models[name] != nil {
+			continue
+		}
+		part := &ensemble.Model{Name: name, Config: m.config}
+		for _, v := range m.versions {
+			part.Versions = append(part.Versions, v.number)
+		}
+		l.repo.Models[name] = part
+		l.sent[name] = true
+	}
+}
+
 // refused reports whether a finding keeps the engine from loading a model: what Triton refuses, and what it does not do itself.
 func refused(f ensemble.Finding) bool {
 	return f.Severity() == ensemble.SeverityError || f.Rule == ensemble.RuleNested || f.Rule == ensemble.RuleAutoComplete
@@ -89,7 +110,7 @@ func (l *loader) check(names []string) error {
 	all := closure(l.repo, names)
 	var errs []error
 	for _, f := range l.repo.Check() {
-		if refused(f) && slices.Contains(all, topFolder(f.File)) {
+		if name := topFolder(f.File); refused(f) && slices.Contains(all, name) && !l.sent[name] {
 			errs = append(errs, errors.New(f.String()))
 		}
 	}

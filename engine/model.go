@@ -17,6 +17,8 @@ type model struct {
 	versions []*version
 	// named is whether the model was asked for by its name, and not only as a part of an ensemble.
 	named bool
+	// sent is whether its files came with the load, so that they are not in the repository.
+	sent bool
 	// states has what became of versions that are not served: why.
 	states map[int64]string
 }
