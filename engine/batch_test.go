@@ -22,24 +22,30 @@ import (
 // double writes a model y = 2x of [B,L], whose configuration ends with the text.
 func double(t *testing.T, dir, name, versions, text string) {
 	t.Helper()
-	b := graph.NewBuilder(name)
-	b.Output("y", b.Mul(b.Input("x", tensor.Float32, graph.Shape{graph.Sym("B"), graph.Sym("L")}), b.Float32(2)))
-	g, err := b.Build()
-	if err != nil {
-		t.Fatal(err)
-	}
 	for _, v := range versions {
 		folder := filepath.Join(dir, name, string(v))
 		if err := os.MkdirAll(folder, 0o755); err != nil {
 			t.Fatal(err)
 		}
-		if err := onnx.Write(filepath.Join(folder, "model.onnx"), g, onnx.Meta{}); err != nil {
-			t.Fatal(err)
-		}
+		scaled(t, filepath.Join(folder, "model.onnx"), 2)
 	}
 	config := fmt.Sprintf("name: %q\nbackend: \"onnxruntime\"\nmax_batch_size: 4\n"+
 		"input { name: \"x\" data_type: TYPE_FP32 dims: -1 }\noutput { name: \"y\" data_type: TYPE_FP32 dims: -1 }\n%s", name, text)
 	if err := os.WriteFile(filepath.Join(dir, name, "config.pbtxt"), []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// scaled writes a model file: y = factor * x, [B,L].
+func scaled(t *testing.T, path string, factor float32) {
+	t.Helper()
+	b := graph.NewBuilder("scaled")
+	b.Output("y", b.Mul(b.Input("x", tensor.Float32, graph.Shape{graph.Sym("B"), graph.Sym("L")}), b.Float32(factor)))
+	g, err := b.Build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := onnx.Write(path, g, onnx.Meta{}); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -138,7 +138,7 @@ func (e *Engine) snapshot() (map[string]*model, error) {
 
 func (e *Engine) loader(repo *ensemble.Repository, old map[string]*model) *loader {
 	l := &loader{
-		repo: repo, plans: e.plans, slots: e.slots, old: old, models: map[string]*model{}, files: map[[sha256.Size]byte]*loaded{},
+		repo: repo, plans: e.plans, slots: e.slots, cache: e.cache, old: old, models: map[string]*model{}, files: map[[sha256.Size]byte]*loaded{},
 		sent: map[string]bool{},
 	}
 	for _, m := range old {
@@ -194,7 +194,7 @@ func (e *Engine) serve(models map[string]*model, names ...string) {
 	}
 	for name, m := range e.models {
 		if models[name] == nil && m.config != nil && m.config.IsEnsemble() {
-			e.models[name] = m.relink(models)
+			e.models[name] = m.relink(name, models)
 		}
 	}
 }
@@ -218,7 +218,7 @@ func gone(old, now *model) map[int64]string {
 }
 
 // relink joins an ensemble with stages that were loaded again, as far as these fit.
-func (m *model) relink(models map[string]*model) *model {
+func (m *model) relink(name string, models map[string]*model) *model {
 	changed := false
 	out := *m
 	out.versions = slices.Clone(m.versions)
@@ -233,6 +233,7 @@ func (m *model) relink(models map[string]*model) *model {
 			linked := *s
 			linked.part, next.steps[j], changed = part, &linked, true
 		}
+		next.identify(name)
 		out.versions[i] = &next
 	}
 	if !changed {

@@ -12,7 +12,7 @@
 // Models whose files are the same byte by byte share memory. A model with dynamic_batching runs requests that wait together, as its preferred
 // sizes, delay, priorities and queue policy say; the answers are those of single runs, and where a batch fails its requests run by themselves.
 // instance_group bounds how many runs of a model are at work at once, [Options.Concurrency] how many of all. A run that is alone computes
-// its large steps on all processors.
+// its large steps on all processors. [Options.CacheSize] bounds the answers that are kept of models with response_cache.
 //
 // [Engine.Load] and [Engine.Unload] change what is served, under load and without a failed request: what does not load changes nothing.
 //

@@ -28,6 +28,8 @@ type Options struct {
 	// its own for the large steps of a model while others leave some free, so requests side by side compute alone. The
 	// answers do not depend on it. (intra_op_thread_count in config.pbtxt is for ONNX Runtime, whose models do not share.)
 	Threads int
+	// CacheSize bounds the answers that are kept of models with response_cache, in bytes; 0 keeps none.
+	CacheSize int64
 }
 
 // Engine holds loaded models. It is safe for concurrent use.
@@ -35,6 +37,7 @@ type Engine struct {
 	dir   string
 	plans exec.Options
 	slots chan struct{} // one for each run at work
+	cache *cache        // nil keeps no answers
 
 	control sync.Mutex   // one load or unload at a time; taken before mu
 	mu      sync.RWMutex // guards the rest; no request holds it while it runs
@@ -55,7 +58,7 @@ func Open(ctx context.Context, dir string, o Options) (*Engine, error) {
 	if o.Kernels == nil {
 		o.Kernels = kernel.Best()
 	}
-	e := &Engine{dir: dir, plans: plans(o), slots: make(chan struct{}, o.Concurrency), models: map[string]*model{}}
+	e := &Engine{dir: dir, plans: plans(o), slots: make(chan struct{}, o.Concurrency), cache: newCache(o.CacheSize), models: map[string]*model{}}
 	if err := e.loadAll(ctx, o.Models); err != nil {
 		return nil, fmt.Errorf("open model repository %s: %w", dir, err)
 	}

@@ -25,6 +25,7 @@ type loader struct {
 	repo   *ensemble.Repository
 	plans  exec.Options
 	slots  chan struct{}
+	cache  *cache
 	old    map[string]*model
 	models map[string]*model
 	files  map[[sha256.Size]byte]*loaded // by content
@@ -201,6 +202,7 @@ func (l *loader) version(ctx context.Context, m *ensemble.Model, n int64) (*vers
 	}
 	v := &version{config: m.Config, number: n, file: f, stats: &counters{}}
 	v.queue = newQueue(v, l.slots)
+	v.keep(m.Name, l.cache)
 	if err := v.warmUp(ctx); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
@@ -298,6 +300,7 @@ func (l *loader) ensemble(m *ensemble.Model) {
 		if old := l.old[m.Name].find(n); old != nil && sameConfig(old.config, m.Config) {
 			v.stats = old.stats
 		}
+		v.keep(m.Name, l.cache)
 		out.versions = append(out.versions, v)
 	}
 	l.models[m.Name] = out

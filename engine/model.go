@@ -33,6 +33,9 @@ type version struct {
 	// missing says why a model that is no ensemble cannot run, nil if it can.
 	missing error
 	stats   *counters
+	// cache keeps answers; nil keeps none. identity is what they hold for.
+	cache    *cache
+	identity fingerprint
 }
 
 // able returns an error if the version, or a step of it, cannot run.
@@ -67,28 +70,41 @@ func (v *version) outputNames() []string {
 
 // infer runs the version on an admitted request.
 func (v *version) infer(ctx context.Context, r *Request, a admitted) (tensor.Map, error) {
-	if v.queue != nil {
-		t := &task{ctx: ctx, id: r.ID, inputs: r.Inputs, outputs: a.outputs, batch: a.batch}
-		if err := v.queue.do(t, r.Priority, r.Timeout); err != nil { //nolint:contextcheck // the task has it
-			return nil, err
-		}
-		return t.out, nil
+	t := &task{ctx: ctx, id: r.ID, inputs: r.Inputs, outputs: a.outputs, batch: a.batch}
+	do := v.doStage
+	if v.queue == nil {
+		do = v.doSteps
 	}
-	begin := time.Now()
-	out, spent, queued, err := v.inferSteps(ctx, r, a)
-	if err != nil {
-		v.stats.fail(begin, err)
+	if err := do(t, r); err != nil {
 		return nil, err
 	}
-	v.stats.ran(spent, a.batch)
-	v.stats.succeed(begin, queued, spent, a.batch)
-	return out, nil
+	return t.out, nil
+}
+
+// doStage answers a task from the cache, or runs it through the queue.
+func (v *version) doStage(t *task, r *Request) error {
+	return v.cached(t, func() error { return v.queue.do(t, r.Priority, r.Timeout) })
+}
+
+// doSteps answers a task from the cache, or runs the steps of an ensemble.
+func (v *version) doSteps(t *task, r *Request) error {
+	return v.cached(t, func() error {
+		begin := time.Now()
+		queued, err := v.inferSteps(t, r)
+		if err != nil {
+			v.stats.fail(begin, err)
+			return err
+		}
+		v.stats.ran(t.timing, t.batch)
+		v.stats.succeed(begin, queued, t.timing, t.batch)
+		return nil
+	})
 }
 
 // inferSteps runs an ensemble and adds up what its steps took and waited.
-func (v *version) inferSteps(ctx context.Context, r *Request, a admitted) (_ tensor.Map, spent timing, queued time.Duration, _ error) {
+func (v *version) inferSteps(whole *task, r *Request) (queued time.Duration, _ error) {
 	tensors := maps.Clone(r.Inputs)
-	for _, s := range v.needed(a.outputs) {
+	for _, s := range v.needed(whole.outputs) {
 		in := make(tensor.Map, len(s.inputs))
 		for _, x := range s.inputs {
 			in[x.Model] = tensors[x.Ensemble]
@@ -97,24 +113,24 @@ func (v *version) inferSteps(ctx context.Context, r *Request, a admitted) (_ ten
 		for i, x := range s.outputs {
 			names[i] = x.Model
 		}
-		t := &task{ctx: ctx, id: r.ID, inputs: in, outputs: names, batch: s.part.batchOf(in)}
-		if err := s.part.queue.do(t, r.Priority, r.Timeout); err != nil { //nolint:contextcheck // as above
-			return nil, spent, queued, fmt.Errorf("in ensemble '%s', %w", r.Model, err)
+		t := &task{ctx: whole.ctx, id: r.ID, inputs: in, outputs: names, batch: s.part.batchOf(in)}
+		if err := s.part.doStage(t, r); err != nil {
+			return queued, fmt.Errorf("in ensemble '%s', %w", r.Model, err)
 		}
-		spent.add(t.timing)
+		whole.timing.add(t.timing)
 		queued += t.started.Sub(t.begin)
 		for _, x := range s.outputs {
 			tensors[x.Ensemble] = t.out[x.Model]
 		}
 	}
-	out := make(tensor.Map, len(a.outputs))
-	for _, name := range a.outputs {
-		out[name] = tensors[name]
+	whole.out = make(tensor.Map, len(whole.outputs))
+	for _, name := range whole.outputs {
+		whole.out[name] = tensors[name]
 		if r.Inputs[name] != nil {
-			out[name] = r.Inputs[name].Clone() // an output that is an input belongs to the caller like the others
+			whole.out[name] = r.Inputs[name].Clone() // an output that is an input belongs to the caller like the others
 		}
 	}
-	return out, spent, queued, nil
+	return queued, nil
 }
 
 // batchOf is the number of users in the inputs of a model, 1 where it has no batches.

@@ -125,6 +125,19 @@ func (q *queue) enter(t *task, priority uint64) (ensemble.QueuePolicy, error) {
 	return policy, nil
 }
 
+// inTurn answers a task whose answer is there, behind those that came before it where the order is kept.
+func (q *queue) inTurn(t *task) error {
+	if q.batching == nil || !q.batching.PreserveOrdering {
+		return nil
+	}
+	t.done = make(chan struct{})
+	q.mu.Lock()
+	t.after, q.last = q.last, t.done
+	q.mu.Unlock()
+	t.finish(t.out, nil)
+	return q.wait(t, ensemble.QueuePolicy{}, 0)
+}
+
 // insert puts a task into the queue, behind those of its level and before those whose time is over. The caller holds the mutex.
 func (q *queue) insert(t *task) {
 	at := len(q.waiting)

@@ -22,6 +22,10 @@ type Statistics struct {
 	// Success and Failure are whole requests; Queue is the waiting of the successful ones, Input the joining of several into a batch, Compute
 	// the run and Output the taking apart. Requests of one batch have each its whole time.
 	Success, Failure, Queue, Input, Compute, Output Duration
+	// Cached is whether answers are kept. CacheHit are the requests that were answered from the cache, with the time to look them up. They are
+	// no Inferences, and have no Input, Compute and Output. CacheMiss are the others, with the time to look for an answer and to keep it.
+	Cached              bool
+	CacheHit, CacheMiss Duration
 	// Rejected, Cancelled and Faulty divide the failures: refused or expired in the queue, given up by the caller, and everything else.
 	Rejected, Cancelled, Faulty uint64
 	// Pending is the number of requests that wait in the queue now.
@@ -95,6 +99,23 @@ func (c *counters) succeed(begin time.Time, queue time.Duration, t timing, users
 	c.s.Last = now
 }
 
+// hit counts a request that was answered from the cache.
+func (c *counters) hit(begin time.Time, looked time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.s.Success.add(time.Since(begin))
+	c.s.Queue.add(0)
+	c.s.CacheHit.add(looked)
+}
+
+// missed counts what the cache took of a request that it had no answer for, and which succeeded.
+func (c *counters) missed(took time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.s.Success.Total += took
+	c.s.CacheMiss.add(took)
+}
+
 // ran counts a run of a batch of some users.
 func (c *counters) ran(t timing, users int) {
 	c.mu.Lock()
@@ -118,7 +139,7 @@ func (c *counters) read(model string, v *version) Statistics {
 	defer c.mu.Unlock()
 	s := c.s
 	s.Model, s.Version, s.Tags = model, strconv.FormatInt(v.number, 10), v.config.MetricTags
-	s.Ensemble = v.queue == nil
+	s.Ensemble, s.Cached = v.queue == nil, v.cache != nil
 	for _, size := range slices.Sorted(maps.Keys(c.batches)) {
 		s.Batches = append(s.Batches, *c.batches[size])
 	}

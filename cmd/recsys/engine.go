@@ -9,15 +9,17 @@ import (
 
 	"recsys/engine"
 	"recsys/engine/server"
+	"recsys/pipeline"
 )
 
 // engineFlags are those of the verbs that run the embedded engine.
 type engineFlags struct {
-	Threads int `default:"0" placeholder:"N" help:"Threads that the embedded engine computes on; 0 means one for each processor."`
+	Threads   int           `default:"0" placeholder:"N" help:"Threads that the embedded engine computes on; 0 means one for each processor."`
+	CacheSize pipeline.Size `default:"0" placeholder:"SIZE" help:"Memory in which the embedded engine keeps answers of models with response_cache, such as 64MiB; 0 keeps none."`
 }
 
 func (f engineFlags) options() engine.Options {
-	return engine.Options{Concurrency: f.Threads, Threads: f.Threads}
+	return engine.Options{Concurrency: f.Threads, Threads: f.Threads, CacheSize: int64(f.CacheSize)}
 }
 
 type engineCmd struct {

@@ -111,7 +111,7 @@ func (s *Server) ModelStatistics(_ context.Context, r *tritonpb.ModelStatisticsR
 			InferenceStats: &tritonpb.InferStatistics{
 				Success: duration(x.Success), Fail: duration(x.Failure), Queue: duration(x.Queue), ComputeInput: duration(x.Input),
 				ComputeInfer: duration(x.Compute), ComputeOutput: duration(x.Output),
-				CacheHit: &tritonpb.StatisticDuration{}, CacheMiss: &tritonpb.StatisticDuration{},
+				CacheHit: duration(x.CacheHit), CacheMiss: duration(x.CacheMiss),
 			},
 		}
 		for _, b := range x.Batches {

@@ -20,7 +20,7 @@ func ServeMetrics(ctx context.Context, l net.Listener, e *engine.Engine) error {
 	return serveHTTP(ctx, l, mux)
 }
 
-// Metrics writes the nv_inference_ metrics of Triton in Prometheus's text format, with its labels: model, version, for failures the
+// Metrics writes the nv_inference_ and nv_cache_ metrics of Triton in Prometheus's text format, with its labels: model, version, for failures the
 // reason, and each of metric_tags with an underscore before its name. Durations are in microseconds.
 func Metrics(e *engine.Engine) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -35,6 +35,9 @@ func Metrics(e *engine.Engine) http.Handler {
 			for _, s := range list {
 				f.write(&b, f.name, s)
 			}
+		}
+		if s := e.CacheStatistics(); s.Size > 0 {
+			writeCache(&b, s)
 		}
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		_, _ = w.Write([]byte(b.String())) // a client that left needs no answer
@@ -57,7 +60,31 @@ var families = []family{ //nolint:gochecknoglobals // a constant table
 	{"nv_inference_compute_input_duration_us", "Cumulative compute input duration in microseconds (does not include cached requests)", "counter", spent(func(s engine.Statistics) engine.Duration { return s.Input })},
 	{"nv_inference_compute_infer_duration_us", "Cumulative compute inference duration in microseconds (does not include cached requests)", "counter", spent(func(s engine.Statistics) engine.Duration { return s.Compute })},
 	{"nv_inference_compute_output_duration_us", "Cumulative inference compute output duration in microseconds (does not include cached requests)", "counter", spent(func(s engine.Statistics) engine.Duration { return s.Output })},
+	{"nv_cache_num_hits_per_model", "Number of cache hits per model", "counter", ofCache(value(func(s engine.Statistics) uint64 { return s.CacheHit.Count }))},
+	{"nv_cache_hit_duration_per_model", "Total cache hit duration per model, in microseconds", "counter", ofCache(spent(func(s engine.Statistics) engine.Duration { return s.CacheHit }))},
+	{"nv_cache_num_misses_per_model", "Number of cache misses per model", "counter", ofCache(value(func(s engine.Statistics) uint64 { return s.CacheMiss.Count }))},
+	{"nv_cache_miss_duration_per_model", "Total cache miss (insert+lookup) duration per model, in microseconds", "counter", ofCache(spent(func(s engine.Statistics) engine.Duration { return s.CacheMiss }))},
 	{"nv_inference_pending_request_count", "Instantaneous number of pending requests awaiting execution per-model.", "gauge", value(func(s engine.Statistics) uint64 { return uint64(s.Pending) })},
+}
+
+// writeCache writes what holds for the whole cache of answers.
+func writeCache(b *strings.Builder, s engine.CacheStatistics) {
+	for _, x := range []struct {
+		name, help string
+		value      float64
+	}{
+		{"util", "Cache utilization [0.0 - 1.0]", float64(s.Used) / float64(s.Size)},
+		{"num_entries", "Number of responses stored in response cache", float64(s.Entries)},
+		{"num_hits", "Number of cache hits in response cache", float64(s.Hits)},
+		{"num_misses", "Number of cache misses in response cache", float64(s.Misses)},
+		{"num_lookups", "Number of cache lookups in response cache", float64(s.Hits + s.Misses)},
+		{"num_evictions", "Number of cache evictions in response cache", float64(s.Evictions)},
+		{"lookup_duration", "Total cache lookup duration (hit and miss), in microseconds", float64(s.Lookup.Microseconds())},
+		{"insertion_duration", "Total cache insertion duration, in microseconds", float64(s.Insertion.Microseconds())},
+	} {
+		fmt.Fprintf(b, "# HELP nv_cache_%[1]s %[2]s\n# TYPE nv_cache_%[1]s gauge\nnv_cache_%[1]s %[3]s\n",
+			x.name, x.help, strconv.FormatFloat(x.value, 'g', -1, 64))
+	}
 }
 
 func value(of func(engine.Statistics) uint64) func(*strings.Builder, string, engine.Statistics) {
@@ -66,6 +93,15 @@ func value(of func(engine.Statistics) uint64) func(*strings.Builder, string, eng
 
 func spent(of func(engine.Statistics) engine.Duration) func(*strings.Builder, string, engine.Statistics) {
 	return value(func(s engine.Statistics) uint64 { return uint64(of(s).Total.Microseconds()) })
+}
+
+// ofCache writes samples of the models only whose answers are kept.
+func ofCache(write func(*strings.Builder, string, engine.Statistics)) func(*strings.Builder, string, engine.Statistics) {
+	return func(b *strings.Builder, name string, s engine.Statistics) {
+		if s.Cached {
+			write(b, name, s)
+		}
+	}
 }
 
 func failures(b *strings.Builder, name string, s engine.Statistics) {

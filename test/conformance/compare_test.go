@@ -56,7 +56,7 @@ func normalMap(v map[string]any) map[string]any {
 			out[key] = normal(x)
 		}
 	}
-	if v["model_name"] == "square" || v["model_name"] == "chain" {
+	if slices.Contains([]any{"square", "chain", "keeper"}, v["model_name"]) {
 		normalEnsemble(out)
 	}
 	return out

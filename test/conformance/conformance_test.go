@@ -3,6 +3,7 @@ package conformance_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"slices"
 	"sync"
@@ -28,7 +29,7 @@ type addresses struct{ grpc, http, metrics string }
 // serveEngine starts the embedded engine until the test ends.
 func serveEngine(t *testing.T, dir string) addresses {
 	t.Helper()
-	e, err := engine.Open(t.Context(), dir, engine.Options{Models: loaded})
+	e, err := engine.Open(t.Context(), dir, engine.Options{Models: loaded, CacheSize: cacheSize})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +65,7 @@ func run(t *testing.T, python string, a addresses, dir string) []answer {
 func TestConformance(t *testing.T) {
 	python := pythonOf(t, ort.Env)
 	dir := repository(t)
-	s := triton.Start(t, dir, triton.Options{LoadModels: loaded})
+	s := triton.Start(t, dir, triton.Options{LoadModels: loaded, Args: []string{fmt.Sprintf("--cache-config=local,size=%d", cacheSize)}})
 	var want, got []answer
 	var wait sync.WaitGroup
 	wait.Go(func() { want = run(t, python, addresses{s.GRPC, s.HTTP, s.Metrics}, dir) })

@@ -26,6 +26,13 @@ func runCounted(t *testing.T, a addresses) []answer {
 		infers("counted: version 2", with(func(r *tritonpb.ModelInferRequest) { r.ModelVersion = "2" })),
 		infers("counted: an ensemble", with(func(r *tritonpb.ModelInferRequest) { r.ModelName = "square" })),
 		infers("counted: unbatched", with(func(r *tritonpb.ModelInferRequest) { r.ModelName = "all" })),
+		infers("counted: kept", with(func(r *tritonpb.ModelInferRequest) { r.ModelName = "kept" })),
+		infers("counted: kept, the same again", with(func(r *tritonpb.ModelInferRequest) { r.ModelName = "kept" })),
+		infers("counted: kept, something else", with(func(r *tritonpb.ModelInferRequest) {
+			r.ModelName, r.RawInputContents[0] = "kept", []byte(floats(3, 2, 1))
+		})),
+		infers("counted: kept, the same in an ensemble", with(func(r *tritonpb.ModelInferRequest) { r.ModelName = "keeper" })),
+		infers("counted: a kept ensemble", with(func(r *tritonpb.ModelInferRequest) { r.ModelName = "keeper" })),
 		infers("counted: one output", with(func(r *tritonpb.ModelInferRequest) { r.ModelName, r.Outputs = "square", []*pbOutput{{Name: "doubled"}} })),
 	})
 	// Four users at once of a model that waits for four: one run.
@@ -53,9 +60,10 @@ func runCounted(t *testing.T, a addresses) []answer {
 }
 
 // sample is a line of Prometheus's text format.
-var sample = regexp.MustCompile(`^(nv_inference_[a-z_]+)\{(.*)\} ([0-9.e+]+)$`)
+var sample = regexp.MustCompile(`^(nv_(?:inference|cache)_[a-z_]+)(\{.*\})? ([0-9.e+-]+)$`)
 
-// metrics reads the metrics of inference: the values by name and sorted labels, of times whether there is one. Triton counts what an
+// metrics reads the metrics of inference and the cache: the values by name and sorted labels, of times, and of those of the whole cache,
+// which Triton reads off every second, whether there is one. Triton counts what an
 // ensemble of any version did as version 1, too; the two are added.
 func metrics(t *testing.T, address string) map[string]any {
 	t.Helper()
@@ -67,7 +75,7 @@ func metrics(t *testing.T, address string) map[string]any {
 	sums, out := map[string]float64{}, map[string]any{}
 	for lines := bufio.NewScanner(a.Body); lines.Scan(); {
 		line := lines.Text()
-		if strings.HasPrefix(line, "# ") && strings.Contains(line, " nv_inference_") {
+		if strings.HasPrefix(line, "# ") && (strings.Contains(line, " nv_inference_") || strings.Contains(line, " nv_cache_")) {
 			out[line] = true
 		}
 		m := sample.FindStringSubmatch(line)
@@ -78,7 +86,11 @@ func metrics(t *testing.T, address string) map[string]any {
 		if err != nil {
 			t.Fatal(err)
 		}
-		labels := strings.Split(m[2], ",")
+		if m[2] == "" {
+			out[m[1]] = true
+			continue
+		}
+		labels := strings.Split(strings.Trim(m[2], "{}"), ",")
 		if slices.Contains(labels, `model="square"`) {
 			labels[slices.IndexFunc(labels, func(l string) bool { return strings.HasPrefix(l, "version=") })] = `version="7"`
 		}
@@ -86,7 +98,7 @@ func metrics(t *testing.T, address string) map[string]any {
 		sums[m[1]+"{"+strings.Join(labels, ",")+"}"] += value
 	}
 	for key, sum := range sums {
-		if out[key] = sum; strings.Contains(key, "_us{") {
+		if out[key] = sum; strings.Contains(key, "_us{") || strings.Contains(key, "_duration_per_model{") {
 			out[key] = true
 		}
 	}

@@ -88,6 +88,23 @@ ensemble_scheduling { step {
   output_map { key: "row" value: "row" }
 } }
 `,
+	"kept": `max_batch_size: 4
+input { name: "x" data_type: TYPE_FP32 dims: 3 }
+output { name: "y" data_type: TYPE_FP32 dims: 3 }
+instance_group { kind: KIND_CPU count: 1 }
+response_cache { enable: true }
+`,
+	"keeper": `platform: "ensemble"
+max_batch_size: 4
+input { name: "x" data_type: TYPE_FP32 dims: 3 }
+output { name: "y" data_type: TYPE_FP32 dims: 3 }
+ensemble_scheduling { step {
+  model_name: "kept" model_version: 1
+  input_map { key: "x" value: "x" }
+  output_map { key: "y" value: "y" }
+} }
+response_cache { enable: true }
+`,
 	"wrong": `max_batch_size: 4
 input { name: "x" data_type: TYPE_INT64 dims: 3 }
 output { name: "y" data_type: TYPE_FP32 dims: 3 }
@@ -100,7 +117,10 @@ instance_group { kind: KIND_CPU count: 1 }
 }
 
 // loaded are the models that both servers load at their start.
-var loaded = []string{"identity", "square", "add", "latest", "all", "chain", "lookup", "queue"}
+var loaded = []string{"identity", "square", "add", "latest", "all", "chain", "lookup", "queue", "kept", "keeper"}
+
+// cacheSize is what both servers keep answers in, in bytes: more than those of the script.
+const cacheSize = 1 << 20
 
 // repository writes the models of the script.
 func repository(t *testing.T) string {
@@ -118,7 +138,7 @@ func repository(t *testing.T) string {
 		}
 		write(t, dir, name+"/config.pbtxt", fmt.Appendf(nil, "name: %q\n%s", name, text))
 	}
-	for _, folder := range []string{"square/7", "chain/1"} {
+	for _, folder := range []string{"square/7", "chain/1", "keeper/1"} {
 		if err := os.MkdirAll(filepath.Join(dir, folder), 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -126,7 +146,7 @@ func repository(t *testing.T) string {
 	write(t, dir, "add/1/model.onnx", addModel(t, false))
 	write(t, dir, "add/2/model.onnx", addModel(t, false))
 	write(t, dir, "add/3/model.onnx", addModel(t, true))
-	for i, path := range []string{"latest/1", "latest/2", "latest/10", "all/1", "all/4", "queue/1", "wrong/1", "cold/1", "cold/2"} {
+	for i, path := range []string{"latest/1", "latest/2", "latest/10", "all/1", "all/4", "queue/1", "kept/1", "wrong/1", "cold/1", "cold/2"} {
 		write(t, dir, path+"/model.onnx", scaleModel(t, float32(i+1)))
 	}
 	write(t, dir, "lookup/1/model.onnx", lookupModel(t))
