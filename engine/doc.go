@@ -6,8 +6,8 @@
 //
 // [Open] refuses what Triton refuses: it applies the rules of [ensemble.Repository.Check] and [ensemble.CheckGraph] and runs the warm-ups for
 // one user. [Engine.Infer] takes tensors as they come over the wire, so a scalar column has the shape [B,1] that config.pbtxt declares, and
-// checks names, types, shapes and the batch size. Steps of an ensemble run in order of their tensors; steps that the wanted outputs do not need are
-// left out.
+// checks names, types, shapes and the batch size. A step of an ensemble runs when its tensors are there, side by side with those that do not need it;
+// steps that the wanted outputs do not need are left out.
 //
 // Models whose files are the same byte by byte share memory. A model with dynamic_batching runs requests that wait together, as its preferred
 // sizes, delay, priorities and queue policy say; the answers are those of single runs, and where a batch fails its requests run by themselves.

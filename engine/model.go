@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 
@@ -99,66 +98,6 @@ func (v *version) doSteps(t *task, r *Request) error {
 		v.stats.succeed(begin, queued, t.timing, t.batch)
 		return nil
 	})
-}
-
-// inferSteps runs an ensemble and adds up what its steps took and waited.
-func (v *version) inferSteps(whole *task, r *Request) (queued time.Duration, _ error) {
-	tensors := maps.Clone(r.Inputs)
-	for _, s := range v.needed(whole.outputs) {
-		in := make(tensor.Map, len(s.inputs))
-		for _, x := range s.inputs {
-			in[x.Model] = tensors[x.Ensemble]
-		}
-		names := make([]string, len(s.outputs))
-		for i, x := range s.outputs {
-			names[i] = x.Model
-		}
-		t := &task{ctx: whole.ctx, id: r.ID, inputs: in, outputs: names, batch: s.part.batchOf(in)}
-		if err := s.part.doStage(t, r); err != nil {
-			return queued, fmt.Errorf("in ensemble '%s', %w", r.Model, err)
-		}
-		whole.timing.add(t.timing)
-		queued += t.started.Sub(t.begin)
-		for _, x := range s.outputs {
-			tensors[x.Ensemble] = t.out[x.Model]
-		}
-	}
-	whole.out = make(tensor.Map, len(whole.outputs))
-	for _, name := range whole.outputs {
-		whole.out[name] = tensors[name]
-		if r.Inputs[name] != nil {
-			whole.out[name] = r.Inputs[name].Clone() // an output that is an input belongs to the caller like the others
-		}
-	}
-	return queued, nil
-}
-
-// batchOf is the number of users in the inputs of a model, 1 where it has no batches.
-func (v *version) batchOf(inputs tensor.Map) int {
-	if v.config.MaxBatchSize == 0 || len(v.config.Inputs) == 0 {
-		return 1
-	}
-	return inputs[v.config.Inputs[0].Name].Dim(0)
-}
-
-// needed returns the steps without those whose outputs nobody wants.
-func (v *version) needed(outputs []string) []*step {
-	wanted := map[string]bool{}
-	for _, name := range outputs {
-		wanted[name] = true
-	}
-	var list []*step
-	for _, s := range slices.Backward(v.steps) {
-		if !slices.ContainsFunc(s.outputs, func(x ensemble.Mapping) bool { return wanted[x.Ensemble] }) {
-			continue
-		}
-		for _, x := range s.inputs {
-			wanted[x.Ensemble] = true
-		}
-		list = append(list, s)
-	}
-	slices.Reverse(list)
-	return list
 }
 
 // inferStage runs a model file: tensors get the shapes of the model and back.

@@ -99,6 +99,16 @@ func (c *counters) succeed(begin time.Time, queue time.Duration, t timing, users
 	c.s.Last = now
 }
 
+// mean is the time of a successful request so far; false before the first one.
+func (c *counters) mean() (time.Duration, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.s.Success.Count == 0 {
+		return 0, false
+	}
+	return c.s.Success.Total / time.Duration(c.s.Success.Count), true
+}
+
 // hit counts a request that was answered from the cache.
 func (c *counters) hit(begin time.Time, looked time.Duration) {
 	c.mu.Lock()
