@@ -1,11 +1,13 @@
 // Package featurestore keeps what a serving gateway has to know about users: a packed row of raw features,
-// the newest items of their history, and the items they have seen.
+// the newest items of their history, and the items they have seen. Of items it keeps a packed row.
 //
 // A [Store] answers all three for one user in one round trip, takes events that change the next answer, and is
 // filled with [Store.Load], which never undoes an event. [Memory] keeps everything in the process; the package
 // featurestore/redis keeps it in Redis. The suite in featurestore/storetest says what every Store promises.
 //
-// A [Codec] packs the columns of a schema into a row and back. [WriteRows] and [ReadRows] stream records to and
+// [Store.Items] answers for many items in one round trip.
+//
+// A [Codec] packs the columns of a schema into a row and back, and a [Batch] reads many rows into tensors. [WriteRows] and [ReadRows] stream records to and
 // from the row files of an exported ensemble, NAME/N/features/users.rows and items.rows:
 //
 //	header, records, err := featurestore.ReadRows(path)

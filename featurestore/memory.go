@@ -24,8 +24,9 @@ type Memory struct {
 
 	mu     sync.RWMutex
 	users  map[string]*entry
-	guests []string // Users made by events, oldest first; some may have been loaded since.
-	alone  int      // Users among guests that have not been loaded.
+	items  map[string][]byte // rows
+	guests []string          // Users made by events, oldest first; some may have been loaded since.
+	alone  int               // Users among guests that have not been loaded.
 }
 
 var _ Store = (*Memory)(nil)
@@ -62,7 +63,7 @@ func WithClock(now func() time.Time) MemoryOption { return func(m *Memory) { m.n
 func NewMemory(options ...MemoryOption) *Memory {
 	m := &Memory{
 		maxSeen: DefaultMaxSeen, maxGuests: defaultMaxGuests, eventTTL: DefaultEventTTL, now: time.Now,
-		users: map[string]*entry{},
+		users: map[string]*entry{}, items: map[string][]byte{},
 	}
 	for _, o := range options {
 		o(m)
@@ -171,6 +172,12 @@ func (e *entry) add(item string, maxSeen int) {
 
 // Load takes one record at a time, so that readers are never kept waiting for long. It copies the records.
 func (m *Memory) Load(ctx context.Context, records iter.Seq2[Record, error]) (LoadStats, error) {
+	return m.load(ctx, records, Record.Validate, m.loadOne)
+}
+
+func (m *Memory) load(
+	ctx context.Context, records iter.Seq2[Record, error], check func(Record) error, one func(Record) (row, history bool),
+) (LoadStats, error) {
 	var stats LoadStats
 	if err := ctx.Err(); err != nil {
 		return stats, err
@@ -180,12 +187,12 @@ func (m *Memory) Load(ctx context.Context, records iter.Seq2[Record, error]) (Lo
 			err = ctx.Err()
 		}
 		if err == nil {
-			err = r.Validate()
+			err = check(r)
 		}
 		if err != nil {
 			return stats, err
 		}
-		row, history := m.loadOne(r)
+		row, history := one(r)
 		stats.Count(row, history)
 	}
 	return stats, nil
@@ -216,6 +223,33 @@ func (m *Memory) loadOne(r Record) (row, history bool) {
 		}
 	}
 	return row, history
+}
+
+// Items returns copies of items' rows.
+func (m *Memory) Items(ctx context.Context, ids []string) ([][]byte, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	rows := make([][]byte, len(ids))
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	for i, id := range ids {
+		rows[i] = slices.Clone(m.items[id])
+	}
+	return rows, nil
+}
+
+// LoadItems takes one record at a time, as Load does.
+func (m *Memory) LoadItems(ctx context.Context, records iter.Seq2[Record, error]) (LoadStats, error) {
+	return m.load(ctx, records, CheckItem, func(r Record) (row, history bool) {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		if !Replaces(m.items[r.UserID], r.Row) {
+			return false, false
+		}
+		m.items[r.UserID] = slices.Clone(r.Row)
+		return true, false
+	})
 }
 
 // Durable is false: everything ends with the process.

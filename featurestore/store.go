@@ -57,7 +57,7 @@ type Record struct {
 	AsOf int64
 }
 
-// LoadStats counts what a load did. A load that finds everything in place has Rows and Histories 0.
+// LoadStats counts what a load did: of users, or of items, which have rows only. A load that finds everything in place has Rows and Histories 0.
 type LoadStats struct {
 	// Users is the number of records, Rows of rows written, Histories of users whose history and seen items
 	// were written, and Unchanged of records that changed nothing.
@@ -78,7 +78,7 @@ func (s *LoadStats) Count(row, history bool) {
 	}
 }
 
-// Store keeps users. Implementations are safe for concurrent use, and pass the suite in storetest.
+// Store keeps users, and rows of items. Implementations are safe for concurrent use, and pass the suite in storetest.
 type Store interface {
 	// User returns what is known about a user, in one round trip: the newest historyLimit items of the
 	// history, none for a limit below 1. An unknown user is a zero User and no error.
@@ -91,6 +91,12 @@ type Store interface {
 	// Load writes rows that differ, and history and seen items of users that have none or older ones (by
 	// Record.AsOf). It removes nobody; repeating it changes nothing. An error of records ends it.
 	Load(ctx context.Context, records iter.Seq2[Record, error]) (LoadStats, error)
+	// Items returns the packed rows of items by their raw keys as text, in the order of ids and in one round trip; nil for an item that
+	// has none. The rows belong to the caller.
+	Items(ctx context.Context, ids []string) ([][]byte, error)
+	// LoadItems writes rows of items, by their key as Record.UserID, as [Replaces] says. A row that it has acknowledged is in the next
+	// answer of Items. It removes nothing; repeating it changes nothing. An error of records ends it.
+	LoadItems(ctx context.Context, records iter.Seq2[Record, error]) (LoadStats, error)
 	// Durable reports whether acknowledged events survive the end of the process that keeps them.
 	Durable() bool
 	// Ping checks that the store answers.

@@ -11,7 +11,9 @@
 //
 // and rs:{NAME:USER}:event:DIGEST for each event ID of the last day, so that an event is applied once.
 //
-// Reading a user is one pipeline. Events and loads are Lua scripts, one call per user, so that each is atomic;
+// An item has one, rs:{NAME:ITEM}:item, its packed row.
+//
+// Reading a user is one pipeline, reading items one MGET. Events and loads are Lua scripts, one call per user, so that each is atomic;
 // a load compares times inside the script and can never undo an event that came between. All of them may be
 // repeated, and are, after a lost connection.
 //

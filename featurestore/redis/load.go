@@ -18,10 +18,28 @@ const (
 // Load sends records in pipelines of up to 512 users or about a megabyte; one pipeline is in flight while the
 // next is read from records.
 func (s *Store) Load(ctx context.Context, records iter.Seq2[featurestore.Record, error]) (featurestore.LoadStats, error) {
+	return s.send(ctx, records, s.load, featurestore.Record.Validate, func(r featurestore.Record) (call, int) {
+		return s.loadCall(r.Trim(s.set.maxSeen))
+	})
+}
+
+// LoadItems sends rows in the same way.
+func (s *Store) LoadItems(ctx context.Context, records iter.Seq2[featurestore.Record, error]) (featurestore.LoadStats, error) {
+	return s.send(ctx, records, s.loadItem, featurestore.CheckItem, func(r featurestore.Record) (call, int) {
+		key := s.itemKey(r.UserID)
+		return call{[]string{key}, []any{r.Row}}, len(key) + len(r.Row)
+	})
+}
+
+// send runs a script for each record.
+func (s *Store) send(
+	ctx context.Context, records iter.Seq2[featurestore.Record, error], with script, check func(featurestore.Record) error,
+	made func(featurestore.Record) (call, int),
+) (featurestore.LoadStats, error) {
 	if err := ctx.Err(); err != nil {
 		return featurestore.LoadStats{}, err
 	}
-	flight := startFlight(ctx, s)
+	flight := startFlight(ctx, s, with)
 	defer flight.land() //nolint:errcheck // Only waits, when records has panicked.
 	var batch []call
 	size := 0
@@ -30,13 +48,13 @@ func (s *Store) Load(ctx context.Context, records iter.Seq2[featurestore.Record,
 			err = ctx.Err()
 		}
 		if err == nil {
-			err = r.Validate()
+			err = check(r)
 		}
 		if err != nil {
 			stats, _ := flight.land()
 			return stats, err
 		}
-		c, n := s.loadCall(r.Trim(s.set.maxSeen))
+		c, n := made(r)
 		batch, size = append(batch, c), size+n
 		if len(batch) < batchUsers && size < batchBytes {
 			continue
@@ -81,12 +99,12 @@ type flight struct {
 	err     error
 }
 
-func startFlight(ctx context.Context, s *Store) *flight {
+func startFlight(ctx context.Context, s *Store, with script) *flight {
 	f := &flight{batches: make(chan []call), failed: make(chan struct{}), done: make(chan struct{})}
 	go func() {
 		defer close(f.done)
 		for batch := range f.batches {
-			results, err := s.load.run(ctx, s.loader, batch)
+			results, err := with.run(ctx, s.loader, batch)
 			if err != nil {
 				f.err = err
 				close(f.failed)

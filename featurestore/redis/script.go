@@ -71,6 +71,26 @@ redis.call('SET', KEYS[4], ARGV[2])
 return done + 2
 `
 
+// loadItem writes an item's row as featurestore.Replaces says.
+//
+//	KEYS row
+//	ARGV row
+//
+// It returns 1 when the row was written. Rows begin with 8 bytes of their schema and 8 of the event time, the lowest first, so that
+// reversed they compare as the numbers do.
+const loadItem = `
+local old = redis.call('GET', KEYS[1])
+if old == ARGV[1] then
+  return 0
+end
+if old and #old >= 16 and #ARGV[1] >= 16 and string.sub(old, 1, 8) == string.sub(ARGV[1], 1, 8)
+  and string.reverse(string.sub(old, 9, 16)) > string.reverse(string.sub(ARGV[1], 9, 16)) then
+  return 0
+end
+redis.call('SET', KEYS[1], ARGV[1])
+return 1
+`
+
 type script struct{ source, sha string }
 
 func newScript(source string) script {

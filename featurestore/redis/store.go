@@ -22,6 +22,7 @@ type Store struct {
 	prefix         string
 	set            settings
 	add, load      script
+	loadItem       script
 	persistence    atomic.Int32
 }
 
@@ -49,7 +50,7 @@ func newStore(client, loader goredis.UniversalClient, name string, set settings)
 	if loader == nil {
 		s.loader = client
 	}
-	s.add, s.load = newScript(addEvents), newScript(loadUser)
+	s.add, s.load, s.loadItem = newScript(addEvents), newScript(loadUser), newScript(loadItem)
 	return s, nil
 }
 
@@ -87,6 +88,59 @@ func (s *Store) User(ctx context.Context, id string, historyLimit int) (features
 		return featurestore.User{}, fmt.Errorf("read user's seen items from redis: %w", err)
 	}
 	return user, nil
+}
+
+// itemKey names an item's row. Users' keys end in other kinds.
+func (s *Store) itemKey(item string) string { return s.key(item, "item") }
+
+// Items reads rows with one MGET, or, of a cluster, one GET for each in a pipeline for each node.
+func (s *Store) Items(ctx context.Context, ids []string) ([][]byte, error) {
+	if err := ctx.Err(); err != nil || len(ids) == 0 {
+		return make([][]byte, len(ids)), err
+	}
+	rows, err := s.itemRows(ctx, ids)
+	if err != nil {
+		return nil, fmt.Errorf("read items from redis: %w", err)
+	}
+	return rows, nil
+}
+
+func (s *Store) itemRows(ctx context.Context, ids []string) ([][]byte, error) {
+	rows := make([][]byte, len(ids))
+	if _, cluster := s.client.(*goredis.ClusterClient); cluster {
+		found := make([]*goredis.StringCmd, len(ids))
+		_, err := s.client.Pipelined(ctx, func(p goredis.Pipeliner) error {
+			for i, id := range ids {
+				found[i] = p.Get(ctx, s.itemKey(id))
+			}
+			return nil
+		})
+		if err != nil && !errors.Is(err, goredis.Nil) {
+			return nil, err
+		}
+		for i, cmd := range found {
+			row, err := cmd.Bytes()
+			if err != nil && !errors.Is(err, goredis.Nil) {
+				return nil, err
+			}
+			rows[i] = row
+		}
+		return rows, nil
+	}
+	keys := make([]string, len(ids))
+	for i, id := range ids {
+		keys[i] = s.itemKey(id)
+	}
+	values, err := s.client.MGet(ctx, keys...).Result()
+	if err != nil {
+		return nil, err
+	}
+	for i, v := range values {
+		if text, ok := v.(string); ok {
+			rows[i] = []byte(text)
+		}
+	}
+	return rows, nil
 }
 
 // AddEvents runs one script per user, all in one pipeline.

@@ -84,6 +84,12 @@ func TestRoundTrips(t *testing.T) {
 	if diff := cmp.Diff([]int64{count.single.Load(), count.pipelines.Load(), count.commands.Load()}, []int64{0, 2, 5}); diff != "" {
 		t.Errorf("and AddEvents (-got +want):\n%s", diff)
 	}
+	if _, err := s.Items(t.Context(), []string{"a", "b", "c"}); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]int64{count.single.Load(), count.pipelines.Load(), count.commands.Load()}, []int64{1, 2, 5}); diff != "" {
+		t.Errorf("and Items (-got +want):\n%s", diff)
+	}
 }
 
 func TestKeys(t *testing.T) {

@@ -18,6 +18,8 @@ type broken struct {
 	user func(context.Context, string, int) (featurestore.User, error)
 	add  func(context.Context, []featurestore.Event) error
 	load func(context.Context, iter.Seq2[featurestore.Record, error]) (featurestore.LoadStats, error)
+	rows func(context.Context, []string) ([][]byte, error)
+	put  func(context.Context, iter.Seq2[featurestore.Record, error]) (featurestore.LoadStats, error)
 }
 
 func (b *broken) User(ctx context.Context, id string, limit int) (featurestore.User, error) {
@@ -39,6 +41,20 @@ func (b *broken) Load(ctx context.Context, rs iter.Seq2[featurestore.Record, err
 		return b.load(ctx, rs)
 	}
 	return b.Store.Load(ctx, rs)
+}
+
+func (b *broken) Items(ctx context.Context, ids []string) ([][]byte, error) {
+	if b.rows != nil {
+		return b.rows(ctx, ids)
+	}
+	return b.Store.Items(ctx, ids)
+}
+
+func (b *broken) LoadItems(ctx context.Context, rs iter.Seq2[featurestore.Record, error]) (featurestore.LoadStats, error) {
+	if b.put != nil {
+		return b.put(ctx, rs)
+	}
+	return b.Store.LoadItems(ctx, rs)
 }
 
 // change passes records of a load through f.
@@ -153,6 +169,54 @@ func TestChecksRejectBrokenStores(t *testing.T) {
 				return u, err
 			}
 		}, "answers belong to the caller"},
+		{"sorts items", func(b *broken) {
+			b.rows = func(ctx context.Context, ids []string) ([][]byte, error) {
+				return b.Store.Items(ctx, slices.Sorted(slices.Values(ids)))
+			}
+		}, "items read as loaded, in the order asked for"},
+		{"keeps items as users", func(b *broken) {
+			b.put = b.Store.Load
+			b.rows = func(ctx context.Context, ids []string) ([][]byte, error) {
+				rows := make([][]byte, len(ids))
+				for i, id := range ids {
+					u, err := b.Store.User(ctx, id, 0)
+					if err != nil {
+						return nil, err
+					}
+					rows[i] = u.Row
+				}
+				return rows, nil
+			}
+		}, "items and users of one key are apart"},
+		{"always takes an item's row", func(b *broken) {
+			n := byte(0)
+			b.put = func(ctx context.Context, rs iter.Seq2[featurestore.Record, error]) (featurestore.LoadStats, error) {
+				return b.Store.LoadItems(ctx, func(yield func(featurestore.Record, error) bool) {
+					for r, err := range rs {
+						if n++; len(r.Row) > 15 {
+							r.Row = slices.Clone(r.Row)
+							r.Row[15] = n // its time is later every time
+						}
+						if !yield(r, err) {
+							return
+						}
+					}
+				})
+			}
+		}, "an older row of an item does not replace a newer one"},
+		{"keeps the first items", func(b *broken) {
+			known := map[string][]byte{}
+			b.rows = func(ctx context.Context, ids []string) ([][]byte, error) {
+				rows, err := b.Store.Items(ctx, ids)
+				for i, id := range ids[:len(rows)] {
+					if known[id] == nil {
+						known[id] = rows[i]
+					}
+					rows[i] = known[id]
+				}
+				return rows, err
+			}
+		}, "a changed item is in the next answer"},
 		{"few seen items", func(b *broken) {
 			b.Store = featurestore.NewMemory(featurestore.WithMaxSeen(100))
 		}, "a full set of seen items takes new ones"},
