@@ -20,7 +20,7 @@ func (c *checker) files(r *Repository) {
 	for _, v := range m.Served() {
 		switch {
 		case m.Config.IsEnsemble():
-			c.findings = append(c.findings, m.checkManifest(v)...)
+			c.findings = append(c.findings, m.checkManifest(r, v)...)
 		case m.Config.IsONNX():
 			c.onnxFile(r, v)
 		default:

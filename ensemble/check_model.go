@@ -94,7 +94,7 @@ func (c *checker) value(kind string, t TensorConfig, p *onnx.Port, exact bool) {
 }
 
 // checkManifest compares the manifest of an ensemble's version, if there is one, with the configuration.
-func (m *Model) checkManifest(version int64) []Finding {
+func (m *Model) checkManifest(r *Repository, version int64) []Finding {
 	path := filepath.Join(m.VersionDir(version), ManifestFile)
 	c := &checker{model: m, file: filepath.Join(m.Name, filepath.Base(m.VersionDir(version)), ManifestFile)}
 	man, err := ReadManifest(path)
@@ -114,7 +114,11 @@ func (m *Model) checkManifest(version int64) []Finding {
 	if man.Limits.MaxBatch > m.Config.MaxBatchSize {
 		c.add(RuleManifest, "limits.max_batch", "export the ensemble again", "is %d, max_batch_size is %d", man.Limits.MaxBatch, m.Config.MaxBatchSize)
 	}
-	want := man.rawInputs()
+	want, outputs := man.rawInputs(), append([]string{man.Outputs.ItemIDs, man.Outputs.Scores}, man.Outputs.Explain...)
+	if man.Ranking != nil {
+		want = slices.DeleteFunc(want, func(t TensorConfig) bool { return slices.Contains(man.Ranking.Own, t.Name) })
+		outputs = c.ranking(r, man, outputs, version)
+	}
 	for _, in := range m.Config.Inputs {
 		if !slices.ContainsFunc(want, func(t TensorConfig) bool { return sameTensors([]TensorConfig{t}, []TensorConfig{in}) }) {
 			c.add(RuleManifest, fmt.Sprintf("inputs %q", in.Name), "export the ensemble again",
@@ -126,7 +130,7 @@ func (m *Model) checkManifest(version int64) []Finding {
 			c.add(RuleManifest, fmt.Sprintf("inputs %q", t.Name), "export the ensemble again", "is no input of the ensemble")
 		}
 	}
-	for _, name := range append([]string{man.Outputs.ItemIDs, man.Outputs.Scores}, man.Outputs.Explain...) {
+	for _, name := range outputs {
 		if !slices.ContainsFunc(m.Config.Outputs, func(t TensorConfig) bool { return t.Name == name }) {
 			c.add(RuleManifest, fmt.Sprintf("outputs %q", name), "export the ensemble again", "is no output of the ensemble")
 		}

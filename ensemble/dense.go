@@ -50,16 +50,16 @@ func (e Ensemble) cutDense(how Fuse) (Ensemble, error) {
 				next.Stages = append(next.Stages, *embed)
 			}
 			if len(next.Stages) > 0 {
-				out.Groups = append(out.Groups, Group{Name: s.Name + embedSuffix, Stages: next.Stages, within: []string{g.Name}})
+				out.Groups = append(out.Groups, Group{Name: s.Name + embedSuffix, Stages: next.Stages, Ranking: g.Ranking, within: []string{g.Name}})
 			}
-			out.Groups = append(out.Groups, Group{Name: dense.Name, Stages: []Stage{*dense}, within: []string{g.Name, s.Name}})
+			out.Groups = append(out.Groups, Group{Name: dense.Name, Stages: []Stage{*dense}, Ranking: g.Ranking, within: []string{g.Name, s.Name}})
 			next, cut = Group{}, true
 		}
 		switch found = found || cut; {
 		case !cut:
 			out.Groups = append(out.Groups, g)
 		case len(next.Stages) > 0:
-			out.Groups = append(out.Groups, Group{Name: g.Name + restSuffix, Stages: next.Stages, within: []string{g.Name}})
+			out.Groups = append(out.Groups, Group{Name: g.Name + restSuffix, Stages: next.Stages, Ranking: g.Ranking, within: []string{g.Name}})
 		}
 	}
 	if !found {

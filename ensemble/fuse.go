@@ -4,13 +4,15 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"recsys/graph"
 )
 
 // Fuse composes the stages' graphs: every stage, every group, or all of them become one stage of the result. Its outputs are
 // the final tensors, those that later stages read and, but for FuseAll, a copy of each tensor that Explain names. Shapes of
-// later stages become as exact as those of the tensors that they read.
+// later stages become as exact as those of the tensors that they read. Stages of a ranking are fused among themselves, and what they
+// read of others is a copy that RankingPrefix names.
 //
 // A stage with a Folder stays by itself: what stands before and behind it in its group are models of their own, of the group's name
 // and the group's name with _2, _3 and so on. What a folder makes is explained if a graph reads it, which then puts the copy out.
@@ -22,7 +24,10 @@ func (e Ensemble) Fuse(how Fuse) ([]Stage, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := fuser{e: e, known: map[string]Port{}, explained: map[string]bool{}, noExplain: how == FuseAll}
+	f := fuser{e: e, known: map[string]Port{}, explained: map[string]bool{}, noExplain: how == FuseAll, handed: map[string]bool{}}
+	for _, name := range e.handed() {
+		f.handed[name] = false
+	}
 	fused := make([]Stage, 0, len(parts))
 	for i, part := range parts {
 		s := part.Stages[0]
@@ -31,10 +36,17 @@ func (e Ensemble) Fuse(how Fuse) ([]Stage, error) {
 				return nil, fmt.Errorf("ensemble %q: compose %q: %w", e.Name, part.Name, err)
 			}
 		}
+		s.ranking = part.Ranking
 		for _, o := range s.Outputs() {
-			f.known[o.Name] = o
+			f.note(o)
 		}
 		fused = append(fused, s)
+	}
+	for _, name := range e.handed() {
+		if !f.handed[name] {
+			return nil, fmt.Errorf("ensemble %q: tensor %q is made by a model of another backend and read by the ranking: let a stage between both copy it",
+				e.Name, name)
+		}
 	}
 	return fused, nil
 }
@@ -46,7 +58,7 @@ func (e Ensemble) partition(how Fuse) ([]Group, error) {
 		for _, g := range e.Groups {
 			group := append(slices.Clone(g.within), g.Name)[:1] // what cutDense made of a group is still part of it
 			for _, s := range g.Stages {
-				parts = append(parts, Group{Name: s.Name, Stages: []Stage{s}, within: slices.Concat(group, s.within)})
+				parts = append(parts, Group{Name: s.Name, Stages: []Stage{s}, Ranking: g.Ranking, within: slices.Concat(group, s.within)})
 			}
 		}
 		return parts, nil
@@ -57,7 +69,15 @@ func (e Ensemble) partition(how Fuse) ([]Group, error) {
 		}
 		return parts, nil
 	case FuseAll:
-		return Group{Name: allName, Stages: e.stages()}.split(), nil
+		first, second := Group{Name: allName}, Group{Name: rankingName + "_" + allName, Ranking: true, within: []string{allName}}
+		for _, g := range e.Groups {
+			if g.Ranking {
+				second.Stages = append(second.Stages, g.Stages...)
+			} else {
+				first.Stages = append(first.Stages, g.Stages...)
+			}
+		}
+		return append(first.split(), second.split()...), nil
 	}
 	return nil, fmt.Errorf("fuse %q: want none, groups or all", how)
 }
@@ -71,7 +91,7 @@ func (g Group) split() []Group {
 		if len(run) == 0 {
 			return
 		}
-		part := Group{Name: g.Name, Stages: run, within: g.within}
+		part := Group{Name: g.Name, Stages: run, Ranking: g.Ranking, within: g.within}
 		if runs++; runs > 1 {
 			part.Name, part.within = g.Name+"_"+strconv.Itoa(runs), append(slices.Clone(g.within), g.Name)
 		}
@@ -83,7 +103,7 @@ func (g Group) split() []Group {
 			continue
 		}
 		end()
-		parts = append(parts, Group{Name: s.Name, Stages: []Stage{s}})
+		parts = append(parts, Group{Name: s.Name, Stages: []Stage{s}, Ranking: g.Ranking})
 	}
 	end()
 	return parts
@@ -95,12 +115,21 @@ type fuser struct {
 	known     map[string]Port // the tensors of earlier parts
 	explained map[string]bool // those of folders whose copies a part puts out
 	noExplain bool
+	handed    map[string]bool // what the ranking reads of others, and whether a part puts its copy out
 }
 
-// keeps says whether a tensor becomes an output of the part that makes it: a final one, or one that a later part reads.
-func (f *fuser) keeps(name string, later []Group) bool {
+// note remembers a tensor that a part puts out; a copy for the ranking under the name that it has there.
+func (f *fuser) note(p Port) {
+	if name, ok := strings.CutPrefix(p.Name, RankingPrefix); ok && f.handed[name] {
+		p.Name = name
+	}
+	f.known[p.Name] = p
+}
+
+// keeps says whether a tensor becomes an output of the part that makes it: a final one, or one that a later part of the same ensemble reads.
+func (f *fuser) keeps(name string, part Group, later []Group) bool {
 	return slices.Contains(f.e.Outputs, name) || slices.ContainsFunc(later, func(g Group) bool {
-		return slices.ContainsFunc(g.Stages, func(s Stage) bool {
+		return g.Ranking == part.Ranking && slices.ContainsFunc(g.Stages, func(s Stage) bool {
 			return slices.ContainsFunc(s.Inputs(), func(p Port) bool { return p.Name == name })
 		})
 	})
@@ -144,22 +173,37 @@ func (f *fuser) compose(part Group, later []Group) (Stage, error) {
 		}
 	}
 	for _, o := range outputs {
-		if f.keeps(o.name, later) {
+		if f.keeps(o.name, part, later) {
 			b.Output(o.name, o.value)
 		}
 		if f.explains(o.name) {
 			b.Output(ExplainPrefix+o.name, o.value)
 		}
+		if _, ok := f.handed[o.name]; ok && !part.Ranking {
+			f.handed[o.name] = true
+			b.Output(RankingPrefix+o.name, o.value)
+		}
 	}
+	f.copies(b, part, values)
+	g, err := b.Build()
+	out.Graph = g
+	return out, err
+}
+
+// copies puts out what explains and what the ranking reads of the tensors that a folder has made and a graph of this part reads.
+func (f *fuser) copies(b *graph.Builder, part Group, values map[string]*graph.Value) {
 	for _, name := range f.e.Explain {
 		if v := values[name]; v != nil && f.known[name].wire && f.explains(name) && !f.explained[name] {
 			f.explained[name] = true
 			b.Output(ExplainPrefix+name, b.Identity(v))
 		}
 	}
-	g, err := b.Build()
-	out.Graph = g
-	return out, err
+	for _, name := range f.e.handed() {
+		if v := values[name]; v != nil && f.known[name].wire && !f.handed[name] && !part.Ranking {
+			f.handed[name] = true
+			b.Output(RankingPrefix+name, b.Identity(v))
+		}
+	}
 }
 
 // input makes an input of the part for the input of one of its stages.

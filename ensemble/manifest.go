@@ -55,6 +55,9 @@ type Manifest struct {
 	Items   ManifestItems   `json:"items"`
 	// Sources are the models that candidates come from, in the order of candidate_sources; empty for one.
 	Sources []ManifestSource `json:"sources,omitempty"`
+	// Ranking is nil where one ensemble does it all. Otherwise it describes the second one, whose outputs are then those that Outputs
+	// names.
+	Ranking *ManifestRanking `json:"ranking,omitempty"`
 	// Precision is nil for an ensemble of float32 models.
 	Precision *ManifestPrecision `json:"precision,omitempty"`
 	// KeepSeen lets an answer hold items that the user has seen; otherwise they are blocked.
@@ -179,8 +182,13 @@ func ParseManifest(data []byte) (*Manifest, error) {
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
 		return nil, errors.New("data after the manifest's closing brace")
 	}
-	if err := m.readDefaults(); err != nil {
+	if err := readDefaults(m.Inputs, m.Defaults); err != nil {
 		return nil, err
+	}
+	if m.Ranking != nil {
+		if err := readDefaults(m.Ranking.Columns, m.Ranking.Defaults); err != nil {
+			return nil, err
+		}
 	}
 	if err := m.Validate(); err != nil {
 		return nil, err

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"regexp"
 	"slices"
@@ -30,8 +31,8 @@ func (m *Manifest) Validate() error {
 	if err := m.Inputs.Validate(); err != nil {
 		errs = append(errs, fmt.Errorf("inputs: %w", err))
 	}
-	errs = append(errs, m.validateRow(), m.validateDefaults(), m.validateSpecial(), m.validateBlocked(),
-		m.validateOutputs(), m.validateLimits(), m.validateSources(), m.Precision.validate())
+	errs = append(errs, m.validateRow(), validateDefaults(m.Inputs, m.Defaults), m.validateSpecial(), m.validateBlocked(),
+		m.validateOutputs(), m.validateLimits(), m.validateSources(), m.validateRanking(), m.Precision.validate())
 	return errors.Join(errs...)
 }
 
@@ -80,20 +81,15 @@ func (m *Manifest) validateRow() error {
 	return errors.Join(errs...)
 }
 
-func (m *Manifest) validateDefaults() error {
-	names := make([]string, 0, len(m.Defaults))
-	for name := range m.Defaults {
-		names = append(names, name)
-	}
-	slices.Sort(names)
+func validateDefaults(columns schema.Schema, defaults map[string]any) error {
 	var errs []error
-	for _, name := range names {
-		c, ok := m.Inputs.Column(name)
+	for _, name := range slices.Sorted(maps.Keys(defaults)) {
+		c, ok := columns.Column(name)
 		if !ok {
 			errs = append(errs, fmt.Errorf("defaults: %q is no input", name))
 			continue
 		}
-		if err := validateDefault(c, m.Defaults[name]); err != nil {
+		if err := validateDefault(c, defaults[name]); err != nil {
 			errs = append(errs, fmt.Errorf("defaults: column %q: %w", name, err))
 		}
 	}
@@ -140,14 +136,14 @@ func validateScalar(d tensor.DType, value any) error {
 }
 
 // readDefaults turns the json.Number values of the decoder into int64 or float64, as the column asks.
-func (m *Manifest) readDefaults() error {
-	for name, value := range m.Defaults {
-		c, _ := m.Inputs.Column(name) // Validate refuses unknown names.
+func readDefaults(columns schema.Schema, defaults map[string]any) error {
+	for name, value := range defaults {
+		c, _ := columns.Column(name) // Validate refuses unknown names.
 		fixed, err := readNumbers(c.DType.DType, value)
 		if err != nil {
 			return fmt.Errorf("defaults: column %q: %w", name, err)
 		}
-		m.Defaults[name] = fixed
+		defaults[name] = fixed
 	}
 	return nil
 }

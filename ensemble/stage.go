@@ -22,14 +22,17 @@ type Stage struct {
 	Folder *Folder
 	dense  bool // what TensorRT is for, and nothing else
 	// within are the groups and stages that it is a part of by another name, the largest first.
-	within []string
+	within  []string
+	ranking bool // it belongs to the second of two ensembles
 }
 
 // Group is a run of stages that Groups fuses.
 type Group struct {
 	Name   string
 	Stages []Stage
-	within []string // as a stage's
+	// Ranking makes the group part of a second ensemble, which [RankingName] names. Such groups are the last ones.
+	Ranking bool
+	within  []string // as a stage's
 }
 
 // Ensemble is the way from raw columns to recommendations.
@@ -42,6 +45,9 @@ type Ensemble struct {
 	// Explain names intermediate tensors of which requests may ask a copy, called ExplainPrefix and the tensor's name, unless
 	// all stages are fused into one.
 	Explain []string
+	// Keys names the tensor with the candidates' raw item keys, [B,K], by which callers find item rows; for ensembles with groups of
+	// a ranking only.
+	Keys string
 }
 
 // ExplainPrefix begins the names of the ensemble's outputs that are copies of intermediate tensors.
@@ -78,7 +84,7 @@ func (e Ensemble) Validate() error {
 	if len(e.Outputs) == 0 {
 		errs = append(errs, fmt.Errorf("ensemble %q names no outputs", e.Name))
 	}
-	errs = append(errs, e.validateNames(), e.validateTensors())
+	errs = append(errs, e.validateNames(), e.validateTensors(), e.validateRanking())
 	return errors.Join(errs...)
 }
 

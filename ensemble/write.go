@@ -53,8 +53,11 @@ type Export struct {
 	MaxBatch int
 	// Memory has an estimate for each model; no instances and zeros for one of another backend, which alone knows.
 	Memory []Memory
-	// Steps are the stages with their pinned versions; a stage that an earlier generation has byte by byte keeps that version.
+	// Steps are the stages with their pinned versions, those of a ranking last; a stage that an earlier generation has byte by byte keeps
+	// that version.
 	Steps []Step
+	// Ranking says that there are two ensembles.
+	Ranking bool
 	// Served is true when NAME/config.pbtxt was written because there was none. Otherwise the generation lies beside the one that is
 	// served, until NAME/N/config.pbtxt takes the place of NAME/config.pbtxt.
 	Served bool
@@ -93,7 +96,8 @@ func Write(ctx context.Context, dir string, e Ensemble, m Manifest, o Options) (
 		return nil, fmt.Errorf("export ensemble %q generation %d: %w", e.Name, x.generation, errors.Join(err, x.tx.undo()))
 	}
 	return &Export{
-		Generation: x.generation, Fuse: o.Fuse, MaxBatch: x.config.MaxBatchSize, Memory: x.memory, Steps: x.config.Steps, Served: x.served,
+		Generation: x.generation, Fuse: o.Fuse, MaxBatch: x.config.MaxBatchSize, Memory: x.memory, Steps: x.steps(), Ranking: x.ranking != nil,
+		Served: x.served,
 	}, nil
 }
 
@@ -119,6 +123,7 @@ type exporter struct {
 	generation int
 	stages     []stageExport
 	config     *Config // the ensemble's
+	ranking    *Config // the second ensemble's, nil for none
 	manifest   Manifest
 	files      func(string) error
 	memory     []Memory
@@ -131,6 +136,7 @@ type stageExport struct {
 	config  *Config
 	dir     string  // the version's files until they are written
 	folder  *Folder // nil for a graph
+	ranking bool    // it is a step of the second ensemble
 	version int64
 	exists  bool // the version is there already
 }
@@ -147,6 +153,9 @@ func plan(ctx context.Context, dir, staging string, e Ensemble, m Manifest, o Op
 	}
 	for _, f := range repo.broken {
 		return nil, fmt.Errorf("the repository is broken: %s", f)
+	}
+	if err := repo.ownRanking(e.Name); err != nil {
+		return nil, err
 	}
 	if x.generation, err = nextGeneration(repo, e.Name, o.Generation); err != nil {
 		return nil, err
@@ -206,7 +215,7 @@ func hasPrefix(model, ensemble string) bool {
 
 // planStage writes a model beside its place and settles its name, version and configuration.
 func (x *exporter) planStage(ctx context.Context, r *Repository, name string, m model, o Options) error {
-	se := stageExport{version: int64(x.generation), dir: filepath.Join(x.staging, m.stage.Name)}
+	se := stageExport{ranking: m.stage.ranking, version: int64(x.generation), dir: filepath.Join(x.staging, m.stage.Name)}
 	if m.stage.Folder != nil {
 		return x.planFolder(r, name+"_"+m.stage.Name, se, m.stage, o)
 	}
@@ -315,9 +324,17 @@ func (x *exporter) write(ctx context.Context) error {
 		if err := x.manifest.Write(filepath.Join(dir, ManifestFile)); err != nil {
 			return err
 		}
+		if x.ranking != nil {
+			if err := atomicfile.WriteBytes(filepath.Join(dir, RankingConfigFile), x.ranking.Marshal()); err != nil {
+				return err
+			}
+		}
 		return atomicfile.WriteBytes(filepath.Join(dir, ConfigFile), x.config.Marshal())
 	})
 	if err != nil || !x.served {
+		return err
+	}
+	if err := x.serveRanking(); err != nil {
 		return err
 	}
 	return x.tx.file(filepath.Join(home, ConfigFile), x.config.Marshal())

@@ -38,11 +38,10 @@ func Shop(seed uint64) (ensemble.Ensemble, ensemble.Manifest, error) {
 		Items: floats(seed, "items", ShopItems, shopWidth), First: ShopFirst, Candidates: ShopCandidates,
 	}))
 	filter := s.take(stage.Filter(ShopItems, ShopCandidates))
-	lookup := s.take(stage.Lookup(tensor.Map{"price": floats(7, "price", ShopItems)}, nil, ShopCandidates))
+	lookup := s.take(stage.Lookup(tensor.Map{"price": Prices()}, nil, ShopCandidates))
 	rank := s.rank(seed)
-	keys := []string{"", "", "", "c", "d", "e", "f", "g", "h", "i", "j", "k"}
 	order := s.take(stage.Order(stage.Ordering{
-		Keys: tensor.Of(keys, ShopItems), Blend: []stage.Term{{Tensor: "like", Weight: 1}}, Candidates: ShopCandidates, Return: ShopReturn,
+		Keys: shopKeys(), Blend: []stage.Term{{Tensor: "like", Weight: 1}}, Candidates: ShopCandidates, Return: ShopReturn,
 	}))
 	return ensemble.Ensemble{
 		Name: "shop", Outputs: []string{stage.ItemIDs, stage.Scores},
@@ -68,6 +67,39 @@ func DenseShop(seed uint64) (ensemble.Ensemble, ensemble.Manifest, error) {
 		}
 	}
 	return e, m, s.err
+}
+
+// SplitShop is [Shop] as two ensembles: callers bring the prices of the candidates, which [Prices] has, for the ranking. The item rows have
+// a column, brand, that no stage reads.
+func SplitShop(seed uint64) (ensemble.Ensemble, ensemble.Manifest, error) {
+	e, m, err := Shop(seed)
+	if err != nil {
+		return e, m, err
+	}
+	s := &shop{}
+	b := graph.NewBuilder("workflow")
+	price := b.Input("price", tensor.Float32, graph.Shape{graph.Sym("rows")})
+	b.Output("price", b.Where(b.IsNaN(price), b.Float32(0), price))
+	workflow, err := b.Build()
+	if err != nil {
+		return e, m, err
+	}
+	recall, score := &e.Groups[1], &e.Groups[2]
+	recall.Stages = append(recall.Stages, s.take(stage.ItemKeys(shopKeys(), "item_id", ShopCandidates)))
+	score.Stages[0] = s.take(stage.ItemFeatures(workflow, "", ShopCandidates))
+	score.Ranking, e.Keys = true, stage.RawItem("item_id")
+	row := schema.Schema{column("price", tensor.Float32, 0, schema.Item), column("brand", tensor.String, 0, schema.Item)}
+	m.Ranking = &ensemble.ManifestRanking{
+		Columns: row, Row: row, RowHash: "9df53e8f", Defaults: map[string]any{"price": 0.125, "brand": "none"},
+	}
+	return e, m, s.err
+}
+
+// Prices are those of the items, by item index, [V] float32.
+func Prices() *tensor.Tensor { return floats(7, "price", ShopItems) }
+
+func shopKeys() *tensor.Tensor {
+	return tensor.Of([]string{"", "", "", "c", "d", "e", "f", "g", "h", "i", "j", "k"}, ShopItems)
 }
 
 // shop collects the first error of its stages.

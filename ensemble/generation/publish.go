@@ -120,6 +120,9 @@ func (p *plan) add(dir string) error {
 	if err != nil {
 		return err
 	}
+	if _, err := os.Stat(filepath.Join(versionDir(dir, p.source, p.generation), ensemble.RankingConfigFile)); err == nil {
+		return fmt.Errorf("generation %d of %s has two ensembles, which cannot be published together yet", p.generation, p.source)
+	}
 	for _, step := range next.Steps {
 		if step.Version < 1 {
 			return fmt.Errorf("%s: step %q of generation %d pins no version: generations could mix in one answer", dir, step.Model, p.generation)

@@ -1,5 +1,7 @@
 package stage
 
+import "recsys/ensemble"
+
 // The stages' names.
 const (
 	FeaturesName = "features"
@@ -17,6 +19,12 @@ const (
 	GuardName = "guard"
 	MaskName  = "mask"
 	PickName  = "pick"
+)
+
+// The names of the stages that two ensembles have in Lookup's place: one before the ranking, one in it.
+const (
+	ItemKeysName     = "item_keys"
+	ItemFeaturesName = "item_features"
 )
 
 // The tensors between the stages.
@@ -50,7 +58,7 @@ func Encoded(column string) string { return "encoded_" + column }
 func Item(column string) string { return "item_" + column }
 
 // RawItem names the tensor of a raw item column of the candidates.
-func RawItem(column string) string { return "raw_item_" + column }
+func RawItem(column string) string { return ensemble.ItemPrefix + column }
 
 // SourceQuery names the query tensor of a source behind the first one.
 func SourceQuery(source string) string { return Query + "_" + source }
