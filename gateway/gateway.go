@@ -46,7 +46,9 @@ type Config struct {
 	Generations Generations
 	// Inferencer runs the ensemble, Store knows the users. Both stay the caller's to close.
 	Inferencer Inferencer
-	Store      featurestore.Store
+	// Ranker runs versions of the second ensemble; only manifests with a Ranking need it.
+	Ranker Ranker
+	Store  featurestore.Store
 	// Model is the name to call, Manifest.Name if empty. A canary is another name.
 	Model string
 	// Variant labels the answers, DefaultVariant if empty.
@@ -79,6 +81,9 @@ func (c *Config) Validate() error {
 	}
 	if c.Inferencer == nil {
 		errs = append(errs, errors.New("no inferencer"))
+	}
+	if c.Manifest != nil && c.Manifest.Ranking != nil && c.Ranker == nil {
+		errs = append(errs, errNoRanker)
 	}
 	if c.Store == nil {
 		errs = append(errs, errors.New("no feature store"))
@@ -149,6 +154,6 @@ func New(config Config, options ...Option) (*Gateway, error) {
 		o(g)
 	}
 	g.warnings = newThrottle(g.log)
-	g.views = newViews(first, config.Generations, g.log)
+	g.views = newViews(first, config.Generations, config.Ranker != nil, g.log)
 	return g, nil
 }

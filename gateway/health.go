@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"net/http"
 	"time"
+
+	"recsys/ensemble"
 )
 
 // probeTimeout bounds what /readyz waits for.
@@ -36,7 +38,7 @@ func (g *Gateway) getReady(w http.ResponseWriter, r *http.Request) {
 	if g.draining.Load() {
 		state.Status = "draining"
 	}
-	if err := g.config.Inferencer.Ready(ctx, g.config.Model); err != nil {
+	if err := g.modelReady(ctx); err != nil {
 		state.Model = "unavailable"
 		g.log.DebugContext(ctx, "model not ready", slog.Any("error", err))
 	}
@@ -52,4 +54,13 @@ func (g *Gateway) getReady(w http.ResponseWriter, r *http.Request) {
 		status = http.StatusServiceUnavailable
 	}
 	g.write(w, r, status, state)
+}
+
+// modelReady asks for every ensemble of the generation.
+func (g *Gateway) modelReady(ctx context.Context) error {
+	err := g.config.Inferencer.Ready(ctx, g.config.Model)
+	if err == nil && g.views.now.Load().ranking != nil {
+		err = g.config.Inferencer.Ready(ctx, ensemble.RankingName(g.config.Model))
+	}
+	return err
 }

@@ -11,17 +11,18 @@ import (
 
 // metrics are the gateway's own; docs/reference/http-api.md lists them.
 type metrics struct {
-	registry  *prometheus.Registry
-	requests  *prometheus.CounterVec
-	duration  *prometheus.HistogramVec
-	inFlight  prometheus.Gauge
-	shed      *prometheus.CounterVec
-	fetch     prometheus.Histogram
-	features  *prometheus.CounterVec
-	inference *prometheus.HistogramVec
-	degraded  *prometheus.CounterVec
-	events    *prometheus.CounterVec
-	items     prometheus.Histogram
+	registry   *prometheus.Registry
+	requests   *prometheus.CounterVec
+	duration   *prometheus.HistogramVec
+	inFlight   prometheus.Gauge
+	shed       *prometheus.CounterVec
+	fetch      prometheus.Histogram
+	fetchItems prometheus.Histogram
+	features   *prometheus.CounterVec
+	inference  *prometheus.HistogramVec
+	degraded   *prometheus.CounterVec
+	events     *prometheus.CounterVec
+	items      prometheus.Histogram
 }
 
 func newMetrics(version string) *metrics {
@@ -50,18 +51,19 @@ func newMetrics(version string) *metrics {
 		items: prometheus.NewHistogram(histogram("recommendations_items", "Items of an answer.",
 			[]float64{0, 1, 5, 10, 20, 50, 100, 200, 500})),
 	}
+	m.fetchItems = prometheus.NewHistogram(histogram("item_fetch_duration_seconds", "Time to read the rows of a call's candidates from the feature store.", seconds))
 	info := prometheus.NewGauge(prometheus.GaugeOpts{
 		Namespace: "recsys", Name: "build_info", Help: "Always 1.", ConstLabels: prometheus.Labels{"version": version},
 	})
 	info.Set(1)
-	m.registry.MustRegister(m.requests, m.duration, m.inFlight, m.shed, m.fetch, m.features, m.inference, m.degraded,
+	m.registry.MustRegister(m.requests, m.duration, m.inFlight, m.shed, m.fetch, m.fetchItems, m.features, m.inference, m.degraded,
 		m.events, m.items, info, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
 
-// countUser counts a row that the store has answered with.
-func (m *metrics) countUser(row []byte, rowErr error) {
+// countRow counts a user's or an item's row that the store has answered with, nil for none.
+func (m *metrics) countRow(entity string, row []byte, rowErr error) {
 	status := "hit"
 	switch {
 	case rowErr != nil:
@@ -69,7 +71,7 @@ func (m *metrics) countUser(row []byte, rowErr error) {
 	case row == nil:
 		status = "miss"
 	}
-	m.features.WithLabelValues("user", status).Inc()
+	m.features.WithLabelValues(entity, status).Inc()
 }
 
 func (m *metrics) handler() http.Handler {

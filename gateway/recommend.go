@@ -146,7 +146,7 @@ func (g *Gateway) answer(ctx context.Context, v *view, all []*asked, again bool)
 				g.finish(ctx, v, e, generation)
 			}
 		}
-		if answered {
+		if answered || generation != 0 && generation != v.manifest.Generation {
 			next = g.answered(ctx, v, generation, again)
 		}
 		if next == nil && again && slices.ContainsFunc(users, func(e *asked) bool { return e.failure != nil }) {
@@ -234,7 +234,7 @@ func (g *Gateway) ready(ctx context.Context, v *view, e *asked) error {
 		e.reasons = append(e.reasons, FeaturesInvalid)
 	}
 	if storeErr == nil {
-		g.metrics.countUser(user.Row, rowErr)
+		g.metrics.countRow("user", user.Row, rowErr)
 	}
 	if v.catalog.input != "" {
 		in[v.catalog.input] = v.catalog.blocked(e.selection)
@@ -361,16 +361,33 @@ func (g *Gateway) call(ctx context.Context, v *view, users []*asked) (tensor.Map
 	if err != nil {
 		return nil, 0, fmt.Errorf("join requests: %w", err)
 	}
-	out, version, err := g.config.Inferencer.Infer(ctx, g.config.Model, in, v.outputs)
+	if v.ranking != nil {
+		return g.callBoth(ctx, v, users, in)
+	}
+	out, generation, err := g.ask(ctx, in, v.outputs)
 	if err != nil {
-		if errors.Is(ctx.Err(), context.DeadlineExceeded) && !errors.Is(err, context.DeadlineExceeded) {
-			err = errors.Join(err, ctx.Err())
-		}
-		return nil, 0, fmt.Errorf("%w: %w", errModel, err)
+		return nil, generation, err
+	}
+	return out, generation, v.checkOutputs(out, len(users))
+}
+
+// ask asks the ensemble, and returns the generation that has answered.
+func (g *Gateway) ask(ctx context.Context, in tensor.Map, outputs []string) (tensor.Map, int, error) {
+	out, version, err := g.config.Inferencer.Infer(ctx, g.config.Model, in, outputs)
+	if err != nil {
+		return nil, 0, modelError(ctx, err)
 	}
 	generation, err := strconv.Atoi(version)
 	if err != nil {
 		return nil, 0, fmt.Errorf("%w: version %q is no number", errScore, version)
 	}
-	return out, generation, v.checkOutputs(out, len(users))
+	return out, generation, nil
+}
+
+// modelError says that an ensemble has not answered, and whether that is because the time is over.
+func modelError(ctx context.Context, err error) error {
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) && !errors.Is(err, context.DeadlineExceeded) {
+		err = errors.Join(err, ctx.Err())
+	}
+	return fmt.Errorf("%w: %w", errModel, err)
 }

@@ -27,7 +27,8 @@ type view struct {
 	manifest *ensemble.Manifest
 	merger   *merger
 	catalog  *catalog
-	outputs  []string
+	outputs  []string // the wanted ones
+	ranking  *ranking // nil for one ensemble
 }
 
 func newView(m *ensemble.Manifest, items iter.Seq2[featurestore.Record, error]) (*view, error) {
@@ -39,7 +40,11 @@ func newView(m *ensemble.Manifest, items iter.Seq2[featurestore.Record, error]) 
 	if err != nil {
 		return nil, err
 	}
-	return &view{m, merger, catalog, []string{m.Outputs.ItemIDs, m.Outputs.Scores}}, nil
+	ranking, err := newRanking(m)
+	if err != nil {
+		return nil, err
+	}
+	return &view{m, merger, catalog, []string{m.Outputs.ItemIDs, m.Outputs.Scores}, ranking}, nil
 }
 
 const (
@@ -53,6 +58,7 @@ const (
 // views are the generations that a gateway knows.
 type views struct {
 	source Generations // nil for a gateway that stays with its generation
+	ranks  bool        // two ensembles can be asked
 	now    atomic.Pointer[view]
 	log    *slog.Logger
 	open   sync.WaitGroup // goroutines that open generations; each ends after openTimeout
@@ -68,8 +74,8 @@ type opening struct {
 	view *view // when done; nil if it could not be opened
 }
 
-func newViews(first *view, source Generations, log *slog.Logger) *views {
-	v := &views{source: source, log: log, known: []*view{first}, opening: map[int]*opening{}, refused: map[int]time.Time{}}
+func newViews(first *view, source Generations, ranks bool, log *slog.Logger) *views {
+	v := &views{source: source, ranks: ranks, log: log, known: []*view{first}, opening: map[int]*opening{}, refused: map[int]time.Time{}}
 	v.now.Store(first)
 	return v
 }
@@ -135,6 +141,9 @@ func (v *views) read(ctx context.Context, generation int) (*view, error) {
 	}
 	if m.Generation != generation {
 		return nil, fmt.Errorf("the manifest of generation %d is that of %d", generation, m.Generation)
+	}
+	if m.Ranking != nil && !v.ranks {
+		return nil, errNoRanker
 	}
 	return newView(m, items)
 }
