@@ -153,6 +153,18 @@ func (f encoder) Vocabularies() map[string]*feature.Vocabulary {
 	return out
 }
 
+// Grow is that of feature.Grower.
+func (f encoder) Grow(v *feature.Vocabulary) (feature.Fitted, error) {
+	entries := slices.Clone(f.entries)
+	for i, e := range entries {
+		if e.Learned.vocabulary.Name() == v.Name() {
+			entries[i].Writes = schema.Schema{ids(e.Writes[0], v.Cardinality())}
+			entries[i].Learned.vocabulary = v
+		}
+	}
+	return newEncoder(f.rule, entries)
+}
+
 func encodeColumn(b *graph.Builder, e entry[lookup], x *graph.Value) []*graph.Value {
 	return []*graph.Value{e.Learned.vocabulary.Encode(b, x)}
 }
