@@ -30,8 +30,8 @@ func columnsOf(t *data.Table, raw schema.Schema, skip ...string) tensor.Map {
 }
 
 // fitWorkflow fits the features on the interactions of the training part: keys and context columns stream from them, so
-// that frequencies count interactions, other columns from the tables of users and items.
-func fitWorkflow(ctx context.Context, c *Config, r *Registry, t *Tables) (*feature.FittedWorkflow, error) {
+// that frequencies count interactions, other columns from the tables of users and items. Former, if not nil, keeps its ids.
+func fitWorkflow(ctx context.Context, c *Config, r *Registry, t *Tables, former *feature.FittedWorkflow) (*feature.FittedWorkflow, error) {
 	w, err := r.workflow(c)
 	if err != nil {
 		return nil, err
@@ -45,11 +45,17 @@ func fitWorkflow(ctx context.Context, c *Config, r *Registry, t *Tables) (*featu
 		events := t.Interactions.Take(data.Rows(t.Parts, data.Train))
 		source = feature.Tables{Tables: []tensor.Map{columnsOf(events, t.Raw), users, items}}
 	}
-	w2, err := w.Fit(ctx, t.Raw, source)
+	fit := w.Fit
+	if former != nil {
+		fit = func(ctx context.Context, raw schema.Schema, src feature.Source) (*feature.FittedWorkflow, error) {
+			return w.Refit(ctx, former, raw, src)
+		}
+	}
+	fitted, err := fit(ctx, t.Raw, source)
 	if err != nil {
 		return nil, fmt.Errorf("features: %w", err)
 	}
-	return w2, nil
+	return fitted, nil
 }
 
 // encoder turns raw tables into examples with a fitted workflow.

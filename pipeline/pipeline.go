@@ -39,6 +39,8 @@ type Options struct {
 	CheckpointEvery time.Duration
 	// Restart begins training anew; otherwise Train goes on from the checkpoints that an interrupted one has left.
 	Restart bool
+	// AppendTo is a run whose ids Fit keeps: its vocabularies grow, nothing in them moves. "" fits anew.
+	AppendTo string
 }
 
 // Pipeline is a recsys.yaml with its data folder and run folder. Fit, Train and Eval each leave files in the run folder
@@ -144,11 +146,15 @@ func (p *Pipeline) Fit(ctx context.Context) error {
 	if err := checkWritable("run folder", p.run); err != nil {
 		return err
 	}
+	former, err := p.former()
+	if err != nil {
+		return err
+	}
 	if err := p.readTables(ctx); err != nil {
 		return err
 	}
 	p.phase("fit features")
-	w, err := fitWorkflow(ctx, p.config, p.options.Registry, p.tables)
+	w, err := fitWorkflow(ctx, p.config, p.options.Registry, p.tables, former)
 	if err != nil {
 		return err
 	}
@@ -163,6 +169,18 @@ func (p *Pipeline) Fit(ctx context.Context) error {
 		return err
 	}
 	return writeJSON(p.path(originFile), p.origin())
+}
+
+// former is the workflow of the run to append to, nil without one.
+func (p *Pipeline) former() (*feature.FittedWorkflow, error) {
+	if p.options.AppendTo == "" {
+		return nil, nil //nolint:nilnil // Fitting anew is not an error.
+	}
+	w, err := feature.Load(p.options.Registry.Operators, filepath.Join(p.options.AppendTo, workflowFile))
+	if err != nil {
+		return nil, fmt.Errorf("append to %s: %w", p.options.AppendTo, notRun(err, "fit"))
+	}
+	return w, nil
 }
 
 func (p *Pipeline) origin() Origin {

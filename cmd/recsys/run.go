@@ -94,11 +94,18 @@ func (c runCmd) Run(ctx context.Context, o output) error {
 
 type fitCmd struct {
 	pipelineFlags `embed:""`
+
+	AppendTo string `type:"existingdir" placeholder:"RUN" help:"Keep the ids of this run's vocabularies: old values stay, seen again or not, and new ones follow."`
+}
+
+// Help has examples.
+func (fitCmd) Help() string {
+	return "Examples:\n  recsys fit -c recsys.yaml --data data\n  recsys fit -c recsys.yaml --data november --out runs/november --append-to runs/october"
 }
 
 // Run fits the features.
 func (c fitCmd) Run(ctx context.Context, o output) error {
-	p, err := c.open(o, pipeline.Options{})
+	p, err := c.open(o, pipeline.Options{AppendTo: c.AppendTo})
 	if err != nil {
 		return err
 	}
