@@ -22,6 +22,9 @@ type Retrieval struct {
 	// Items [V,D] float32 is indexed by item index. Rows before First stand for no item and are zero.
 	Items *tensor.Tensor
 	First int
+	// Tower computed Items: inputs ItemInput(column), output ItemsOutput [M,D]; its parameters have data. Nil where items have no
+	// vectors, or such as their interactions give them.
+	Tower *graph.Graph
 	// ItemItem is nil for a model of vectors, and the model that Query computes where Items is nil.
 	ItemItem *ItemItem
 }
@@ -56,15 +59,16 @@ func NewRetrieval(
 			return nil, fmt.Errorf("model %q: %w", m.Name(), err)
 		}
 	}
-	matrix, err := itemMatrix(ctx, g, items, first, kernels)
+	matrix, err := ItemMatrix(ctx, g, items, first, kernels)
 	if err != nil {
 		return nil, fmt.Errorf("model %q: item vectors: %w", m.Name(), err)
 	}
-	return &Retrieval{Name: m.Name(), Query: query, Items: matrix, First: first}, nil
+	return &Retrieval{Name: m.Name(), Query: query, Items: matrix, First: first, Tower: g}, nil
 }
 
-// itemMatrix runs the item graph over blocks of items.
-func itemMatrix(
+// ItemMatrix runs an item graph, whose parameters have data, over the item columns items, [V] or [V,L] by name, and returns the item
+// matrix [V,D] float32, with zeros before first. Nil kernels are kernel.Best().
+func ItemMatrix(
 	ctx context.Context, g *graph.Graph, items tensor.Map, first int, kernels *kernel.Set,
 ) (*tensor.Tensor, error) {
 	plan, err := exec.Compile(g, exec.Options{Kernels: kernels, Threads: runtime.GOMAXPROCS(0), Frozen: true})

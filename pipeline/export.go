@@ -64,6 +64,9 @@ type ExportOptions struct {
 	ItemMatrix string
 	Ranker     string
 	AcceptLoss bool
+	// Refresh, if RefreshItems, refuses a run that differs from the served generation in more than its items. What
+	// narrow models lose is not measured then but taken from the served generation. "" allows any run.
+	Refresh string
 	// AcceptWorse exports a run that export.gate would refuse.
 	AcceptWorse bool
 	// Data is the folder of the tables, on whose held-out users the loss of narrow models is measured; empty for float32.
@@ -95,10 +98,12 @@ func Export(ctx context.Context, run, dir string, eo ExportOptions) (*Exported, 
 	if err != nil {
 		return nil, fmt.Errorf("export: %w", err)
 	}
-	if s.Manifest.Metrics, err = manifestMetrics(run); err != nil {
-		return nil, fmt.Errorf("export: %w", err)
+	if s.Manifest.Metrics == nil { // A refreshed run has those of the run that it was made from.
+		if s.Manifest.Metrics, err = manifestMetrics(run); err != nil {
+			return nil, fmt.Errorf("export: %w", err)
+		}
 	}
-	if !eo.AcceptWorse {
+	if !eo.AcceptWorse && eo.Refresh == "" { // The weights of a refresh are those that are served.
 		if err := settings.Gate.check(dir, e.Name, s.Manifest.Metrics); err != nil {
 			return nil, fmt.Errorf("export: %w", err)
 		}
@@ -110,12 +115,22 @@ func Export(ctx context.Context, run, dir string, eo ExportOptions) (*Exported, 
 	def(&o.MaxBatch, settings.MaxBatch)
 	def(&o.Profile, ensemble.ProfileAuto)
 	precision := settings.precision(o.Profile)
-	if precision != nil {
+	if eo.Refresh != "" {
+		def(&o.Fuse, ensemble.FuseGroups)
+		served, err := refreshable(run, dir, s.Manifest, o.Fuse, precision)
+		if err != nil {
+			return nil, fmt.Errorf("export: refresh items: %w", err)
+		}
+		precision = served.Precision
+		if e, err = narrow(e, precision); err != nil {
+			return nil, fmt.Errorf("export: %w", err)
+		}
+	} else if precision != nil {
 		if e, err = eo.narrowed(ctx, run, s, e, precision); err != nil {
 			return nil, fmt.Errorf("export: %w", err)
 		}
-		s.Manifest.Precision = precision
 	}
+	s.Manifest.Precision = precision
 	configurer := settings.configurer(o.Profile)
 	o.Configure = func(names []string, s *ensemble.Settings) error {
 		if err := configurer.configure(names, s); err != nil {

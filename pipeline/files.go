@@ -47,6 +47,8 @@ type Origin struct {
 	Config string `json:"config"`
 	// Split is a hash of the part of each interaction.
 	Split string `json:"split"`
+	// Items is the hash of the item table that a refresh has read; "" for a run that was fitted.
+	Items string `json:"items,omitempty"`
 	// Version is that of the program, Kernels the instruction set it computed with.
 	Version string `json:"version"`
 	Kernels string `json:"kernels"`

@@ -286,6 +286,9 @@ func (p *Pipeline) load(ctx context.Context) error {
 	if o.Format != runFormat {
 		return fmt.Errorf("%s: format %d, this version reads %d: run recsys fit again", p.path(originFile), o.Format, runFormat)
 	}
+	if o.Items != "" {
+		return fmt.Errorf("%s has refreshed items and the models of the run that it was made from: name that one, or fit anew", p.run)
+	}
 	if err := p.readTables(ctx); err != nil {
 		return err
 	}

@@ -43,15 +43,19 @@ func (p *Pipeline) writeRows(ctx context.Context, m ensemble.Manifest) func(dir 
 		if _, err := featurestore.WriteRows(filepath.Join(dir, userRowsFile), users, p.userRecords(ctx, users)); err != nil {
 			return err
 		}
-		items := featurestore.RowsHeader{Entity: schema.Item, Key: m.ItemKey}
-		for _, c := range p.tables.Raw.Select(schema.Item) {
-			if !c.Has(schema.ID) {
-				items.Schema = append(items.Schema, c)
-			}
-		}
-		_, err := featurestore.WriteRows(filepath.Join(dir, itemRowsFile), items, p.itemRecords(ctx, items))
-		return err
+		return p.writeItemRows(ctx, dir, m.ItemKey)
 	}
+}
+
+func (p *Pipeline) writeItemRows(ctx context.Context, dir string, key schema.Column) error {
+	items := featurestore.RowsHeader{Entity: schema.Item, Key: key}
+	for _, c := range p.tables.Raw.Select(schema.Item) {
+		if !c.Has(schema.ID) {
+			items.Schema = append(items.Schema, c)
+		}
+	}
+	_, err := featurestore.WriteRows(filepath.Join(dir, itemRowsFile), items, p.itemRecords(ctx, items))
+	return err
 }
 
 func (p *Pipeline) userRecords(ctx context.Context, h featurestore.RowsHeader) iter.Seq2[featurestore.Record, error] {

@@ -65,8 +65,17 @@ func (p *Pipeline) writeServing(ctx context.Context, sources []source, ranking *
 	if err != nil {
 		return err
 	}
+	m, err := p.manifest(stages, sources)
+	if err != nil {
+		return err
+	}
+	return p.writeStages(stages, ranking, m, p.writeRows(ctx, m))
+}
+
+// writeStages writes the stages by group, what describes them, and the rows.
+func (p *Pipeline) writeStages(stages map[string][]ensemble.Stage, ranking *Ranking, m ensemble.Manifest, rows func(dir string) error) error {
 	s := Serving{
-		Format: runFormat, Outputs: servingOutputs(),
+		Format: runFormat, Outputs: servingOutputs(), Manifest: m,
 		Explain: []string{stage.Candidates, stage.CandidateScores, stage.MaskedScores},
 	}
 	if made(stages[groupPrep], stage.Query) {
@@ -98,7 +107,7 @@ func (p *Pipeline) writeServing(ctx context.Context, sources []source, ranking *
 	if err := os.Remove(p.path(servingFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	err = replaceDir(p.path(stagesDir), func(dir string) error {
+	err := replaceDir(p.path(stagesDir), func(dir string) error {
 		for _, group := range stages {
 			for _, st := range group {
 				if err := p.writeStage(dir, st); err != nil {
@@ -111,10 +120,7 @@ func (p *Pipeline) writeServing(ctx context.Context, sources []source, ranking *
 	if err != nil {
 		return err
 	}
-	if s.Manifest, err = p.manifest(stages, sources); err != nil {
-		return err
-	}
-	if err := replaceDir(p.path(featuresDir), p.writeRows(ctx, s.Manifest)); err != nil {
+	if err := replaceDir(p.path(featuresDir), rows); err != nil {
 		return err
 	}
 	return writeJSON(p.path(servingFile), s)
@@ -162,6 +168,9 @@ func (p *Pipeline) manifest(stages map[string][]ensemble.Stage, sources []source
 	}
 	m.RowHash = codec.Hash()
 	m.Fallback = p.popular(source.First)
+	if m.Weights, err = p.weights(source.Name); err != nil {
+		return m, err
+	}
 	origin := p.origin()
 	m.Origin = map[string]string{
 		"data": origin.Data, "config": origin.Config, "seed": strconv.FormatUint(origin.Seed, 10), "version": origin.Version,

@@ -13,10 +13,12 @@ import (
 )
 
 // A trained retrieval model is a folder with two graphs: query.onnx, and items.onnx, which gathers rows of the item
-// matrix by item index. A model without such a matrix has query.onnx alone.
+// matrix by item index. A model without such a matrix has query.onnx alone. Where a tower computes the matrix from the columns of items,
+// tower.onnx is that.
 const (
 	queryFile = "query.onnx"
 	itemsFile = "items.onnx"
+	towerFile = "tower.onnx"
 	itemsName = "items"
 	// validationDir holds the model as it was before it learned from the validation part.
 	validationDir = "validation"
@@ -31,6 +33,11 @@ func writeSource(dir string, r *model.Retrieval) error {
 	}
 	if r.Items == nil {
 		return nil
+	}
+	if r.Tower != nil {
+		if err := onnx.Write(filepath.Join(dir, towerFile), r.Tower, onnx.Meta{}); err != nil {
+			return err
+		}
 	}
 	b := graph.NewBuilder(r.Name + "_items")
 	index := b.Input("item_indices", tensor.Int64, graph.Shape{graph.Sym("M")})
@@ -55,12 +62,18 @@ func readSource(dir, name string, first int) (*model.Retrieval, error) {
 	if err != nil {
 		return nil, err
 	}
+	var tower *graph.Graph
+	if path := filepath.Join(dir, towerFile); exists(path) {
+		if tower, err = readGraph(path); err != nil {
+			return nil, err
+		}
+	}
 	for _, n := range items.Nodes {
 		at := slices.IndexFunc(n.Inputs, func(v *graph.Value) bool {
 			return v != nil && v.Kind() == graph.FromConst && v.Name() == itemsName
 		})
 		if at >= 0 {
-			return &model.Retrieval{Name: name, Query: query, Items: n.Inputs[at].Data(), First: first}, nil
+			return &model.Retrieval{Name: name, Query: query, Items: n.Inputs[at].Data(), First: first, Tower: tower}, nil
 		}
 	}
 	return nil, fmt.Errorf("%s: no constant %q; train again", filepath.Join(dir, itemsFile), itemsName)

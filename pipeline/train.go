@@ -169,17 +169,22 @@ func (p *Pipeline) trainRanking(ctx context.Context) (*Ranking, error) {
 var errNoRanker = errors.New("the pipeline has no ranking")
 
 func (p *Pipeline) readRanking() (*Ranking, error) {
-	trainer, err := p.options.Registry.ranking(p.config)
+	return readRanking(p.config, p.options.Registry, p.run)
+}
+
+// readRanking reads the ranker of a run.
+func readRanking(c *Config, registry *Registry, run string) (*Ranking, error) {
+	trainer, err := registry.ranking(c)
 	if err != nil {
 		return nil, err
 	}
 	if trainer == nil {
 		return nil, errNoRanker
 	}
-	r := &Ranking{Name: p.config.Ranking.Name}
+	r := &Ranking{Name: c.Ranking.Name}
 	for _, t := range trainer.Tasks() {
 		r.Tasks = append(r.Tasks, t.Name)
 	}
-	r.Graph, err = readGraph(p.path(rankingDir, r.Name+".onnx"))
+	r.Graph, err = readGraph(filepath.Join(run, rankingDir, r.Name+".onnx"))
 	return r, err
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"strings"
 	"text/tabwriter"
 
 	"recsys/ensemble"
@@ -22,6 +23,7 @@ type exportCmd struct {
 	Items    string        `name:"item-matrix" placeholder:"PRECISION" help:"Store the item matrix as fp16 or int8. Default: export.item_matrix, else float32."`
 	Ranker   string        `placeholder:"PRECISION" help:"Store the ranker's embedding tables as fp16. Default: export.ranker, else float32."`
 	Data     string        `env:"RECSYS_DATA" placeholder:"DIR" help:"Folder of the tables, on whose held-out users is measured what fp16 and int8 lose."`
+	Refresh  string        `enum:",items" default:"" placeholder:"items" help:"Refuse a run that differs from the served generation in more than its items: items."`
 	Worse    bool          `name:"accept-worse" help:"Export the run even if it is worse than the served generation by more than export.gate allows."`
 	Accept   bool          `name:"accept-loss" help:"Export models in fp16 and int8 even if they lose much."`
 	JSON     bool          `help:"Print what was written as one JSON object."`
@@ -40,7 +42,7 @@ func (c exportCmd) Run(ctx context.Context, o output) error {
 		Options: ensemble.Options{
 			MaxBatch: c.Batch, Memory: int64(c.Memory), Meta: onnx.Meta{ProducerVersion: version},
 		},
-		ItemMatrix: c.Items, Ranker: c.Ranker, AcceptLoss: c.Accept, AcceptWorse: c.Worse, Data: c.Data, Reporter: newReporter(o.err),
+		ItemMatrix: c.Items, Ranker: c.Ranker, AcceptLoss: c.Accept, AcceptWorse: c.Worse, Refresh: c.Refresh, Data: c.Data, Reporter: newReporter(o.err),
 	}
 	if c.Profile != nil {
 		options.Profile = ensemble.Profile(*c.Profile)
@@ -80,6 +82,7 @@ type exported struct {
 type exportedModel struct {
 	Name      string        `json:"name"`
 	Version   int64         `json:"version"`
+	Kept      bool          `json:"kept,omitempty"` // an earlier generation wrote it
 	Instances int           `json:"instances"`
 	Weights   pipeline.Size `json:"weights"`
 	One       pipeline.Size `json:"values_of_one_user"`
@@ -97,7 +100,7 @@ func newExported(x *pipeline.Exported) exported {
 			}
 		}
 		model := exportedModel{
-			s.Model, s.Version, m.Instances, pipeline.Size(m.Weights), pipeline.Size(m.One), pipeline.Size(m.Full), pipeline.Size(m.Total()),
+			s.Model, s.Version, s.Version < int64(x.Generation), m.Instances, pipeline.Size(m.Weights), pipeline.Size(m.One), pipeline.Size(m.Full), pipeline.Size(m.Total()),
 		}
 		out.Models, out.Total = append(out.Models, model), out.Total+model.Total
 	}
@@ -125,6 +128,16 @@ func (x exported) print(o output, to string) error {
 			cmp.Or(p.ItemMatrix, "fp32"), cmp.Or(p.Ranker, "fp32"), p.Users, p.Overlap, p.NDCG, p.NDCGNarrow)
 	}
 	if !x.Served {
+		var kept, wrote []string
+		for _, m := range x.Models {
+			if name := fmt.Sprintf("%s %d", m.Name, m.Version); m.Kept {
+				kept = append(kept, name)
+			} else {
+				wrote = append(wrote, name)
+			}
+		}
+		fmt.Fprintf(o.out, "written: %s\n", cmp.Or(strings.Join(wrote, ", "), "nothing"))
+		fmt.Fprintf(o.out, "kept as they are in earlier generations: %s\n", cmp.Or(strings.Join(kept, ", "), "nothing"))
 		fmt.Fprintln(o.out, "The generation lies beside the one that is served, whose configuration was left alone.")
 	}
 	return nil
