@@ -28,7 +28,8 @@ func inputs(b *graph.Builder, raw schema.Schema) map[string]*graph.Value {
 	return columns
 }
 
-// apply runs the operators on columns, which it updates.
+// apply runs the operators on columns, which it updates. Where the columns have RowColumn, rows of the training data get
+// what operators compute for those.
 func apply(b *graph.Builder, operators []Fitted, columns map[string]*graph.Value) {
 	for _, f := range operators {
 		in := map[string]*graph.Value{}
@@ -39,7 +40,12 @@ func apply(b *graph.Builder, operators []Fitted, columns map[string]*graph.Value
 			}
 		}
 		end := b.Scope(f.Name())
-		out := f.Apply(b, in)
+		var out map[string]*graph.Value
+		if t, ok := f.(Trained); ok && columns[RowColumn] != nil {
+			out = t.ApplyTraining(b, in, columns[RowColumn])
+		} else {
+			out = f.Apply(b, in)
+		}
 		end()
 		for _, c := range f.Writes() {
 			if columns[c.Name] = out[c.Name]; out[c.Name] == nil {

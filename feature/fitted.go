@@ -19,6 +19,7 @@ type FittedWorkflow struct {
 	allRaw    schema.Schema // the raw columns that the operators read
 	operators []Fitted
 	whole     *graph.Graph // of all encoded columns
+	training  bool         // whole computes rows of the training data: see Training
 
 	raw     schema.Schema // what the chosen columns need
 	encoded schema.Schema // the chosen columns
@@ -56,7 +57,7 @@ func assemble(raw schema.Schema, operators []Fitted) (*FittedWorkflow, error) {
 // build makes the graph of all columns; parts are taken out of it.
 func (w *FittedWorkflow) build(encoded schema.Schema) (*graph.Graph, error) {
 	b := graph.NewBuilder("features")
-	columns := inputs(b, w.allRaw)
+	columns := inputs(b, w.inputs())
 	apply(b, w.operators, columns)
 	for _, c := range encoded {
 		if b.Err() != nil {
@@ -71,9 +72,42 @@ func (w *FittedWorkflow) build(encoded schema.Schema) (*graph.Graph, error) {
 	return b.Build()
 }
 
+// inputs returns the raw columns that the whole graph may need.
+func (w *FittedWorkflow) inputs() schema.Schema {
+	if w.training {
+		return withRow(w.allRaw)
+	}
+	return w.allRaw
+}
+
+// Training returns the workflow for rows of the training data, with the same columns: for those that operators have learned
+// from, it computes what [Trained] says, elsewhere the same. Columns for which that matters need [RowColumn] beside the raw
+// ones.
+func (w *FittedWorkflow) Training() (*FittedWorkflow, error) {
+	if w.training || !slices.ContainsFunc(w.operators, func(f Fitted) bool { _, ok := f.(Trained); return ok }) {
+		return w, nil
+	}
+	p, err := newPlan(w.allRaw)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range w.operators {
+		p.add(nil, f.Writes(), dropsOf(f))
+	}
+	all, err := p.encoded()
+	if err != nil {
+		return nil, err
+	}
+	t := &FittedWorkflow{allRaw: w.allRaw, operators: w.operators, training: true}
+	if t.whole, err = t.build(all); err != nil {
+		return nil, err
+	}
+	return t.part(w.encoded)
+}
+
 // part returns the workflow of some encoded columns, with the raw columns that their graph needs.
 func (w *FittedWorkflow) part(encoded schema.Schema) (*FittedWorkflow, error) {
-	p := &FittedWorkflow{allRaw: w.allRaw, operators: w.operators, whole: w.whole, encoded: encoded}
+	p := &FittedWorkflow{allRaw: w.allRaw, operators: w.operators, whole: w.whole, training: w.training, encoded: encoded}
 	g, err := p.Graph("features")
 	if err != nil {
 		return nil, err
@@ -83,7 +117,7 @@ func (w *FittedWorkflow) part(encoded schema.Schema) (*FittedWorkflow, error) {
 			return nil, err
 		}
 	}
-	for _, c := range w.allRaw {
+	for _, c := range w.inputs() {
 		if g.Input(c.Name) != nil {
 			p.raw = append(p.raw, c)
 		}

@@ -126,7 +126,7 @@ func (f *Fitting) fit(ctx context.Context, src Source) error {
 
 // source streams the columns as the operators before have left them.
 func (f *Fitting) source(src Source) Source {
-	return &transformed{src: src, raw: f.planner.columns.Raw, now: f.planner.columns.Now, before: f.fitted}
+	return newTransformed(src, f.planner.columns, f.fitted)
 }
 
 // take goes on to the next operator.

@@ -55,6 +55,20 @@ type Fitted interface {
 	State() (version int, state any)
 }
 
+// Supervised is an Operator that learns from targets: columns that the training data has and no request.
+type Supervised interface {
+	// Targets names the columns.
+	Targets() []string
+}
+
+// Trained is a Fitted that computes its columns in another way for rows that it has learned from, such as without what it
+// learned from the row itself.
+type Trained interface {
+	// ApplyTraining is Fitted.Apply for training: row [B] int64 is RowColumn, null for rows that were not learned from, which
+	// are computed as Apply does.
+	ApplyTraining(b *graph.Builder, in map[string]*graph.Value, row *graph.Value) map[string]*graph.Value
+}
+
 // Encoder is a Fitted that encodes columns by vocabularies. The workflow saves each vocabulary once, under its
 // name, however many columns use it; State refers to it by that name.
 type Encoder interface {
@@ -95,10 +109,23 @@ func (c Columns) Find(name string, dtypes ...tensor.DType) (schema.Column, error
 		return col, fmt.Errorf("column %q: there is none; the columns here are %s", name, strings.Join(c.Now.Names(), ", "))
 	case col.Has(schema.Target):
 		return col, fmt.Errorf("column %q is a target, which is not known when a model is asked; leave it out", name)
-	case entity(col) == "":
+	case EntityOf(col) == "":
 		return col, fmt.Errorf("column %q belongs to no entity; give it the tag user, item or context", name)
 	case len(dtypes) > 0 && !slices.Contains(dtypes, col.DType.DType):
 		return col, fmt.Errorf("column %q is %s here; this operator takes %s", name, col.DType, typeNames(dtypes))
+	}
+	return col, nil
+}
+
+// FindTarget returns a target of the training data, to learn from. It fails, naming the remedy, when there is none or its
+// type is not one of dtypes.
+func (c Columns) FindTarget(name string, dtypes ...tensor.DType) (schema.Column, error) {
+	col, ok := c.Raw.Column(name)
+	switch {
+	case !ok || !col.Has(schema.Target):
+		return col, fmt.Errorf("target %q: the interactions have no such column that is kept for learning alone; name one that is no input", name)
+	case !slices.Contains(dtypes, col.DType.DType) || col.Length > 0:
+		return col, fmt.Errorf("target %q is %s of length %d; this operator learns from one %s a row", name, col.DType, col.Length, typeNames(dtypes))
 	}
 	return col, nil
 }
@@ -128,8 +155,9 @@ func (c Columns) Former(column string) (*Vocabulary, bool) {
 	return c.former.Vocabulary(column)
 }
 
-// entity returns the entity that the column belongs to: schema.User, schema.Item or schema.Context, "" for none.
-func entity(c schema.Column) schema.Tag {
+// EntityOf returns the entity that the column belongs to: schema.User, schema.Item, schema.Context, or schema.Interaction for what
+// is made of an item and a request together; "" for none.
+func EntityOf(c schema.Column) schema.Tag {
 	for _, t := range entities() {
 		if c.Has(t) {
 			return t
@@ -138,7 +166,9 @@ func entity(c schema.Column) schema.Tag {
 	return ""
 }
 
-func entities() []schema.Tag { return []schema.Tag{schema.User, schema.Item, schema.Context} }
+func entities() []schema.Tag {
+	return []schema.Tag{schema.User, schema.Item, schema.Context, schema.Interaction}
+}
 
 func typeNames(dtypes []tensor.DType) string {
 	names := make([]string, len(dtypes))

@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
 
+	"recsys/schema"
 	"recsys/tensor"
 )
 
@@ -18,6 +20,34 @@ import (
 // next one and must not be changed. After an error nothing follows.
 type Source interface {
 	Batches(ctx context.Context, columns []string) iter.Seq2[tensor.Map, error]
+}
+
+// RowColumn is a column of interactions for [Trained] operators: int64 numbers of rows, the same when a workflow is fitted and
+// when the rows are encoded for training. A [Joiner] has it; null stands for rows that a workflow was not fitted on.
+const RowColumn = "#row"
+
+func withRow(s schema.Schema) schema.Schema {
+	row := schema.Column{Name: RowColumn, DType: schema.DType{DType: tensor.Int64}, Tags: []schema.Tag{schema.Context}}
+	return append(slices.Clone(s), row)
+}
+
+// Joiner is a Source that also joins the tables: columns of several entities are learned from its interactions.
+type Joiner interface {
+	Source
+	// Interactions yields every interaction that a workflow is fitted on, in a fixed order, with all of the columns: its own,
+	// those of its user and its item, the history before it, [RowColumn] and targets. Otherwise it is as Batches.
+	Interactions(ctx context.Context, columns []string) iter.Seq2[tensor.Map, error]
+}
+
+// Interactions streams columns of different tables row by row of the training data, of a source that [Operator.Fit] was
+// given. The first error says so where the source joins no tables.
+func Interactions(ctx context.Context, src Source, columns []string) iter.Seq2[tensor.Map, error] {
+	if j, ok := src.(Joiner); ok {
+		return j.Interactions(ctx, columns)
+	}
+	return func(yield func(tensor.Map, error) bool) {
+		yield(nil, fmt.Errorf("columns %s: the source of the training data joins no tables", strings.Join(columns, ", ")))
+	}
 }
 
 // Tables is a Source over tables in memory. A column belongs to the first table that has it.
@@ -45,6 +75,19 @@ func (t Tables) Batches(ctx context.Context, columns []string) iter.Seq2[tensor.
 				return
 			}
 		}
+	}
+}
+
+// Interactions streams the first table that has all of the columns; Tables joins none.
+func (t Tables) Interactions(ctx context.Context, columns []string) iter.Seq2[tensor.Map, error] {
+	return func(yield func(tensor.Map, error) bool) {
+		for _, table := range t.Tables {
+			if !slices.ContainsFunc(columns, func(name string) bool { return table[name] == nil }) {
+				streamTable(ctx, table, columns, t.batchRows(), yield)
+				return
+			}
+		}
+		yield(nil, fmt.Errorf("columns %s: no table has them all; tables hold %s", strings.Join(columns, ", "), t.names()))
 	}
 }
 

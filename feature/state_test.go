@@ -115,7 +115,7 @@ func TestReadErrors(t *testing.T) {
 		{"key twice", "    \"b\",\n    \"a\"", "    \"b\",\n    \"b\"", `key "b" appears twice`},
 		{"cardinality", `"cardinality": 5`, `"cardinality": 6`, `column "user_id" is no column of 5 ids`},
 		{"hours", `"cardinality": 26`, `"cardinality": 25`, `column "time_hour" has 25 ids and part "hour" has 24 values`},
-		{"no entity", "\"user\",\n         \"id\",", `"id",`, `operator categorify: column "user_id": the operator gives it none of the tags user, item and context`},
+		{"no entity", "\"user\",\n         \"id\",", `"id",`, `operator categorify: column "user_id": the operator gives it none of the tags user, item, context and interaction`},
 		{"type of a raw column", `"name": "age",
    "dtype": "float32"`, `"name": "age",
    "dtype": "string"`, `IsNaN`},

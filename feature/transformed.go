@@ -22,7 +22,11 @@ type transformed struct {
 	before []Fitted
 }
 
-// Batches has the contract of [Source].
+func newTransformed(src Source, c Columns, before []Fitted) *transformed {
+	return &transformed{src: src, raw: withRow(c.Raw), now: withRow(c.Now), before: before}
+}
+
+// Batches has the contract of [Source]. Columns that are made of several tables come from the interactions.
 func (t *transformed) Batches(ctx context.Context, columns []string) iter.Seq2[tensor.Map, error] {
 	return func(yield func(tensor.Map, error) bool) {
 		needs, err := t.needs(columns)
@@ -30,30 +34,60 @@ func (t *transformed) Batches(ctx context.Context, columns []string) iter.Seq2[t
 			yield(nil, err)
 			return
 		}
-		st := &stream{transformed: t, columns: columns, needs: needs, plans: map[string]*exec.Plan{}, seen: map[string]bool{}}
-		for batch, err := range t.src.Batches(ctx, st.rawColumns()) {
-			if err == nil {
-				err = ctx.Err()
+		var own, joined []string
+		for _, name := range columns {
+			if t.joins(needs[name]) {
+				joined = append(joined, name)
+			} else {
+				own = append(own, name)
 			}
-			var out tensor.Map
-			if err == nil {
-				out, err = st.convert(ctx, batch)
-			}
-			if err != nil {
-				yield(nil, err)
-				return
-			}
-			if len(out) > 0 && !yield(out, nil) {
+		}
+		if len(own) > 0 {
+			st := t.stream(own, needs)
+			if !st.run(ctx, t.src.Batches(ctx, st.rawColumns()), yield) {
 				return
 			}
 		}
-		for _, name := range columns {
-			if !st.seen[name] {
-				yield(nil, fmt.Errorf("column %q: the source gives no batch with %s", name, strings.Join(needs[name], ", ")))
-				return
-			}
+		if len(joined) > 0 {
+			st := t.stream(joined, needs)
+			st.run(ctx, Interactions(ctx, t.src, st.rawColumns()), yield)
 		}
 	}
+}
+
+// Interactions has the contract of [Joiner].
+func (t *transformed) Interactions(ctx context.Context, columns []string) iter.Seq2[tensor.Map, error] {
+	return func(yield func(tensor.Map, error) bool) {
+		needs, err := t.needs(columns)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		st := t.stream(columns, needs)
+		st.run(ctx, Interactions(ctx, t.src, st.rawColumns()), yield)
+	}
+}
+
+// joins reports whether raw columns stand in several tables: keys are columns of the interactions, histories are cut from
+// them.
+func (t *transformed) joins(raw []string) bool {
+	tables := map[schema.Tag]bool{}
+	for _, name := range raw {
+		c, _ := t.raw.Column(name)
+		switch table := EntityOf(c); {
+		case c.Has(schema.Sequence):
+			return true
+		case c.Has(schema.ID), table == "":
+			tables[schema.Context] = true
+		default:
+			tables[table] = true
+		}
+	}
+	return len(tables) > 1
+}
+
+func (t *transformed) stream(columns []string, needs map[string][]string) *stream {
+	return &stream{transformed: t, columns: columns, needs: needs, plans: map[string]*exec.Plan{}, seen: map[string]bool{}}
 }
 
 // needs returns the raw columns that each column is made of.
@@ -104,6 +138,33 @@ type stream struct {
 	needs   map[string][]string
 	plans   map[string]*exec.Plan // by the columns they make
 	seen    map[string]bool
+}
+
+// run yields the columns of every batch, and reports whether more may follow.
+func (s *stream) run(ctx context.Context, batches iter.Seq2[tensor.Map, error], yield func(tensor.Map, error) bool) bool {
+	for batch, err := range batches {
+		if err == nil {
+			err = ctx.Err()
+		}
+		var out tensor.Map
+		if err == nil {
+			out, err = s.convert(ctx, batch)
+		}
+		if err != nil {
+			yield(nil, err)
+			return false
+		}
+		if len(out) > 0 && !yield(out, nil) {
+			return false
+		}
+	}
+	for _, name := range s.columns {
+		if !s.seen[name] {
+			yield(nil, fmt.Errorf("column %q: the source gives no batch with %s", name, strings.Join(s.needs[name], ", ")))
+			return false
+		}
+	}
+	return true
 }
 
 func (s *stream) rawColumns() []string {

@@ -77,6 +77,9 @@ func newPlan(raw schema.Schema) (*planner, error) {
 	if err := raw.Validate(); err != nil {
 		return nil, fmt.Errorf("raw schema: %w", err)
 	}
+	if _, taken := raw.Column(RowColumn); taken {
+		return nil, fmt.Errorf("raw schema: column %q: the name stands for the number of a row; rename it", RowColumn)
+	}
 	clean := make(schema.Schema, len(raw))
 	for i, c := range raw {
 		c = WithTags(c, nil, []schema.Tag{schema.Categorical, schema.Continuous})
@@ -113,8 +116,8 @@ func (p *planner) check(op Operator) (Plan, error) {
 func checkColumns(s schema.Schema) error {
 	errs := []error{s.Validate()}
 	for _, c := range s {
-		if entity(c) == "" {
-			errs = append(errs, fmt.Errorf("column %q: the operator gives it none of the tags user, item and context", c.Name))
+		if EntityOf(c) == "" {
+			errs = append(errs, fmt.Errorf("column %q: the operator gives it none of the tags user, item, context and interaction", c.Name))
 		}
 	}
 	return errors.Join(errs...)

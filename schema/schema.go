@@ -11,11 +11,12 @@ import (
 // Tag says what a column means. Tags combine: an item's key is {item, id, categorical}.
 type Tag string
 
-// The tags. User, item and context exclude each other, and so do categorical and continuous.
+// The tags. User, item, context and interaction exclude each other, and so do categorical and continuous.
 const (
 	User        Tag = "user"        // belongs to the user's row
 	Item        Tag = "item"        // belongs to the item's row
 	Context     Tag = "context"     // known at request time only
+	Interaction Tag = "interaction" // of a request and an item together
 	ID          Tag = "id"          // the key of its entity
 	Categorical Tag = "categorical" // encoded values are ids in [0, Cardinality)
 	Continuous  Tag = "continuous"  // encoded values are numbers
@@ -25,7 +26,7 @@ const (
 )
 
 // exclusive lists the tags of which a column has one at most.
-func exclusive() [][]Tag { return [][]Tag{{User, Item, Context}, {Categorical, Continuous}} }
+func exclusive() [][]Tag { return [][]Tag{{User, Item, Context, Interaction}, {Categorical, Continuous}} }
 
 // Column describes one column. Its tensors are [B] with Length 0 and [B,Length] otherwise.
 type Column struct {

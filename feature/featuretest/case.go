@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"maps"
 	"slices"
 
 	"recsys/feature"
@@ -61,7 +62,21 @@ func newSubject(ctx context.Context, c Case) (*subject, error) {
 }
 
 func (s *subject) fit(ctx context.Context, batch int) (*feature.FittedWorkflow, error) {
-	return s.workflow().Fit(ctx, s.Raw, feature.Tables{Tables: []tensor.Map{s.train}, BatchRows: batch})
+	return s.workflow().Fit(ctx, s.Raw, s.tables(batch))
+}
+
+// tables is the training data with numbers of rows.
+func (s *subject) tables(batch int) feature.Tables {
+	table := maps.Clone(s.train)
+	for _, t := range s.train {
+		rows := make([]int64, t.Dim(0))
+		for i := range rows {
+			rows[i] = int64(i)
+		}
+		table[feature.RowColumn] = tensor.Of(rows, len(rows))
+		break
+	}
+	return feature.Tables{Tables: []tensor.Map{table}, BatchRows: batch}
 }
 
 func (s *subject) save(w *feature.FittedWorkflow) ([]byte, error) {

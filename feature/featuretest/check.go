@@ -30,6 +30,8 @@ func checks() []check {
 		{"ranges", checkRanges},
 		{"parts", checkParts},
 		{"kernels", checkKernels},
+		{"training", checkTraining},
+		{"candidates", checkCandidates},
 	}
 }
 
@@ -100,7 +102,7 @@ func checkFit(ctx context.Context, s *subject) error {
 			return fmt.Errorf("fitting again, in batches of %d rows, saves other bytes:\n%s\ninstead of\n%s", batch, got, want)
 		}
 	}
-	tables := feature.Tables{Tables: []tensor.Map{s.train}, BatchRows: 7}
+	tables := s.tables(7)
 	for at := 1; ; at++ {
 		calls := 0
 		_, err := s.workflow().Fit(ctx, s.Raw, failing{tables, at, &calls})

@@ -21,5 +21,7 @@
 //   - a table, its pieces and its single rows transform the same, and no rows give no rows;
 //   - the encoded columns have the types, shapes and ranges of the schema;
 //   - each column alone comes out as it does together with the others;
+//   - rows that were not learned from are computed in training as they are in serving;
+//   - columns of items and requests together come out for several items of a request as they do for single pairs;
 //   - all kernel sets agree, and so does ONNX Runtime where RECSYS_PYTHON names a Python that has it.
 package featuretest

@@ -8,6 +8,7 @@ import (
 
 	"recsys/graph"
 	"recsys/onnx"
+	"recsys/schema"
 	"recsys/tensor"
 	"recsys/test/ort"
 )
@@ -38,6 +39,20 @@ func Run(t *testing.T, c Case) {
 			want[outputPrefix+name] = v
 		}
 		if err := same("ONNX Runtime", got, want, s.Tolerance); err != nil {
+			t.Error(err)
+		}
+		if len(s.fitted.Schema().Select(schema.Interaction)) == 0 {
+			return
+		}
+		g, in, want, err := s.candidates(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if model, err = onnx.Marshal(g, onnx.Meta{}); err != nil {
+			t.Fatal(err)
+		}
+		ort.Check(t, model)
+		if err := same("candidates in ONNX Runtime", ort.Run(t, model, in, nil), want, s.Tolerance); err != nil {
 			t.Error(err)
 		}
 	})

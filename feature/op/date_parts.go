@@ -23,7 +23,7 @@ type DateParts struct {
 	// Parts lists what to derive: "hour" (0 to 23) and "weekday" (0 Monday to 6 Sunday). The columns are named
 	// COLUMN_hour and COLUMN_weekday. Empty means both.
 	Parts []string `json:"parts,omitempty"`
-	// UTCOffset names an int64 column of the same entity with the seconds that local time is ahead of UTC, such as 3600;
+	// UTCOffset names an int64 column with the seconds that local time is ahead of UTC, such as 3600;
 	// parts are then local, and null where the offset is. Empty means UTC.
 	UTCOffset string `json:"utc_offset,omitempty"`
 	// Cyclic makes a point on a circle of each part instead of ids, so that 23 is near 0: float32 columns
@@ -102,7 +102,7 @@ func (o *DateParts) reads() []string {
 
 // Plan is the schema rule: one int64 column of ids or two of float32 for each part, of the entity of the time.
 func (o *DateParts) Plan(in feature.Columns) (feature.Plan, error) {
-	found, err := together(in, o.reads(), []tensor.DType{tensor.Int64})
+	found, entity, err := together(in, o.reads(), []tensor.DType{tensor.Int64})
 	if err != nil {
 		return feature.Plan{}, err
 	}
@@ -118,14 +118,14 @@ func (o *DateParts) Plan(in feature.Columns) (feature.Plan, error) {
 		if err != nil {
 			return feature.Plan{}, err
 		}
-		w := ids(found[0], int(feature.FirstOOV+p.count))
+		w := ids(belonging(entity, found[0]), int(feature.FirstOOV+p.count))
 		w.Name = o.Column + "_" + name
 		if !o.Cyclic {
 			writes = append(writes, w)
 			continue
 		}
 		for _, axis := range []string{"_sin", "_cos"} {
-			c := number(found[0])
+			c := number(belonging(entity, found[0]))
 			c.Name = w.Name + axis
 			writes = append(writes, c)
 		}

@@ -12,7 +12,7 @@ import (
 )
 
 // Difference makes the column Of - Minus, float32, such as the price beside the usual one. Both columns are int64 or
-// float32 of one entity: scalars, or lists of one length element by element, with a scalar for every element. Int64 are
+// float32: scalars, or lists of one length element by element, with a scalar for every element. Int64 are
 // subtracted exactly and then rounded, with numbers beyond 2^62 counted as that. It is null where one of the two is.
 // Nothing is learned.
 type Difference struct {
@@ -42,7 +42,7 @@ func checkPair(name, setting1, column1, setting2, column2 string) error {
 	return errors.Join(errs...)
 }
 
-// Plan is the schema rule: a new float32 column of the columns' entity, with nulls.
+// Plan is the schema rule: a new float32 column, with nulls.
 func (o *Difference) Plan(in feature.Columns) (feature.Plan, error) {
 	c, err := derived(in, o.Column, []string{o.Of, o.Minus})
 	return feature.Plan{Reads: []string{o.Of, o.Minus}, Writes: schema.Schema{c}}, err

@@ -22,6 +22,7 @@
 // An operator is a struct of settings; the zero value of a field means its default. [Kinds] lists all of them for a
 // feature.Registry, which reads settings and saved states; [Registry] is one with nothing else.
 //
-// Every operator works on whole columns, [B] or [B,L]; those that join columns take columns of one entity. See the reference of
+// Every operator works on whole columns, [B] or [B,L]. What is made of columns of an item and of a request together
+// is of the entity interaction, what is made of columns of a user and a request of the entity context. See the reference of
 // operators for what each does to nulls, unknown values and extremes.
 package op

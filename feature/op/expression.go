@@ -12,7 +12,7 @@ import (
 	"recsys/schema"
 )
 
-// Expression makes a column of numbers by a formula over columns of numbers of one entity, such as
+// Expression makes a column of numbers by a formula over columns of numbers, such as
 // "if(is_null(price), 0, log1p(price / max(sold, 1)))". It computes in float32; a comparison gives 1 or 0. Lists of one
 // length are computed element by element, with scalars for every element. Nothing is learned.
 //
@@ -59,7 +59,7 @@ func (f formula) parse() (*term, []string, error) {
 	return t, names, nil
 }
 
-// Plan is the schema rule: a new float32 column of the columns' entity, with nulls.
+// Plan is the schema rule: a new float32 column, with nulls.
 func (o *Expression) Plan(in feature.Columns) (feature.Plan, error) {
 	_, names, err := formula{o.Formula}.parse()
 	if err != nil {
@@ -72,11 +72,11 @@ func (o *Expression) Plan(in feature.Columns) (feature.Plan, error) {
 // derived returns the new float32 column of an operator that computes with numbers of a row: scalars, and lists of one
 // length.
 func derived(in feature.Columns, name string, of []string) (schema.Column, error) {
-	found, err := together(in, of, numeric())
+	found, entity, err := together(in, of, numeric())
 	if err != nil {
 		return schema.Column{}, err
 	}
-	c := float(feature.WithTags(found[0], nil, []schema.Tag{schema.ID, schema.Continuous}))
+	c := float(feature.WithTags(belonging(entity, found[0]), nil, []schema.Tag{schema.Continuous}))
 	c.Name = name
 	for _, part := range found {
 		if c.Length > 0 && part.Length > 0 && part.Length != c.Length {

@@ -13,7 +13,7 @@ import (
 )
 
 // HashedCross makes one column of ids from the keys that two or more columns have together, such as city and device:
-// 0 padding, 1 where one of them is null, 2 + hash mod Buckets. The columns belong to one entity. At most one of them is
+// 0 padding, 1 where one of them is null, 2 + hash mod Buckets. At most one of them is
 // a list, whose every element is crossed with the scalars; then null is padding. Nothing is learned.
 //
 // The hash of the first k keys is h(1) = H(key 1), h(k) = H(h(k-1)·2^32 + H(key k)), where H is MurmurHash3 as in
@@ -39,14 +39,13 @@ func (o *HashedCross) Validate() error {
 	return errors.Join(errs...)
 }
 
-// Plan is the schema rule: a new int64 column of ids, tagged categorical, of the columns' entity.
+// Plan is the schema rule: a new int64 column of ids, tagged categorical.
 func (o *HashedCross) Plan(in feature.Columns) (feature.Plan, error) {
-	found, err := together(in, o.Columns, keys())
+	found, entity, err := together(in, o.Columns, keys())
 	if err != nil {
 		return feature.Plan{}, err
 	}
-	c := ids(found[0], feature.FirstOOV+o.Buckets)
-	c = feature.WithTags(c, nil, []schema.Tag{schema.ID})
+	c := ids(belonging(entity, found[0]), feature.FirstOOV+o.Buckets)
 	if c.Name = o.Column; c.Name == "" {
 		c.Name = strings.Join(o.Columns, "_x_")
 	}

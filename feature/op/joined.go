@@ -11,31 +11,40 @@ import (
 	"recsys/tensor"
 )
 
-// together finds the columns of an operator that computes with several of a row. They have to belong to one entity: the
-// rows of users, items and requests are encoded apart.
-func together(in feature.Columns, names []string, dtypes []tensor.DType) (schema.Schema, error) {
+// together finds the columns of an operator that computes with several of a row, and the entity of what it makes of them: that
+// of the columns, context for users and context together, interaction for items and any other together.
+func together(in feature.Columns, names []string, dtypes []tensor.DType) (schema.Schema, schema.Tag, error) {
 	found := make(schema.Schema, len(names))
 	errs := make([]error, len(names))
 	for i, name := range names {
 		found[i], errs[i] = in.FindRaw(name, dtypes...)
 	}
 	if err := errors.Join(errs...); err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	first := entityOf(found[0])
-	for i, c := range found {
-		if e := entityOf(c); e != first {
-			errs[i] = fmt.Errorf("column %q belongs to the %s and column %q to the %s, whose rows are encoded apart; "+
-				"name columns of one entity", found[0].Name, first, c.Name, e)
-		}
-	}
-	return found, errors.Join(errs...)
+	return found, entityOf(found), nil
 }
 
-// entityOf returns the tag of the entity that a column found by feature.Columns belongs to.
-func entityOf(c schema.Column) schema.Tag {
-	entities := []schema.Tag{schema.User, schema.Item, schema.Context}
-	return entities[max(0, slices.IndexFunc(entities, func(t schema.Tag) bool { return c.Has(t) }))]
+// entityOf returns the entity of a column that is made of others, of which there is one at least.
+func entityOf(columns schema.Schema) schema.Tag {
+	entity := feature.EntityOf(columns[0])
+	for _, c := range columns[1:] {
+		switch e := feature.EntityOf(c); {
+		case e == entity:
+		case isRequest(e) && isRequest(entity):
+			entity = schema.Context
+		default:
+			entity = schema.Interaction
+		}
+	}
+	return entity
+}
+
+func isRequest(entity schema.Tag) bool { return entity == schema.User || entity == schema.Context }
+
+// belonging returns a column of another entity, which is no key.
+func belonging(entity schema.Tag, c schema.Column) schema.Column {
+	return feature.WithTags(c, []schema.Tag{entity}, []schema.Tag{schema.User, schema.Item, schema.Context, schema.Interaction, schema.ID})
 }
 
 // checkFresh verifies that a column that an operator adds is not there yet.

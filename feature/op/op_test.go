@@ -89,6 +89,9 @@ func TestConformance(t *testing.T) {
 		{"hashed_cross", featuretest.Case{
 			Operator: &op.HashedCross{Columns: []string{"city", "user_id"}, Buckets: 100}, Raw: pick("city", "user_id"),
 		}},
+		{"hashed_cross of an item and a request", featuretest.Case{
+			Operator: &op.HashedCross{Columns: []string{"city", "genres", "time"}, Buckets: 100}, Raw: pick("city", "genres", "time"),
+		}},
 		{"hashed_cross lists", featuretest.Case{
 			Operator: &op.HashedCross{Columns: []string{"item_id", "genres", "year"}, Column: "x", Buckets: 1 << 31},
 			Raw:      pick("item_id", "genres", "year"),
@@ -163,6 +166,17 @@ func TestConformance(t *testing.T) {
 		{"difference", featuretest.Case{
 			Operator: &op.Difference{Column: "x", Of: "time", Minus: "offset"}, Raw: pick("time", "offset"),
 		}},
+		{"difference of an item and a user", featuretest.Case{
+			Operator: &op.Difference{Column: "x", Of: "scores", Minus: "age"}, Raw: pick("scores", "age"),
+		}},
+		{"expression of an item and a request", featuretest.Case{
+			Operator: &op.Expression{Column: "x", Formula: "if(is_null(age), year, votes * age - offset)"},
+			Raw:      pick("year", "votes", "age", "offset"),
+		}},
+		{"normalize of an item and a request", featuretest.Case{
+			Before:   []feature.Operator{&op.Difference{Column: "x", Of: "year", Minus: "age"}},
+			Operator: &op.Normalize{Columns: []string{"x"}}, Raw: pick("year", "age"),
+		}},
 		{"difference lists", featuretest.Case{
 			Operator: &op.Difference{Column: "x", Of: "votes", Minus: "scores"}, Raw: pick("votes", "scores"),
 		}},
@@ -171,6 +185,9 @@ func TestConformance(t *testing.T) {
 		}},
 		{"time_since", featuretest.Case{
 			Operator: &op.TimeSince{Column: "x", At: "time", Since: "offset"}, Raw: pick("time", "offset"),
+		}},
+		{"time_since of an item at a request", featuretest.Case{
+			Operator: &op.TimeSince{Column: "x", At: "time", Since: "year"}, Raw: pick("time", "year"),
 		}},
 		{"group_statistics", featuretest.Case{
 			Operator: &op.GroupStatistics{By: "city", Columns: []string{"age", "year"}, Statistics: []string{"count", "mean", "std", "min", "max", "sum"}},
@@ -209,6 +226,9 @@ func TestConformance(t *testing.T) {
 		{"date_parts", featuretest.Case{Operator: &op.DateParts{Column: "time"}, Raw: pick("time")}},
 		{"date_parts local", featuretest.Case{
 			Operator: &op.DateParts{Column: "time", UTCOffset: "offset"}, Raw: pick("time", "offset"),
+		}},
+		{"date_parts of a user's local time", featuretest.Case{
+			Operator: &op.DateParts{Column: "time", UTCOffset: "user_id"}, Raw: pick("time", "user_id"),
 		}},
 		{"date_parts cyclic", featuretest.Case{
 			Operator: &op.DateParts{Column: "time", UTCOffset: "offset", Cyclic: true}, Raw: pick("time", "offset"),

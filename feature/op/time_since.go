@@ -14,7 +14,7 @@ import (
 )
 
 // TimeSince makes a column of how long ago a time was at another time: (At - Since) / Unit as float32, 0 where Since is
-// later. Both are int64 columns of Unix seconds of one entity, such as the request's time and that of the last visit;
+// later. Both are int64 columns of Unix seconds, such as the request's time and that of an item's release;
 // lists as in [Difference]. It is null where one of the two is. Nothing is learned.
 type TimeSince struct {
 	// Column is the name of the new column.
@@ -63,7 +63,7 @@ func (o *TimeSince) Validate() error {
 	return errors.Join(checkPair(o.Column, "at", o.At, "since", o.Since), o.unit().check())
 }
 
-// Plan is the schema rule: a new float32 column of the columns' entity, with nulls.
+// Plan is the schema rule: a new float32 column, with nulls.
 func (o *TimeSince) Plan(in feature.Columns) (feature.Plan, error) {
 	names := []string{o.At, o.Since}
 	c, err := derived(in, o.Column, names)
