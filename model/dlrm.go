@@ -58,7 +58,7 @@ func NewDLRM(s schema.Schema, settings DLRM) (Ranker, error) {
 func (m *dlrm) Logits(b *graph.Builder, query, candidates Columns) []*graph.Value {
 	defer b.Scope(m.name)()
 	userVectors, userNumbers := m.encode(b, QueryColumns(m.schema), query)
-	vectors, numbers := m.encode(b, ItemColumns(m.schema), candidates)
+	vectors, numbers := m.encode(b, CandidateColumns(m.schema), candidates)
 	axes := candidateAxes(b, m.schema, candidates)
 	repeat := func(x *graph.Value) *graph.Value { return b.Expand(b.Unsqueeze(x, []int64{1}), axes) } // [B,K,F]
 	for _, x := range userVectors {

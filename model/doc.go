@@ -10,5 +10,5 @@
 // its query graph and the matrix of all item vectors, and [RankGraph] of a ranker the graph that gives a probability per
 // task: these are what export reads.
 //
-// The inputs of every graph have the names that they have in serving: [QueryInput], [ItemInput], [LabelInput].
+// The inputs of every graph have the names that they have in serving: [QueryInput], [ItemInput], [InteractionInput], [LabelInput].
 package model

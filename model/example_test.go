@@ -34,6 +34,7 @@ func Example() {
 	// item_category int64[B,K]
 	// item_tags int64[B,K,3]
 	// item_price float32[B,K]
+	// interaction_gap float32[B,K]
 	// click [B,K]
 	// buy [B,K]
 }

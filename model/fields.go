@@ -84,7 +84,7 @@ func (r rankerBase) vectors(b *graph.Builder, query, candidates Columns, scope s
 	for _, c := range QueryColumns(r.schema) {
 		f.users = append(f.users, b.Unsqueeze(vector(c, query[c.Name]), []int64{1}))
 	}
-	for _, c := range ItemColumns(r.schema) {
+	for _, c := range CandidateColumns(r.schema) {
 		f.items = append(f.items, vector(c, candidates[c.Name]))
 	}
 	return f

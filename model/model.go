@@ -51,11 +51,11 @@ func ItemGraph(m Retriever) (*graph.Graph, error) {
 	return build(b, "item graph", m.Name())
 }
 
-// RankGraph builds the graph of m's probabilities: inputs QueryInput(column) and ItemInput(column) [B,K], an output of
-// each task's name [B,K] in [0,1]. Its parameters have no data; see graph.Graph.Load.
+// RankGraph builds the graph of m's probabilities: inputs QueryInput(column), ItemInput(column) and InteractionInput(column)
+// [B,K], an output of each task's name [B,K] in [0,1]. Its parameters have no data; see graph.Graph.Load.
 func RankGraph(m Ranker) (*graph.Graph, error) {
 	b := graph.NewBuilder(m.Name())
-	logits := m.Logits(b, QueryInputs(b, m.Schema()), ItemInputs(b, m.Schema(), graph.Sym("B"), graph.Sym("K")))
+	logits := m.Logits(b, QueryInputs(b, m.Schema()), CandidateInputs(b, m.Schema(), graph.Sym("B"), graph.Sym("K")))
 	if b.Err() == nil && len(logits) != len(m.Tasks()) {
 		return nil, fmt.Errorf("model %q: %d logits for %d tasks", m.Name(), len(logits), len(m.Tasks()))
 	}
@@ -89,7 +89,7 @@ func key(s schema.Schema, tag schema.Tag) (schema.Column, error) {
 // check validates a schema for a model: every categorical feature needs a cardinality.
 func check(s schema.Schema) error {
 	errs := []error{s.Validate()}
-	for _, c := range append(QueryColumns(s), ItemColumns(s)...) {
+	for _, c := range append(QueryColumns(s), CandidateColumns(s)...) {
 		if c.Has(schema.Categorical) && c.Cardinality <= 0 {
 			errs = append(errs, fmt.Errorf("categorical column %q has no cardinality; categorify it in features", c.Name))
 		}

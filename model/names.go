@@ -1,6 +1,8 @@
 package model
 
 import (
+	"maps"
+
 	"recsys/graph"
 	"recsys/schema"
 	"recsys/tensor"
@@ -18,6 +20,9 @@ func QueryInput(column string) string { return "encoded_" + column }
 // ItemInput names the graph input of an encoded item column.
 func ItemInput(column string) string { return "item_" + column }
 
+// InteractionInput names the graph input of an encoded column of a request and a candidate together.
+func InteractionInput(column string) string { return "interaction_" + column }
+
 // LabelInput names the graph input of a task's labels.
 func LabelInput(task string) string { return "label_" + task }
 
@@ -33,6 +38,17 @@ func QueryColumns(s schema.Schema) schema.Schema {
 // ItemColumns selects the columns that describe an item and are categorical or continuous, in the schema's order.
 func ItemColumns(s schema.Schema) schema.Schema {
 	return features(s, func(c schema.Column) bool { return c.Has(schema.Item) })
+}
+
+// InteractionColumns selects the columns of a request and an item together that are categorical or continuous, in the schema's
+// order. Rankers read them beside those of items.
+func InteractionColumns(s schema.Schema) schema.Schema {
+	return features(s, func(c schema.Column) bool { return c.Has(schema.Interaction) })
+}
+
+// CandidateColumns are the columns that a ranker has of each candidate: those of items and then those of interactions.
+func CandidateColumns(s schema.Schema) schema.Schema {
+	return append(ItemColumns(s), InteractionColumns(s)...)
 }
 
 func features(s schema.Schema, keep func(schema.Column) bool) schema.Schema {
@@ -55,6 +71,13 @@ func QueryInputs(b *graph.Builder, s schema.Schema) Columns {
 // Lead is [M] for an item tower and [B,K] for candidates.
 func ItemInputs(b *graph.Builder, s schema.Schema, lead ...graph.Dim) Columns {
 	return inputs(b, ItemColumns(s), ItemInput, lead)
+}
+
+// CandidateInputs is ItemInputs with an input for each of the schema's interaction columns, of the same shape.
+func CandidateInputs(b *graph.Builder, s schema.Schema, lead ...graph.Dim) Columns {
+	columns := ItemInputs(b, s, lead...)
+	maps.Copy(columns, inputs(b, InteractionColumns(s), InteractionInput, lead))
+	return columns
 }
 
 func inputs(b *graph.Builder, s schema.Schema, name func(string) string, lead graph.Shape) Columns {

@@ -10,14 +10,13 @@ import (
 	"recsys/tensor"
 )
 
-// Blocks holds the context columns and the labels of interactions outside memory, in blocks of consecutive rows. It has
+// Blocks holds the columns of context and interactions and the labels of interactions outside memory, in blocks of consecutive rows. It has
 // to be safe for concurrent use. [recsys/data.Blocks] is one.
 type Blocks interface {
 	// Rows is the number of interactions, BlockRows that of a block; the last block may have fewer.
 	Rows() int
 	BlockRows() int
-	// Columns are the context columns, int64 where they are categorical and float32 otherwise, under the names that
-	// model.QueryInput gives them, and labels, float32, under those that model.LabelInput gives their tasks.
+	// Columns are those columns, int64 where they are categorical and float32 otherwise, under their WideName, and labels, float32, under those that model.LabelInput gives their tasks.
 	Columns() schema.Schema
 	// ReadBlock reads the columns that into names, and only those, of block i, whose first row is i·BlockRows, into the
 	// first rows of tensors [n] or [n,L], n at least BlockRows.
@@ -27,7 +26,7 @@ type Blocks interface {
 // picked is some interactions with what fillers copy from.
 type picked struct {
 	rows []int32
-	// places are where the wide columns hold the rows: columns of context and labels by the names of graph inputs.
+	// places are where the wide columns hold the rows: columns of context, interactions and labels by the names of graph inputs.
 	places []int32
 	wide   tensor.Map
 }
@@ -42,11 +41,24 @@ func (e *Examples) hasLabels(task string) bool {
 	return ok
 }
 
-// wide returns the columns of context and labels in memory.
+// wide reports whether a column has a value for each interaction, not for each user or item.
+func wide(c schema.Column) bool { return c.Has(schema.Context) || c.Has(schema.Interaction) }
+
+// WideName is the graph input of a column of context or of interactions.
+func WideName(c schema.Column) string {
+	if c.Has(schema.Interaction) {
+		return model.InteractionInput(c.Name)
+	}
+	return model.QueryInput(c.Name)
+}
+
+// wide returns the columns of context, interactions and labels in memory.
 func (e *Examples) wide() tensor.Map {
 	m := tensor.Map{}
-	for name, c := range e.Context {
-		m[model.QueryInput(name)] = c
+	for _, c := range e.Schema {
+		if t, ok := e.Context[c.Name]; ok && wide(c) {
+			m[WideName(c)] = t
+		}
 	}
 	for task, labels := range e.Labels {
 		m[model.LabelInput(task)] = tensor.Of(labels, len(labels))
@@ -54,7 +66,7 @@ func (e *Examples) wide() tensor.Map {
 	return m
 }
 
-// wideNames returns the columns of context and labels that the task copies from.
+// wideNames returns the wide columns that the task copies from.
 func (t *Task) wideNames() []string {
 	var names []string
 	for _, f := range t.fillers {

@@ -25,9 +25,9 @@ func inBlocks(t *testing.T, e *train.Examples, blockRows int) *train.Examples {
 		h.Columns = append(h.Columns, c)
 		all[c.Name] = values
 	}
-	for _, c := range model.QueryColumns(e.Schema).Select(schema.Context) {
+	for _, c := range append(e.Schema.Select(schema.Context), e.Schema.Select(schema.Interaction)...) {
 		values := e.Context[c.Name]
-		c.Name = model.QueryInput(c.Name)
+		c.Name = train.WideName(c)
 		add(c, values)
 	}
 	for task, labels := range e.Labels {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"recsys/feature"
 	"recsys/model"
 	"recsys/schema"
 	"recsys/tensor"
@@ -25,10 +26,10 @@ type Examples struct {
 	Position []int32
 	// Sequences are the users' items in the order of time. They may hold more than the interactions.
 	Sequences Sequences
-	// Context holds the context columns by name, [N] or [N,L], and Labels the labels by task, N each.
+	// Context holds the columns of context and of interactions by name, [N] or [N,L], and Labels the labels by task, N each.
 	Context tensor.Map
 	Labels  map[string][]float32
-	// Blocks, if not nil, holds the context columns and the labels in place of Context and Labels, outside memory.
+	// Blocks, if not nil, holds the columns of context and interactions and the labels in place of Context and Labels, outside memory.
 	Blocks Blocks
 }
 
@@ -80,12 +81,12 @@ func (e *Examples) Validate() error {
 	for _, c := range model.ItemColumns(e.Schema) {
 		errs = append(errs, checkColumn("item", c, e.Items, -1))
 	}
-	for _, c := range model.QueryColumns(e.Schema) {
+	for _, c := range append(model.QueryColumns(e.Schema), model.InteractionColumns(e.Schema)...) {
 		switch {
-		case c.Has(schema.Context) && e.Blocks != nil:
+		case wide(c) && e.Blocks != nil:
 			errs = append(errs, e.validateBlocks(c))
-		case c.Has(schema.Context):
-			errs = append(errs, checkColumn("context", c, e.Context, e.Len()))
+		case wide(c):
+			errs = append(errs, checkColumn(string(feature.EntityOf(c)), c, e.Context, e.Len()))
 		case c.Has(schema.Sequence):
 			errs = append(errs, e.validateSequence(c))
 		default:
@@ -108,15 +109,16 @@ func (e *Examples) Validate() error {
 	return errors.Join(errs...)
 }
 
-// validateBlocks checks a context column of the blocks.
+// validateBlocks checks a column of the blocks.
 func (e *Examples) validateBlocks(c schema.Column) error {
-	have, ok := e.Blocks.Columns().Column(model.QueryInput(c.Name))
+	entity := feature.EntityOf(c)
+	have, ok := e.Blocks.Columns().Column(WideName(c))
 	if !ok {
-		return fmt.Errorf("context column %q has no data", c.Name)
+		return fmt.Errorf("%s column %q has no data", entity, c.Name)
 	}
 	if have.DType.DType != model.InputType(c) || have.Length != c.Length {
-		return fmt.Errorf("context column %q is %s with length %d in the blocks; the schema says %s with length %d",
-			c.Name, have.DType, have.Length, model.InputType(c), c.Length)
+		return fmt.Errorf("%s column %q is %s with length %d in the blocks; the schema says %s with length %d",
+			entity, c.Name, have.DType, have.Length, model.InputType(c), c.Length)
 	}
 	return nil
 }

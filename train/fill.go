@@ -92,6 +92,12 @@ func newFiller(in *graph.Value, e *Examples, special specials) (filler, error) {
 			return f.query(c, e), nil
 		}
 	}
+	for _, c := range model.InteractionColumns(e.Schema) {
+		if model.InteractionInput(c.Name) == in.Name() {
+			f.items, f.width = true, max(1, c.Length)
+			return f.copies(), nil
+		}
+	}
 	for _, c := range model.ItemColumns(e.Schema) {
 		if model.ItemInput(c.Name) == in.Name() {
 			f.items, f.width = true, max(1, c.Length)
@@ -141,7 +147,7 @@ func (f filler) copies() filler {
 func (f filler) query(c schema.Column, e *Examples) filler {
 	f.width = max(1, c.Length)
 	switch {
-	case c.Has(schema.Context):
+	case wide(c):
 		return f.copies()
 	case c.Has(schema.Sequence):
 		f.fill = func(dst *tensor.Tensor, d *draw) {
@@ -194,8 +200,8 @@ func gather[T any](dst, src []T, ids, through []int32, width int) {
 	}
 }
 
-// Inputs returns the inputs of g for interactions rows: query columns [B], [B,L] of their users and places in time, item
-// columns of their own items, [B], [B,1] or with a list axis, and labels. The tensors are new. Rows that stand close to one
+// Inputs returns the inputs of g for interactions rows: query columns [B], [B,L] of their users and places in time, columns of
+// their own items and of both together, [B], [B,1] or with a list axis, and labels. The tensors are new. Rows that stand close to one
 // another read few blocks.
 func (e *Examples) Inputs(g *graph.Graph, rows []int32) (tensor.Map, error) {
 	t := &Task{Name: g.Name, Graph: g, examples: e, candidates: 1}

@@ -19,7 +19,7 @@ func NewPointwiseTask(m model.Ranker, e *Examples, rows []int32, weights ...floa
 	b := graph.NewBuilder(m.Name() + "_pointwise")
 	b.Train()
 	batch, candidates := graph.Sym("B"), graph.Fixed(1)
-	logits := m.Logits(b, model.QueryInputs(b, m.Schema()), model.ItemInputs(b, m.Schema(), batch, candidates))
+	logits := m.Logits(b, model.QueryInputs(b, m.Schema()), model.CandidateInputs(b, m.Schema(), batch, candidates))
 	var losses *graph.Value
 	for i, task := range m.Tasks() {
 		if b.Err() != nil {

@@ -26,7 +26,8 @@ type Task struct {
 }
 
 // NewTask makes a task of a loss of one's own. The output LossOutput of g is the sum over rows of WeightInput times the
-// row's loss; its other inputs are columns of e, model.QueryInput and model.ItemInput, and labels, model.LabelInput. Every
+// row's loss; its other inputs are columns of e, model.QueryInput, model.ItemInput and
+// model.InteractionInput, and labels, model.LabelInput. Every
 // row comes with its own item.
 func NewTask(name string, g *graph.Graph, e *Examples, rows []int32) (*Task, error) {
 	if g.Output(LossOutput) == nil {

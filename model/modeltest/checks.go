@@ -11,6 +11,7 @@ import (
 	"recsys/graph/exec"
 	"recsys/graph/grad"
 	"recsys/graph/kernel"
+	"recsys/model"
 	"recsys/onnx"
 	"recsys/optim"
 	"recsys/schema"
@@ -104,19 +105,19 @@ func ignoresPadding(ctx context.Context, g *graph.Graph, in tensor.Map) error {
 }
 
 // named checks inputs and the prefix of parameters.
-func named(g *graph.Graph, model string, s schema.Schema) error {
+func named(g *graph.Graph, name string, s schema.Schema) error {
 	for _, in := range g.Inputs {
 		ok := false
 		for _, c := range s {
-			ok = ok || in.Name() == "encoded_"+c.Name || in.Name() == "item_"+c.Name
+			ok = ok || slices.Contains([]string{model.QueryInput(c.Name), model.ItemInput(c.Name), model.InteractionInput(c.Name)}, in.Name())
 		}
 		if !ok {
 			return fmt.Errorf("input %q is not named after a column", in.Name())
 		}
 	}
 	for _, p := range g.Params {
-		if !strings.HasPrefix(p.Path, model+"/") {
-			return fmt.Errorf("parameter %q does not begin with the model's name %q, so that two models may collide", p.Path, model)
+		if !strings.HasPrefix(p.Path, name+"/") {
+			return fmt.Errorf("parameter %q does not begin with the model's name %q, so that two models may collide", p.Path, name)
 		}
 	}
 	return nil

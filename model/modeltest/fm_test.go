@@ -46,7 +46,7 @@ func (m *fm) Tasks() []string { return []string{"like"} }
 func (m *fm) Logits(b *graph.Builder, query, candidates model.Columns) []*graph.Value {
 	defer b.Scope(m.Name())()
 	user := m.sums(b, model.QueryColumns(m.schema), query)
-	item := m.sums(b, model.ItemColumns(m.schema), candidates)
+	item := m.sums(b, model.CandidateColumns(m.schema), candidates)
 	add := func(u, i *graph.Value) *graph.Value { return b.Add(b.Unsqueeze(u, []int64{1}), i) }
 	vectors, squares := add(user.vectors, item.vectors), add(user.squares, item.squares)
 	// Σ_{i<j} <v_i,v_j> = ½ Σ_d ((Σ_i v_i)² - Σ_i v_i²)

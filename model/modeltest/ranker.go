@@ -134,15 +134,19 @@ func newRanker(build BuildRanker, e *train.Examples) (*ranker, error) {
 		return nil, err
 	}
 	for _, in := range r.g.Inputs {
+		table := r.e.Items
 		column, ok := strings.CutPrefix(in.Name(), model.ItemInput(""))
 		if !ok {
-			continue
+			if column, ok = strings.CutPrefix(in.Name(), model.InteractionInput("")); !ok {
+				continue
+			}
+			table = r.e.Context // any of its rows
 		}
 		ids := make([]int, sampleRows*candidates)
 		for i := range ids {
 			ids[i] = first + i*7%(items-first)
 		}
-		picked, err := take(tensor.Map{"x": r.e.Items[column]}, ids)
+		picked, err := take(tensor.Map{"x": table[column]}, ids)
 		if err != nil {
 			return nil, err
 		}
@@ -167,6 +171,11 @@ func (r *ranker) shapes() error {
 	return named(r.g, r.m.Name(), r.m.Schema())
 }
 
+// ofCandidates tells whether an input is [B,K] or [B,K,L].
+func ofCandidates(name string) bool {
+	return strings.HasPrefix(name, model.ItemInput("")) || strings.HasPrefix(name, model.InteractionInput(""))
+}
+
 // candidatesAlone checks that a candidate's outputs depend on it and the query only: one by itself and candidates in
 // another order, some of them twice, give the same bits.
 func (r *ranker) candidatesAlone(ctx context.Context) error {
@@ -179,7 +188,7 @@ func (r *ranker) candidatesAlone(ctx context.Context) error {
 		err := p.agree(ctx, what, r.in, func(m tensor.Map) (tensor.Map, error) {
 			out := make(tensor.Map, len(m))
 			for name, t := range m {
-				if out[name] = t; strings.HasPrefix(name, model.ItemInput("")) || r.g.Output(name) != nil {
+				if out[name] = t; ofCandidates(name) || r.g.Output(name) != nil {
 					var err error
 					if out[name], err = columns(t, order); err != nil {
 						return nil, err

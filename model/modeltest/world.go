@@ -20,7 +20,7 @@ const (
 
 // Examples makes the small world: two kinds of users and of items; users meet items of their own kind four times out of
 // five, and like (label "like") those they meet of their own kind; of those they buy (label "buy") every third item. Every column that a model may read is there: ids,
-// categories, numbers, lists, the history and a context column.
+// categories, numbers, lists, the history, a context column, and one of users and items together.
 func Examples() *train.Examples {
 	rng := portable.New(7, "modeltest")
 	ints := func(n, low, high int) *tensor.Tensor {
@@ -70,6 +70,7 @@ func Examples() *train.Examples {
 		panic(fmt.Sprintf("modeltest: %v", err)) // the world is fixed
 	}
 	e.Context["hour"] = ints(len(e.User), first, first+24)
+	e.Context["gap"] = floats(len(e.User))
 	return e
 }
 
@@ -85,6 +86,7 @@ func worldSchema() schema.Schema {
 		column("age", tensor.Float32, 0, 0, schema.User, schema.Continuous),
 		column("history", tensor.Int64, historyLength, items, schema.User, schema.Sequence, schema.Categorical),
 		column("hour", tensor.Int64, 0, first+24, schema.Context, schema.Categorical),
+		column("gap", tensor.Float32, 0, 0, schema.Interaction, schema.Continuous),
 		column("item_id", tensor.Int64, 0, items, schema.Item, schema.ID, schema.Categorical),
 		column("category", tensor.Int64, 0, 6, schema.Item, schema.Categorical),
 		column("tags", tensor.Int64, 3, 8, schema.Item, schema.Categorical),
