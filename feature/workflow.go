@@ -19,6 +19,23 @@ type Workflow struct {
 // Plan checks the operators against the raw columns and returns the encoded columns as far as they are known before
 // fitting: cardinalities that are learned are 0.
 func (w Workflow) Plan(raw schema.Schema) (schema.Schema, error) {
+	p, err := w.plan(raw)
+	if err != nil {
+		return nil, err
+	}
+	return p.encoded()
+}
+
+// Raw returns the raw columns with those that operators declare. It fails as Plan does.
+func (w Workflow) Raw(raw schema.Schema) (schema.Schema, error) {
+	p, err := w.plan(raw)
+	if err != nil {
+		return nil, err
+	}
+	return p.columns.Raw, nil
+}
+
+func (w Workflow) plan(raw schema.Schema) (*planner, error) {
 	p, err := newPlan(raw)
 	if err != nil {
 		return nil, err
@@ -30,7 +47,7 @@ func (w Workflow) Plan(raw schema.Schema) (schema.Schema, error) {
 		}
 		p.add(plan.Declares, plan.Writes, plan.Drops)
 	}
-	return p.encoded()
+	return p, nil
 }
 
 // Fit learns every operator's state from src, in order. raw describes the raw columns: every column that an operator

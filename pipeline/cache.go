@@ -16,9 +16,10 @@ import (
 	"recsys/model"
 	"recsys/schema"
 	"recsys/tensor"
+	"recsys/train"
 )
 
-// openCache opens the columnar cache of interactions that are on disk: encoded context columns and labels. One that is not
+// openCache opens the columnar cache of interactions that are on disk: encoded columns of context and interactions, and labels. One that is not
 // there, damaged, or of other data, features or tasks, is written first.
 func (p *Pipeline) openCache(ctx context.Context, e encoder, columns schema.Schema) error {
 	path := p.path(cacheFile)
@@ -75,11 +76,12 @@ func (p *Pipeline) cacheKey() (string, error) {
 
 // cacheColumns describes the cache's columns, by the names of the graph inputs that they feed.
 func (e encoder) cacheColumns(tasks []TaskSettings) schema.Schema {
-	encoded := model.QueryColumns(e.workflow.Schema()).Select(schema.Context)
+	s := e.workflow.Schema()
+	encoded := append(model.QueryColumns(s).Select(schema.Context), model.InteractionColumns(s)...)
 	columns := make(schema.Schema, 0, len(encoded)+len(tasks))
 	for _, c := range encoded {
 		columns = append(columns, schema.Column{
-			Name: model.QueryInput(c.Name), DType: schema.DType{DType: model.InputType(c)}, Length: c.Length, Cardinality: c.Cardinality,
+			Name: train.WideName(c), DType: schema.DType{DType: model.InputType(c)}, Length: c.Length, Cardinality: c.Cardinality,
 		})
 	}
 	for _, task := range tasks {
@@ -91,27 +93,23 @@ func (e encoder) cacheColumns(tasks []TaskSettings) schema.Schema {
 // cacheBatches encodes the interactions in batches.
 func (e encoder) cacheBatches(ctx context.Context, tasks []TaskSettings) iter.Seq2[tensor.Map, error] {
 	return func(yield func(tensor.Map, error) bool) {
-		part, err := e.part(schema.Context)
+		w, err := e.wide()
 		if err != nil {
 			yield(nil, err)
 			return
 		}
+		from := 0
 		for batch, err := range e.tables.Events.Batches(ctx, eventRows) {
 			if err != nil {
 				yield(nil, err)
 				return
 			}
-			columns := tensor.Map{}
-			if part != nil {
-				encoded, err := part.Transform(ctx, columnsOf(batch, e.tables.Raw))
-				if err != nil {
-					yield(nil, fmt.Errorf("encode context: %w", err))
-					return
-				}
-				for name, t := range encoded {
-					columns[model.QueryInput(name)] = t
-				}
+			columns, err := w.batch(ctx, batch, from)
+			if err != nil {
+				yield(nil, err)
+				return
 			}
+			from += batch.Len()
 			for _, task := range tasks {
 				labels, err := task.labels(batch)
 				if err != nil {
@@ -125,4 +123,21 @@ func (e encoder) cacheBatches(ctx context.Context, tasks []TaskSettings) iter.Se
 			}
 		}
 	}
+}
+
+// batch encodes a batch of the file of interactions, whose first row is from, by the names of the graph inputs.
+func (w wide) batch(ctx context.Context, batch *data.Table, from int) (tensor.Map, error) {
+	columns := tensor.Map{}
+	if w.part == nil {
+		return columns, nil
+	}
+	rows, own := make([]int, batch.Len()), make([]int, batch.Len())
+	for i := range rows {
+		rows[i], own[i] = from+i, i
+	}
+	encoded, err := w.encode(ctx, w.interactions(rows, batch, own))
+	for _, c := range w.part.Schema() {
+		columns[train.WideName(c)] = encoded[c.Name]
+	}
+	return columns, err
 }

@@ -36,14 +36,22 @@ func (n *notes) Note(text string) {
 	}
 }
 
-// diskPipeline is a shop whose ranker reads context, the device, and two labels of its interactions.
+// diskPipeline is a shop whose ranker reads context, the device, what is made of it and of users and items, and two labels of
+// its interactions.
 const diskPipeline = `
 name: shop
 data:
   interactions: {path: interactions.csv, user: user_id, item: item_id, time: timestamp, columns: {device: string}, STORAGE}
   users: {path: users.csv, key: user_id}
   items: {path: items.csv, key: item_id, lists: {categories: "|"}}
+candidates: 1000
 features:
+  - time_since: {name: item_age, at: timestamp, since: listed}
+  - expression: {name: gap, formula: "log1p(price) - age / 10"}
+  - hashed_cross: {columns: [device, categories], buckets: 40}
+  - hashed_cross: {columns: [city, device], buckets: 20}
+  - difference: {name: since_birth, of: timestamp, minus: age}
+  - normalize: {columns: [item_age, since_birth]}
   - categorify: {columns: [user_id, item_id, city, device, categories]}
   - date_parts: {column: timestamp}
   - sequence: {name: history, of: item_id, length: 5}
@@ -74,6 +82,15 @@ func writeShop(t *testing.T) string {
 		devices[i] = []string{"phone", "tablet", "", "desk"}[i*i%7%4]
 	}
 	if tables.Interactions, err = tables.Interactions.With(data.Scalar("device", devices)); err != nil {
+		t.Fatal(err)
+	}
+	listed := make([]int64, tables.Items.Len())
+	for i := range listed {
+		if listed[i] = 1_700_000_000 + int64(i*i%400)*86_400; i%9 == 0 {
+			listed[i] = tensor.NullInt64
+		}
+	}
+	if tables.Items, err = tables.Items.With(data.Scalar("listed", listed)); err != nil {
 		t.Fatal(err)
 	}
 	if err := tables.Write(dir); err != nil {

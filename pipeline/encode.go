@@ -7,6 +7,7 @@ import (
 
 	"recsys/data"
 	"recsys/feature"
+	"recsys/model"
 	"recsys/schema"
 	"recsys/tensor"
 	"recsys/train"
@@ -30,7 +31,8 @@ func columnsOf(t *data.Table, raw schema.Schema, skip ...string) tensor.Map {
 }
 
 // fitWorkflow fits the features on the interactions of the training part: keys and context columns stream from them, so
-// that frequencies count interactions, other columns from the tables of users and items. Former, if not nil, keeps its ids.
+// that frequencies count interactions, other columns from the tables of users and items, and what is made of several of
+// these from the interactions joined with both. Former, if not nil, keeps its ids.
 func fitWorkflow(ctx context.Context, c *Config, r *Registry, t *Tables, former *feature.FittedWorkflow) (*feature.FittedWorkflow, error) {
 	w, err := r.workflow(c)
 	if err != nil {
@@ -45,13 +47,21 @@ func fitWorkflow(ctx context.Context, c *Config, r *Registry, t *Tables, former 
 		events := t.Interactions.Take(data.Rows(t.Parts, data.Train))
 		source = feature.Tables{Tables: []tensor.Map{columnsOf(events, t.Raw), users, items}}
 	}
+	raw, err := t.withTargets(t.Raw, w)
+	if err != nil {
+		return nil, fmt.Errorf("features: %w", err)
+	}
+	all, err := w.Raw(raw)
+	if err != nil {
+		return nil, fmt.Errorf("features: %w", err)
+	}
 	fit := w.Fit
 	if former != nil {
 		fit = func(ctx context.Context, raw schema.Schema, src feature.Source) (*feature.FittedWorkflow, error) {
 			return w.Refit(ctx, former, raw, src)
 		}
 	}
-	fitted, err := fit(ctx, t.Raw, source)
+	fitted, err := fit(ctx, raw, joinedSource{Source: source, config: c, tables: t, raw: all})
 	if err != nil {
 		return nil, fmt.Errorf("features: %w", err)
 	}
@@ -95,11 +105,28 @@ func (e encoder) examples(ctx context.Context) (*train.Examples, error) {
 	return ex, err
 }
 
-// columns encodes context and cuts labels of interactions in memory.
+// columns encodes context and interactions and cuts labels of interactions in memory.
 func (e encoder) columns(ctx context.Context, ex *train.Examples, tasks []TaskSettings) error {
-	var err error
-	if ex.Context, err = e.transform(ctx, schema.Context, columnsOf(e.tables.Interactions, e.tables.Raw)); err != nil {
-		return fmt.Errorf("encode context: %w", err)
+	w, err := e.wide()
+	if err != nil {
+		return err
+	}
+	n := e.tables.Interactions.Len()
+	ex.Context = w.zeros(n)
+	for from := 0; from < n && len(ex.Context) > 0; from += eventRows {
+		rows := make([]int, min(eventRows, n-from))
+		for i := range rows {
+			rows[i] = from + i
+		}
+		got, err := w.encode(ctx, w.interactions(rows, e.tables.Interactions, rows))
+		if err != nil {
+			return err
+		}
+		for name, t := range got {
+			if err := tensor.Copy(ex.Context[name].Rows(from, from+len(rows)), t); err != nil {
+				return err
+			}
+		}
 	}
 	ex.Labels = map[string][]float32{}
 	for _, task := range tasks {
@@ -119,11 +146,71 @@ func (e encoder) transform(ctx context.Context, entity schema.Tag, raw tensor.Ma
 	return part.Transform(ctx, raw)
 }
 
-// part returns the workflow of one entity's columns, but for sequences; nil where there are none.
-func (e encoder) part(entity schema.Tag) (*feature.FittedWorkflow, error) {
+// wide encodes columns of which each interaction has its own value.
+type wide struct {
+	*rawRows
+
+	part *feature.FittedWorkflow // nil where there are none
+}
+
+// wide returns the encoder of the columns of context and interactions.
+func (e encoder) wide() (wide, error) {
+	part, err := e.part(schema.Context, schema.Interaction)
+	if err != nil || part == nil {
+		return wide{}, err
+	}
+	if part, err = part.Training(); err != nil {
+		return wide{}, err
+	}
+	rows, err := newRawRows(e.config, e.tables, part.Raw())
+	return wide{rows, part}, err
+}
+
+// reads reports whether the columns need a raw column.
+func (w wide) reads(name string) bool {
+	if w.part == nil {
+		return false
+	}
+	_, ok := w.part.Raw().Column(name)
+	return ok
+}
+
+// zeros allocates the columns of n rows.
+func (w wide) zeros(n int) tensor.Map {
+	m := tensor.Map{}
+	if w.part == nil {
+		return m
+	}
+	for _, c := range w.part.Schema() {
+		shape := []int{n}
+		if c.Length > 0 {
+			shape = append(shape, c.Length)
+		}
+		m[c.Name] = tensor.Zeros(model.InputType(c), shape...)
+	}
+	return m
+}
+
+// encode computes the columns of rows, some of which the workflow may have been fitted on.
+func (w wide) encode(ctx context.Context, at places) (tensor.Map, error) {
+	if w.part == nil {
+		return tensor.Map{}, nil
+	}
+	columns, err := w.rawRows.columns(w.part.Raw(), at)
+	if err == nil {
+		columns, err = w.part.Transform(ctx, columns)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("encode context: %w", err)
+	}
+	return columns, nil
+}
+
+// part returns the workflow of some entities' columns, but for sequences; nil where there are none.
+func (e encoder) part(entities ...schema.Tag) (*feature.FittedWorkflow, error) {
 	var names []string
-	for _, c := range e.workflow.Schema().Select(entity) {
-		if !c.Has(schema.Sequence) {
+	for _, c := range e.workflow.Schema() {
+		if slices.Contains(entities, feature.EntityOf(c)) && !c.Has(schema.Sequence) {
 			names = append(names, c.Name)
 		}
 	}

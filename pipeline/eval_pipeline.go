@@ -132,7 +132,7 @@ func (e *pipelineEval) block(ctx context.Context, queries []testQuery) (tensor.M
 	for i, q := range queries {
 		rows[i] = q.row
 	}
-	in, err := e.requests.columns(rows)
+	in, err := e.requests.requests(rows)
 	if err != nil {
 		return nil, err
 	}

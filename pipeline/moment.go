@@ -7,6 +7,7 @@ import (
 
 	"recsys/data"
 	"recsys/schema"
+	"recsys/tensor"
 	"recsys/train"
 )
 
@@ -67,14 +68,31 @@ func (p *Pipeline) at(ctx context.Context, users []int32, everything bool) (*mom
 // examples returns the users' moments as interactions, row i that of users[i], whose items mean nothing.
 func (m *moment) examples(ctx context.Context) (*train.Examples, error) {
 	e := m.p.examples
-	events, err := encoder{m.p.config, m.p.tables, m.p.workflow}.transform(ctx, schema.Context, columnsOf(m.events, m.p.tables.Raw))
+	events, err := m.context(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("encode context: %w", err)
+		return nil, err
 	}
 	return &train.Examples{
 		Schema: e.Schema, Users: e.Users, Items: e.Items, First: e.First, Sequences: e.Sequences, Context: events,
 		User: m.users, Item: slices.Repeat([]int32{int32(e.First)}, len(m.users)), Position: m.places,
 	}, nil
+}
+
+// context encodes the context of the moments. What is made of items means nothing here.
+func (m *moment) context(ctx context.Context) (tensor.Map, error) {
+	w, err := encoder{m.p.config, m.p.tables, m.p.workflow}.wide()
+	if err != nil || w.part == nil || len(w.part.Schema().Select(schema.Context)) == 0 {
+		return tensor.Map{}, err
+	}
+	if w.part, err = w.part.Tagged(schema.Context); err != nil {
+		return nil, err
+	}
+	at := places{events: m.events, ends: m.places}
+	for i, user := range m.users {
+		at.users, at.own = append(at.users, int(user)), append(at.own, i)
+		at.numbers = append(at.numbers, tensor.NullInt64)
+	}
+	return w.encode(ctx, at)
 }
 
 // requester makes the requests that the users' moments would be, row i that of users[i].

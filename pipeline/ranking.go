@@ -100,7 +100,7 @@ func taskWeights(tasks []TaskSettings) []float32 {
 
 // reservedTask tells whether a tensor of the ensemble has the name, or could have it.
 func reservedTask(name string) bool {
-	for _, prefix := range []string{"encoded_", "item_", "raw_item_", "explain_", stage.SourceQuery("")} {
+	for _, prefix := range []string{"encoded_", "item_", "raw_item_", "interaction_", "explain_", stage.SourceQuery("")} {
 		if strings.HasPrefix(name, prefix) {
 			return true
 		}

@@ -145,7 +145,7 @@ func (p *Pipeline) pipelineLists(ctx context.Context, s *Serving, chain *Chain, 
 	for i := range rows {
 		rows[i] = int32(i)
 	}
-	in, err := requests.columns(rows)
+	in, err := requests.requests(rows)
 	if err != nil {
 		return nil, err
 	}

@@ -31,13 +31,16 @@ func (p *Pipeline) Score(ctx context.Context, path string, yield func(done, tota
 	}
 	in := p.config.Data.Interactions
 	s := &scorer{p: p}
+	if s.wide, err = (encoder{p.config, p.tables, p.workflow}).wide(); err != nil {
+		return err
+	}
 	spec := data.Spec{Path: path, Columns: map[string]tensor.DType{}}
 	for _, key := range []string{in.User, in.Item} {
 		c, _ := p.tables.Raw.Column(key)
 		spec.Columns[key] = c.DType.DType
 	}
 	for _, c := range p.tables.Raw.Select(schema.Context) {
-		if ranking.Graph.Input("encoded_"+c.Name) != nil || c.Name == in.Time {
+		if s.wide.reads(c.Name) || c.Name == in.Time {
 			spec.Columns[c.Name] = c.DType.DType
 		}
 	}
@@ -90,18 +93,22 @@ func (p *Pipeline) Tasks() []string {
 // scorer makes examples of rows.
 type scorer struct {
 	p *Pipeline
-	// users and items give the row of every key, nobody that of a user that is not known.
-	users, items map[string]int32
-	nobody       int32
-	base         *train.Examples
-	known        []int32   // the length of each user's sequence that is not held out last
-	orders       [][]int64 // of each user's sequence, ascending
+	// users and itemRows give the rows of every key, items the item index, nobody the row of a user that is not known.
+	users, itemRows, items map[string]int32
+	nobody                 int32
+	wide                   wide
+	base                   *train.Examples
+	known                  []int32   // the length of each user's sequence that is not held out last
+	orders                 [][]int64 // of each user's sequence, ascending
 }
 
 func (s *scorer) open(ctx context.Context) error {
 	p, in := s.p, s.p.config.Data.Interactions
 	var err error
 	if s.users, err = keyIndex(p.tables.Users, in.User); err != nil {
+		return err
+	}
+	if s.itemRows, err = keyIndex(p.tables.Items, in.Item); err != nil {
 		return err
 	}
 	e := p.examples
@@ -180,12 +187,9 @@ func (s *scorer) examples(ctx context.Context, batch *data.Table) (*train.Exampl
 	if err != nil {
 		return nil, err
 	}
-	events, err := encoder{s.p.config, s.p.tables, s.p.workflow}.transform(ctx, schema.Context, columnsOf(batch, s.p.tables.Raw))
-	if err != nil {
-		return nil, fmt.Errorf("encode context: %w", err)
-	}
 	e := *s.base
-	e.Context, e.Labels, e.Blocks = events, nil, nil
+	e.Labels, e.Blocks = nil, nil
+	at := places{events: batch, own: make([]int, batch.Len())}
 	e.User, e.Item, e.Position = make([]int32, batch.Len()), make([]int32, batch.Len()), make([]int32, batch.Len())
 	var order []int64
 	if in.Order != "" && batch.Has(in.Order) {
@@ -196,13 +200,20 @@ func (s *scorer) examples(ctx context.Context, batch *data.Table) (*train.Exampl
 	unknown := int32(s.p.examples.First - 1)
 	for i := range batch.Len() {
 		user, known := s.users[keyText(users, i)]
+		row := int(user)
 		if !known {
-			user = s.nobody
+			user, row = s.nobody, -1
 		}
 		item, ok := s.items[keyText(items, i)]
 		if !ok {
 			item = unknown
 		}
+		itemRow, ok := s.itemRows[keyText(items, i)]
+		if !ok {
+			itemRow = -1
+		}
+		at.own[i], at.users, at.items = i, append(at.users, row), append(at.items, int(itemRow))
+		at.numbers = append(at.numbers, tensor.NullInt64)
 		e.User[i], e.Item[i] = user, item
 		switch {
 		case !known:
@@ -212,5 +223,7 @@ func (s *scorer) examples(ctx context.Context, batch *data.Table) (*train.Exampl
 			e.Position[i] = s.known[user]
 		}
 	}
-	return &e, nil
+	at.ends = e.Position
+	e.Context, err = s.wide.encode(ctx, at)
+	return &e, err
 }

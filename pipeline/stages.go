@@ -131,6 +131,11 @@ func (p *Pipeline) scoreStages(ctx context.Context, ranking *Ranking, v, k int) 
 		return nil, err
 	}
 	list = append(list, order...)
+	interactions, err := p.interactionStage(list, k)
+	if err != nil {
+		return nil, err
+	}
+	list = append(interactions, list...)
 	lookup, err := p.lookupStage(ctx, list, v, k)
 	return append(lookup, list...), err
 }
@@ -172,6 +177,29 @@ func (p *Pipeline) lookupStage(ctx context.Context, readers []ensemble.Stage, v,
 	}
 	lookup, err := stage.Lookup(encoded, raw, k)
 	return []ensemble.Stage{lookup}, err
+}
+
+// interactionStage encodes the columns of a request and each candidate together that stages read; none if they read none.
+func (p *Pipeline) interactionStage(readers []ensemble.Stage, k int) ([]ensemble.Stage, error) {
+	var needed []string
+	for _, c := range p.workflow.Schema().Select(schema.Interaction) {
+		if reads(readers, stage.Interaction(c.Name)) {
+			needed = append(needed, c.Name)
+		}
+	}
+	if len(needed) == 0 {
+		return nil, nil
+	}
+	part, err := p.workflow.Only(needed...)
+	if err != nil {
+		return nil, err
+	}
+	g, err := part.Candidates(stage.InteractionsName, k)
+	if err != nil {
+		return nil, err
+	}
+	interactions, err := stage.Interactions(g, part.Raw().Select(schema.Item).Names())
+	return []ensemble.Stage{interactions}, err
 }
 
 // featureStage encodes the columns that stages read, and no others; none if they read none.

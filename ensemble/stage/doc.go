@@ -8,6 +8,7 @@
 //	retrieve  query, blocked [B,ceil(V/8)] uint8     -> candidates [B,K] int64, candidate_scores [B,K] float32
 //	filter    candidates, candidate_scores, blocked  -> masked_scores [B,K] float32
 //	lookup    candidates                             -> item_<column> [B,K] or [B,K,L], raw_item_<column> as it was before it was encoded
+//	interactions  raw columns, raw_item_<column>     -> interaction_<column> [B,K] or [B,K,L]
 //	rank      (a model)                              -> <task> [B,K] float32
 //	order     candidates, masked_scores, <task>      -> item_ids, scores, item_indices [B,N]
 //

@@ -9,8 +9,10 @@ const (
 	RetrieveName = "retrieve"
 	FilterName   = "filter"
 	LookupName   = "lookup"
-	RankName     = "rank"
-	OrderName    = "order"
+	// InteractionsName stands between lookup and rank.
+	InteractionsName = "interactions"
+	RankName         = "rank"
+	OrderName        = "order"
 )
 
 // The names of the stages that join stages of other origin.
@@ -56,6 +58,9 @@ func Encoded(column string) string { return "encoded_" + column }
 
 // Item names the tensor of an encoded item column of the candidates.
 func Item(column string) string { return "item_" + column }
+
+// Interaction names the tensor of an encoded column of the request and each candidate together.
+func Interaction(column string) string { return "interaction_" + column }
 
 // RawItem names the tensor of a raw item column of the candidates.
 func RawItem(column string) string { return ensemble.ItemPrefix + column }

@@ -85,6 +85,20 @@ func build(name string, b *graph.Builder) (ensemble.Stage, error) {
 	return ensemble.Stage{Name: name, Graph: g}, nil
 }
 
+// Interactions makes a stage of the columns of a request and each candidate together, from a fitted workflow's graph over both
+// (feature.FittedWorkflow.Candidates): its outputs get the prefix "interaction_", and the inputs that items names are the raw columns of
+// candidates, which lookup makes.
+func Interactions(candidates *graph.Graph, items []string) (ensemble.Stage, error) {
+	names := Names{Inputs: map[string]string{}, Outputs: map[string]string{}}
+	for _, column := range items {
+		names.Inputs[column] = RawItem(column)
+	}
+	for _, o := range candidates.Outputs {
+		names.Outputs[o.Name] = Interaction(o.Name)
+	}
+	return Rename(InteractionsName, candidates, names)
+}
+
 // Features makes the first stage of a fitted workflow's graph: its outputs get the prefix "encoded_".
 func Features(workflow *graph.Graph) (ensemble.Stage, error) {
 	names := Names{Outputs: map[string]string{}}
