@@ -41,6 +41,11 @@ func opMurmurHash3() *Op {
 	}
 }
 
+// MurmurHash3Int64 is what [Builder.MurmurHash3] computes of an int64.
+func MurmurHash3Int64(v int64, seed uint32) uint32 {
+	return murmurEnd(murmurWord(murmurWord(seed, uint32(v)), uint32(v>>32)), 8)
+}
+
 func murmur(x *tensor.Tensor, seed uint32, put func(i int, h uint32)) error {
 	switch data := x.Any().(type) {
 	case []int32:
@@ -49,7 +54,7 @@ func murmur(x *tensor.Tensor, seed uint32, put func(i int, h uint32)) error {
 		}
 	case []int64:
 		for i, v := range data {
-			put(i, murmurEnd(murmurWord(murmurWord(seed, uint32(v)), uint32(v>>32)), 8))
+			put(i, MurmurHash3Int64(v, seed))
 		}
 	case []string:
 		for i, v := range data {

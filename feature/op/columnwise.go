@@ -120,11 +120,16 @@ func (r rule[P]) make(b *graph.Builder, e entry[P], in map[string]*graph.Value) 
 	if r.join == nil {
 		return r.apply(b, e, in[e.From])
 	}
+	return r.join(b, e, r.inputs(e, in))
+}
+
+// inputs returns the columns that an entry is read with, in order.
+func (r rule[P]) inputs(e entry[P], in map[string]*graph.Value) []*graph.Value {
 	columns := []*graph.Value{in[e.From]}
 	for _, name := range e.With {
 		columns = append(columns, in[name])
 	}
-	return r.join(b, e, columns)
+	return columns
 }
 
 func (f *columnwise[P]) State() (version int, state any) {

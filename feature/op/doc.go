@@ -14,6 +14,7 @@
 //   - [TimeSince]: how long ago a time was at another
 //   - [Expression]: a formula over columns of numbers
 //   - [Cast]: another type
+//   - [TargetEncoding]: the mean of a target by keys, out of fold in training
 //   - [Rename]: another name
 //   - [Drop]: takes columns away
 //   - [Sequence]: a user's history, encoded with the vocabulary of another column

@@ -47,6 +47,17 @@ func belonging(entity schema.Tag, c schema.Column) schema.Column {
 	return feature.WithTags(c, []schema.Tag{entity}, []schema.Tag{schema.User, schema.Item, schema.Context, schema.Interaction, schema.ID})
 }
 
+// scalars reports the lists among columns.
+func scalars(columns schema.Schema) error {
+	var errs []error
+	for _, c := range columns {
+		if c.Length > 0 {
+			errs = append(errs, fmt.Errorf("column %q: it is a list; this operator takes one value a row", c.Name))
+		}
+	}
+	return errors.Join(errs...)
+}
+
 // checkFresh verifies that a column that an operator adds is not there yet.
 func checkFresh(in feature.Columns, name string) error {
 	if _, taken := in.Now.Column(name); taken {

@@ -27,6 +27,7 @@ func Kinds() []feature.Kind {
 		kindOf(normalizeRule(), func() feature.Operator { return &Normalize{} }),
 		kindOf(renameRule(), func() feature.Operator { return &Rename{} }),
 		encoderKind(sequenceRule(), func() feature.Operator { return &Sequence{} }),
+		targetEncodingKind(),
 		kindOf(timeSinceRule(), func() feature.Operator { return &TimeSince{} }),
 	}
 }

@@ -41,6 +41,25 @@ func pick(names ...string) schema.Schema {
 	return out
 }
 
+func label(d tensor.DType) schema.Column { return column("label", d, 0, schema.Target) }
+
+// withLabels makes rows of few keys, some of them null, with a label each.
+func withLabels(columns ...string) tensor.Map {
+	const rows = 90
+	ints, texts, labels := make([]int64, rows), make([]string, rows), make([]int64, rows)
+	for i := range rows {
+		ints[i], texts[i], labels[i] = int64(i*i%7), []string{"a", "b", "", "日本語"}[i*i%5%4], int64(i*i%3%2)
+	}
+	ints[5], labels[9] = null, null
+	m := tensor.Map{"label": tensor.Of(labels, rows)}
+	for _, c := range pick(columns...) {
+		if m[c.Name] = tensor.Of(ints, rows); c.DType.DType == tensor.String {
+			m[c.Name] = tensor.Of(texts, rows)
+		}
+	}
+	return m
+}
+
 // logTolerance: our Log is within 1 ulp of the exact value and ONNX Runtime's within 2, 2^-23 each.
 const logTolerance = 1e-6
 
@@ -222,6 +241,20 @@ func TestConformance(t *testing.T) {
 			Before:   []feature.Operator{&op.Categorify{Columns: []string{"user_id"}, OOVBuckets: 3}},
 			Operator: &op.Sequence{Column: "history", Of: "user_id", Length: 1},
 			Raw:      pick("user_id"),
+		}},
+		{"target_encoding", featuretest.Case{
+			Operator: &op.TargetEncoding{Columns: []string{"city"}, Target: "label"}, Raw: append(pick("city"), label(tensor.Int64)),
+			Train: withLabels("city"),
+		}},
+		{"target_encoding of columns together", featuretest.Case{
+			Operator: &op.TargetEncoding{
+				Columns: []string{"city", "year", "user_id"}, Target: "label", Column: "x", Smoothing: new(0.5), Folds: 3, Seed: 7,
+			},
+			Raw: append(pick("city", "year", "user_id"), label(tensor.Int64)), Train: withLabels("city", "year", "user_id"),
+		}},
+		{"target_encoding normalized", featuretest.Case{
+			Before:   []feature.Operator{&op.TargetEncoding{Columns: []string{"item_id"}, Target: "label", Column: "x"}},
+			Operator: &op.Normalize{Columns: []string{"x"}}, Raw: append(pick("item_id"), label(tensor.Int64)), Train: withLabels("item_id"),
 		}},
 		{"date_parts", featuretest.Case{Operator: &op.DateParts{Column: "time"}, Raw: pick("time")}},
 		{"date_parts local", featuretest.Case{
