@@ -14,6 +14,7 @@
 //   - [TimeSince]: how long ago a time was at another
 //   - [Expression]: a formula over columns of numbers
 //   - [Cast]: another type
+//   - [Cross]: the keys of several columns together to ids, by frequency
 //   - [TargetEncoding]: the mean of a target by keys, out of fold in training
 //   - [Rename]: another name
 //   - [Drop]: takes columns away

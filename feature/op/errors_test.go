@@ -173,7 +173,7 @@ func TestDecode(t *testing.T) {
 		{"cast", `{"columns": ["a"], "to": "string"}`, ""},
 		{"rename", `{"columns": {"a": "b"}}`, ""},
 		{"drop", `{"columns": ["a"]}`, ""},
-		{"categorise", `{}`, `operator "categorise" is not known; known are bucketize, cast, categorify, clip, date_parts, difference, drop, expression, fill_missing, group_statistics, hash_bucket, hashed_cross, log, min_max, normalize, rename, sequence, target_encoding, time_since`},
+		{"categorise", `{}`, `operator "categorise" is not known; known are bucketize, cast, categorify, clip, cross, date_parts, difference, drop, expression, fill_missing, group_statistics, hash_bucket, hashed_cross, log, min_max, normalize, rename, sequence, target_encoding, time_since`},
 		{"log", `{"columns": []}`, "operator log: no columns"},
 		{"log", `{"columns": 1}`, "operator log: json"},
 	}

@@ -32,23 +32,16 @@ func (o *HashedCross) Name() string { return "hashed_cross" }
 
 // Validate checks the settings.
 func (o *HashedCross) Validate() error {
-	errs := []error{checkNames(o.Columns), checkBuckets(o.Buckets)}
-	if len(o.Columns) == 1 {
-		errs = append(errs, fmt.Errorf("a cross of %q alone; name two columns or use hash_bucket", o.Columns[0]))
-	}
-	return errors.Join(errs...)
+	return errors.Join(checkNames(o.Columns), checkBuckets(o.Buckets), checkSeveral(o.Columns, "hash_bucket"))
 }
 
 // Plan is the schema rule: a new int64 column of ids, tagged categorical.
 func (o *HashedCross) Plan(in feature.Columns) (feature.Plan, error) {
-	found, entity, err := together(in, o.Columns, keys())
+	c, found, err := crossed(in, o.Column, o.Columns)
 	if err != nil {
 		return feature.Plan{}, err
 	}
-	c := ids(belonging(entity, found[0]), feature.FirstOOV+o.Buckets)
-	if c.Name = o.Column; c.Name == "" {
-		c.Name = strings.Join(o.Columns, "_x_")
-	}
+	c.Cardinality = feature.FirstOOV + o.Buckets
 	lists := 0
 	for _, part := range found {
 		if part.Length > 0 {
@@ -59,7 +52,7 @@ func (o *HashedCross) Plan(in feature.Columns) (feature.Plan, error) {
 	if lists > 1 {
 		return feature.Plan{}, fmt.Errorf("%d of the columns %s are lists; a cross takes one", lists, strings.Join(o.Columns, ", "))
 	}
-	return feature.Plan{Reads: o.Columns, Writes: schema.Schema{c}}, checkFresh(in, c.Name)
+	return feature.Plan{Reads: o.Columns, Writes: schema.Schema{c}}, nil
 }
 
 // Fit reads no data.

@@ -58,6 +58,26 @@ func TestValuesOfKeysAndTimes(t *testing.T) {
 			},
 		},
 		{
+			// b and 7 are seen three times, a and 7 twice, a and 9 and b and 9 once each; what has a null is not counted.
+			"cross", pick("city", "year"),
+			tensor.Map{
+				"city": tensor.Of([]string{"b", "a", "b", "", "a", "b", "a", "b", "c"}, 9),
+				"year": tensor.Of([]int64{7, 7, 7, 7, 9, 7, 7, 9, null}, 9),
+			},
+			[]feature.Operator{
+				&op.Cross{Columns: []string{"city", "year"}}, &op.Cross{Columns: []string{"year", "city"}, Column: "few", MaxSize: 3},
+				&op.Cross{Columns: []string{"city", "year"}, Column: "frequent", MinFrequency: 2},
+			},
+			tensor.Map{
+				"city": tensor.Of([]string{"b", "a", "a", "b", "c", "a", ""}, 7),
+				"year": tensor.Of([]int64{7, 7, 9, 9, 7, null, 7}, 7),
+			},
+			map[string]any{
+				"city_x_year": []int64{3, 4, 5, 6, 2, 1, 1}, "few": []int64{3, 4, 5, 2, 2, 1, 1},
+				"frequent": []int64{3, 4, 2, 2, 2, 1, 1},
+			},
+		},
+		{
 			"sequence", pick("item_id"),
 			tensor.Map{"item_id": texts},
 			[]feature.Operator{

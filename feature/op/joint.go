@@ -2,6 +2,8 @@ package op
 
 import (
 	"cmp"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -203,8 +205,9 @@ func (t *tuples) sorted(counts []int) []int {
 	return order
 }
 
-// joint makes the vocabularies of tuples, which get ids in this order behind those of a former workflow, and returns the ids.
-func (t *tuples) joint(name string, columns []string, kept []int, in feature.Columns) (j *joint, ids []int64, err error) {
+// joint makes the vocabularies of tuples, which get ids in this order behind those of a former workflow, and returns the ids. A
+// limit above 0 is the most tuples with ids; the last ones get none then.
+func (t *tuples) joint(name string, columns []string, kept []int, limit int, in feature.Columns) (j *joint, ids []int64, err error) {
 	j = &joint{}
 	for i, column := range columns {
 		vocabulary := name + "/" + column
@@ -231,7 +234,11 @@ func (t *tuples) joint(name string, columns []string, kept []int, in feature.Col
 			vocabulary += "/" + strconv.Itoa(i+1)
 		}
 		former, _ := in.Former(vocabulary)
-		if v, err = feature.NewIntVocabulary(vocabulary, 1, behind(intKeys(former), ids)); err != nil {
+		all := behind(intKeys(former), ids)
+		if i == len(columns)-1 && limit > 0 {
+			all = all[:min(len(all), max(limit, len(intKeys(former))))]
+		}
+		if v, err = feature.NewIntVocabulary(vocabulary, 1, all); err != nil {
 			return nil, nil, err
 		}
 		j.Pairs, j.pairs = append(j.Pairs, vocabulary), append(j.pairs, v)
@@ -317,4 +324,26 @@ func idsOf[K comparable](list, keys []K, first int) []int64 {
 		out[i] = id
 	}
 	return out
+}
+
+// jointKind is the kind of an operator that learns a joint, which of returns, among other things.
+func jointKind[P any](
+	r rule[P], settings func() feature.Operator, of func(P) *joint, fitted func(...entry[P]) (feature.Fitted, error),
+) feature.Kind {
+	return feature.Kind{
+		Name: r.name, Version: r.version, New: settings,
+		Load: func(state json.RawMessage, vocabularies feature.Vocabularies) (feature.Fitted, error) {
+			entries, err := r.read(state)
+			if err != nil {
+				return nil, err
+			}
+			if len(entries) != 1 || of(entries[0].Learned) == nil {
+				return nil, errors.New("it needs what one column learned")
+			}
+			if err := of(entries[0].Learned).resolve(vocabularies); err != nil {
+				return nil, err
+			}
+			return fitted(entries...)
+		},
+	}
 }

@@ -14,6 +14,7 @@ func Kinds() []feature.Kind {
 		kindOf(castRule(), func() feature.Operator { return &Cast{} }),
 		encoderKind(categorifyRule(), func() feature.Operator { return &Categorify{} }),
 		kindOf(clipRule(), func() feature.Operator { return &Clip{} }),
+		crossKind(),
 		kindOf(datePartsRule(), func() feature.Operator { return &DateParts{} }),
 		kindOf(differenceRule(), func() feature.Operator { return &Difference{} }),
 		dropKind(),

@@ -115,6 +115,11 @@ func TestConformance(t *testing.T) {
 			Operator: &op.HashedCross{Columns: []string{"item_id", "genres", "year"}, Column: "x", Buckets: 1 << 31},
 			Raw:      pick("item_id", "genres", "year"),
 		}},
+		{"cross", featuretest.Case{Operator: &op.Cross{Columns: []string{"city", "year"}}, Raw: pick("city", "year")}},
+		{"cross of three entities", featuretest.Case{
+			Operator: &op.Cross{Columns: []string{"user_id", "item_id", "offset"}, Column: "x", MinFrequency: 2, MaxSize: 5},
+			Raw:      pick("user_id", "item_id", "offset"),
+		}},
 		{"normalize", featuretest.Case{
 			Operator: &op.Normalize{Columns: []string{"age", "year", "scores", "votes"}},
 			Raw:      pick("age", "year", "scores", "votes"),

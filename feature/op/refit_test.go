@@ -110,3 +110,30 @@ func TestRefitRefuses(t *testing.T) {
 		}
 	}
 }
+
+// TestRefitKeepsIDsOfCrosses fits a cross of three columns again: pairs keep their ids, and so do the keys of each column.
+func TestRefitKeepsIDsOfCrosses(t *testing.T) {
+	raw := pick("user_id", "city", "offset")
+	table := func(users []int64, cities []string, offsets []int64) tensor.Map {
+		n := len(users)
+		return tensor.Map{"user_id": tensor.Of(users, n), "city": tensor.Of(cities, n), "offset": tensor.Of(offsets, n)}
+	}
+	first := table([]int64{1, 1, 2}, []string{"a", "a", "b"}, []int64{0, 0, 0})
+	// 1 b 0 is new of old keys and seen twice, 3 a 5 is all new but for the city, 1 a 0 is old.
+	second := table([]int64{3, 1, 1, 1}, []string{"a", "b", "b", "a"}, []int64{5, 0, 0, 0})
+	w := feature.Workflow{Operators: []feature.Operator{
+		&op.Cross{Columns: []string{"user_id", "city", "offset"}, Column: "x"},
+	}}
+	former := fitJoined(t, raw, first, w.Operators...)
+	grown, err := w.Refit(t.Context(), former, raw, feature.Tables{Tables: []tensor.Map{second}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := table([]int64{1, 2, 1, 3, 3}, []string{"a", "b", "b", "a", "b"}, []int64{0, 0, 0, 5, 5})
+	if diff := cmp.Diff(transform(t, former, in)["x"], any([]int64{3, 4, 2, 2, 2})); diff != "" {
+		t.Errorf("first (-got +want):\n%s", diff)
+	}
+	if diff := cmp.Diff(transform(t, grown, in)["x"], any([]int64{3, 4, 5, 6, 2})); diff != "" {
+		t.Errorf("again (-got +want):\n%s", diff)
+	}
+}

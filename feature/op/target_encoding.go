@@ -2,7 +2,6 @@ package op
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -132,7 +131,7 @@ func (o *TargetEncoding) Fit(ctx context.Context, in feature.Columns, src featur
 		return nil, fmt.Errorf("target %q: the training data has no rows with a value; check the split and the file", o.Target)
 	}
 	kept := sums.tuples.sorted(nil)
-	j, ids, err := sums.tuples.joint(plan.Writes[0].Name, o.Columns, kept, in)
+	j, ids, err := sums.tuples.joint(plan.Writes[0].Name, o.Columns, kept, 0, in)
 	if err != nil {
 		return nil, err
 	}
@@ -158,11 +157,7 @@ type targetSums struct {
 }
 
 func (s *targetSums) add(batch tensor.Map, columns []string, target string) error {
-	keys := make([]*tensor.Tensor, len(columns))
-	for i, name := range columns {
-		keys[i] = batch[name]
-	}
-	rows := s.tuples.add(keys)
+	rows := s.tuples.add(columnsOf(batch, columns))
 	s.byKey = append(s.byKey, make([]targetSum, s.tuples.len()*s.folds-len(s.byKey))...)
 	numbers, err := tensor.Data[int64](batch[feature.RowColumn])
 	if err != nil {
@@ -262,21 +257,12 @@ func targetEncodingRule() rule[*encodedTarget] {
 }
 
 func targetEncodingKind() feature.Kind {
-	r := targetEncodingRule()
-	return feature.Kind{
-		Name: r.name, Version: r.version, New: func() feature.Operator { return &TargetEncoding{} },
-		Load: func(state json.RawMessage, vocabularies feature.Vocabularies) (feature.Fitted, error) {
-			entries, err := r.read(state)
-			if err != nil {
-				return nil, err
+	return jointKind(targetEncodingRule(), func() feature.Operator { return &TargetEncoding{} },
+		func(l *encodedTarget) *joint {
+			if l == nil {
+				return nil
 			}
-			if len(entries) != 1 || entries[0].Learned == nil {
-				return nil, errors.New("it needs what one column learned")
-			}
-			if err := entries[0].Learned.resolve(vocabularies); err != nil {
-				return nil, err
-			}
-			return newTargetEncoded(entries...)
+			return &l.joint
 		},
-	}
+		func(e ...entry[*encodedTarget]) (feature.Fitted, error) { return newTargetEncoded(e...) })
 }

@@ -20,13 +20,15 @@ func nan() float32 { return float32(math.NaN()) }
 
 const null = tensor.NullInt64
 
-// fit fits operators on whole columns that stand in one table each, so that lengths may differ.
+// fit fits operators on whole columns that stand in one table each, so that lengths may differ, and for operators that read
+// several of a row in one table together.
 func fit(t *testing.T, raw schema.Schema, train tensor.Map, operators ...feature.Operator) *feature.FittedWorkflow {
 	t.Helper()
 	src := feature.Tables{BatchRows: 2}
 	for _, name := range train.Names() {
 		src.Tables = append(src.Tables, tensor.Map{name: train[name]})
 	}
+	src.Tables = append(src.Tables, train)
 	f, err := feature.Workflow{Operators: operators}.Fit(t.Context(), raw, src)
 	if err != nil {
 		t.Fatal(err)
