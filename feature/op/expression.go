@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
 	"recsys/feature"
 	"recsys/graph"
+	"recsys/internal/expression"
 	"recsys/schema"
 )
 
@@ -17,11 +19,13 @@ import (
 // length are computed element by element, with scalars for every element. Nothing is learned.
 //
 // In falling order of precedence: numbers, columns (between backquotes where the name is not letters, digits and
-// underscores), calls and parentheses; -x; * and /; + and -; < <= > >= == !=; not; and; or. The functions are abs,
-// clip(x, low, high), if(condition, a, b), is_null, log1p (natural logarithm of 1+x), max and min.
+// underscores), calls and parentheses; -x; * and /; + and -; < <= > >= == !=; not; and; or. "!", "&&" and "||" are other
+// spellings of not, and, or. The functions are abs, clip(x, low, high), if(condition, a, b), is_null, log1p (natural
+// logarithm of 1+x), max and min.
 //
-// What is computed from null is null, but for is_null, and for if, which looks at the condition and the chosen value
-// only. Null are also divisions by 0, log1p of -1 and less, and what is no number, such as infinite minus infinite.
+// What is computed from null is null, but for is_null, for if, which looks at the condition and the chosen value
+// only, and for and and or: "null and false" is false, "null or true" is true. Null are also divisions by 0, log1p of -1
+// and less, and what is no number, such as infinite minus infinite.
 type Expression struct {
 	// Column is the name of the new column.
 	Column string `json:"name"`
@@ -47,16 +51,40 @@ func (o *Expression) Validate() error {
 }
 
 // parse returns the term and its columns, of which there is one at least.
-func (f formula) parse() (*term, []string, error) {
-	t, err := parse(f.Formula)
+func (f formula) parse() (*expression.Term, []string, error) {
+	t, err := expression.Parse(f.Formula)
 	if err != nil {
 		return nil, nil, err
 	}
-	names := t.columns(nil)
+	if err := numbersOnly(t); err != nil {
+		return nil, nil, fmt.Errorf("formula %q: %w", f.Formula, err)
+	}
+	var names []string
+	for _, c := range t.Columns() {
+		names = append(names, c.Name)
+	}
 	if len(names) == 0 {
 		return nil, nil, fmt.Errorf("formula %q has no column", f.Formula)
 	}
 	return t, names, nil
+}
+
+// numbersOnly refuses what formulas have not of what expressions have, and numbers beyond float32.
+func numbersOnly(t *expression.Term) error {
+	switch {
+	case t.Op == expression.Text || t.Op == expression.List || t.Op == "has" || t.Op == "in":
+		return t.Fault("formulas compute with numbers alone")
+	case t.Scope != "":
+		return t.Fault("columns of formulas have no %q before them", t.Scope+".")
+	case t.Op == expression.Number && math.IsInf(float64(float32(t.Number)), 0):
+		return t.Fault("%g is no number within float32", t.Number)
+	}
+	for _, arg := range t.Args {
+		if err := numbersOnly(arg); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Plan is the schema rule: a new float32 column, with nulls.
@@ -101,7 +129,7 @@ func (o *Expression) Fit(_ context.Context, in feature.Columns, _ feature.Source
 
 func expressionRule() rule[formula] {
 	return rule[formula]{
-		name: "expression", version: 1,
+		name: "expression", version: 2, // 1 had no three-valued and, or
 		check: func(e entry[formula]) error {
 			_, names, err := e.Learned.parse()
 			if err == nil && !slices.Equal(names, slices.Concat([]string{e.From}, e.With)) {
@@ -119,7 +147,7 @@ func expressionRule() rule[formula] {
 				columns[names[i]] = x
 			}
 			v := evaluation{b, columns}.of(t)
-			if t.truth {
+			if t.Truth {
 				v.x = b.Where(v.x, b.Float32(1), b.Float32(0))
 			}
 			if v.null == nil { // is_null is never null

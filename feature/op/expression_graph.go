@@ -3,6 +3,7 @@ package op
 import (
 	"recsys/feature"
 	"recsys/graph"
+	"recsys/internal/expression"
 )
 
 // evaluation turns terms into nodes.
@@ -15,22 +16,22 @@ type evaluation struct {
 // null and never NaN, on which engines differ.
 type nullable struct{ x, null *graph.Value }
 
-func (e evaluation) of(t *term) nullable {
+func (e evaluation) of(t *expression.Term) nullable {
 	b := e.b
-	switch t.op {
-	case "number":
-		return nullable{x: b.Float32(t.number)}
-	case "column":
-		x, null := feature.Numbers(b, e.columns[t.column])
+	switch t.Op {
+	case expression.Number:
+		return nullable{x: b.Float32(float32(t.Number))}
+	case expression.Column:
+		x, null := feature.Numbers(b, e.columns[t.Name])
 		return e.settled(x, null)
 	}
-	args := make([]nullable, len(t.args))
+	args := make([]nullable, len(t.Args))
 	var null *graph.Value
-	for i, arg := range t.args {
+	for i, arg := range t.Args {
 		args[i] = e.of(arg)
 		null = e.either(null, args[i].null)
 	}
-	switch t.op {
+	switch t.Op {
 	case "is_null":
 		if null == nil {
 			return nullable{x: b.Less(args[0].x, args[0].x)} // false
@@ -45,11 +46,13 @@ func (e evaluation) of(t *term) nullable {
 		outside := b.LessOrEqual(args[0].x, b.Float32(-1))
 		x := b.Where(outside, b.Float32(0), args[0].x)
 		return e.settled(b.Log(b.Add(x, b.Float32(1))), e.either(null, outside))
+	case "and", "or":
+		return e.decide(t.Op == "or", args[0], args[1])
 	case "+", "-", "*":
 		// Of infinite numbers they make NaN.
-		return e.settled(e.plain(t.op, args), null)
+		return e.settled(e.plain(t.Op, args), null)
 	}
-	return nullable{e.plain(t.op, args), null}
+	return nullable{e.plain(t.Op, args), null}
 }
 
 // either returns where one of two is true; nil is never.
@@ -87,6 +90,33 @@ func (e evaluation) choose(condition, yes, no nullable) nullable {
 	return nullable{x, null}
 }
 
+// decide returns x or y, or x and y, in three-valued logic: one operand decides where it is true for or, false for and.
+func (e evaluation) decide(or bool, x, y nullable) nullable {
+	b := e.b
+	decided := e.either(e.surely(or, x), e.surely(or, y))
+	value := decided
+	if !or {
+		value = b.And(x.x, y.x)
+	}
+	null := e.either(x.null, y.null)
+	if null == nil {
+		return nullable{x: value}
+	}
+	return nullable{value, b.And(null, b.Not(decided))}
+}
+
+// surely returns where a truth is known to be true, or known to be false.
+func (e evaluation) surely(truth bool, v nullable) *graph.Value {
+	x := v.x
+	if !truth {
+		x = e.b.Not(x)
+	}
+	if v.null == nil {
+		return x
+	}
+	return e.b.And(x, e.b.Not(v.null))
+}
+
 // plain returns operations that have no cases of their own.
 func (e evaluation) plain(op string, args []nullable) *graph.Value {
 	b, x := e.b, args[0].x
@@ -103,7 +133,7 @@ func (e evaluation) plain(op string, args []nullable) *graph.Value {
 		return b.Not(b.Equal(x, args[1].x))
 	}
 	binary := map[string]func(x, y *graph.Value) *graph.Value{
-		"+": b.Add, "-": b.Sub, "*": b.Mul, "min": b.Min, "max": b.Max, "and": b.And, "or": b.Or,
+		"+": b.Add, "-": b.Sub, "*": b.Mul, "min": b.Min, "max": b.Max,
 		"<": b.Less, "<=": b.LessOrEqual, ">": b.Greater, ">=": b.GreaterOrEqual, "==": b.Equal,
 	}[op]
 	for _, arg := range args[1:] {
