@@ -1,6 +1,7 @@
 package op_test
 
 import (
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -10,17 +11,42 @@ import (
 
 	"recsys/feature"
 	"recsys/feature/op"
+	"recsys/internal/expression"
+	"recsys/schema"
 	"recsys/tensor"
 )
 
 // absent is what the test makes of null, to tell it from 0.
 const absent = -777
 
-// TestExpression fixes what formulas compute. The wanted values are worked out by hand.
+// TestExpression fixes what formulas compute.
 func TestExpression(t *testing.T) {
+	a, y := computed()
+	for _, c := range formulas() {
+		t.Run(c.formula, func(t *testing.T) {
+			raw := pick("age", "year")
+			raw[0].Name, raw[1].Name, raw[1].Tags = "a", "y", raw[0].Tags
+			f := fit(t, raw, nil, &op.Expression{Column: "x", Formula: c.formula},
+				&op.FillMissing{Columns: []string{"x"}, Value: absent})
+			got := transform(t, f, tensor.Map{"a": tensor.Of(a, 4), "y": tensor.Of(y, 4)})["x"]
+			// Rounding of one logarithm; everything else is exact.
+			if diff := cmp.Diff(got, c.want, cmpopts.EquateApprox(1e-6, 0)); diff != "" {
+				t.Errorf("(-got +want):\n%s", diff)
+			}
+		})
+	}
+}
+
+// computed are the columns a and y of formulas.
+func computed() (a []float32, y []int64) { return []float32{3, -2, nan(), 0.5}, []int64{4, null, 5, 0} }
+
+// formulas are what TestExpression wants, worked out by hand.
+func formulas() []struct {
+	formula string
+	want    []float32
+} {
 	inf32, greatest := float32(math.Inf(1)), float32(math.MaxFloat32)
-	a, y := []float32{3, -2, nan(), 0.5}, []int64{4, null, 5, 0}
-	cases := []struct {
+	return []struct {
 		formula string
 		want    []float32
 	}{
@@ -69,18 +95,57 @@ func TestExpression(t *testing.T) {
 		{"a * 1e38 * 1e38 - a * 1e38 * 1e38", []float32{absent, absent, absent, absent}},
 		{"min(a * 1e38 * 1e38, 3.4028235e38)", []float32{greatest, -inf32, absent, greatest}},
 	}
-	for _, c := range cases {
-		t.Run(c.formula, func(t *testing.T) {
-			raw := pick("age", "year")
-			raw[0].Name, raw[1].Name, raw[1].Tags = "a", "y", raw[0].Tags
-			f := fit(t, raw, nil, &op.Expression{Column: "x", Formula: c.formula},
-				&op.FillMissing{Columns: []string{"x"}, Value: absent})
-			got := transform(t, f, tensor.Map{"a": tensor.Of(a, 4), "y": tensor.Of(y, 4)})["x"]
-			// Rounding of one logarithm; everything else is exact.
-			if diff := cmp.Diff(got, c.want, cmpopts.EquateApprox(1e-6, 0)); diff != "" {
-				t.Errorf("(-got +want):\n%s", diff)
+}
+
+// TestConditionsAgree asks the conditions of filters, which are the same language in another engine, for what formulas compute.
+func TestConditionsAgree(t *testing.T) {
+	a, y := computed()
+	columns := schema.Schema{
+		{Name: "a", DType: schema.DType{DType: tensor.Float32}, Tags: []schema.Tag{schema.Item}},
+		{Name: "y", DType: schema.DType{DType: tensor.Int64}, Tags: []schema.Tag{schema.Item}},
+	}
+	table := expression.NewTable(columns)
+	if err := table.Append(4, tensor.Map{"a": tensor.Of(a, 4), "y": tensor.Of(y, 4)}); err != nil {
+		t.Fatal(err)
+	}
+	holds := func(text string) byte {
+		c, err := expression.Compile(text, columns, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		bits, err := c.Rows(t.Context(), table, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return bits[0]
+	}
+	for _, c := range formulas() {
+		if strings.Contains(c.formula, "e38") {
+			continue // Formulas overflow at the end of float32, conditions do not.
+		}
+		parsed, err := expression.Parse(c.formula)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for row, want := range c.want {
+			text := fmt.Sprintf("abs(%s - %g) < 1e-6", c.formula, want) // The logarithm's rounding, as above.
+			switch {
+			case want == absent && parsed.Truth:
+				if bit := (holds(c.formula) | holds("not ("+c.formula+")")) >> row & 1; bit == 1 {
+					t.Errorf("%s: row %d is true or false, want null", c.formula, row)
+				}
+				continue
+			case want == absent:
+				text = "is_null(" + c.formula + ")"
+			case parsed.Truth && want == 1:
+				text = c.formula
+			case parsed.Truth:
+				text = "not (" + c.formula + ")"
 			}
-		})
+			if holds(text)>>row&1 == 0 {
+				t.Errorf("%s: row %d is not %g", c.formula, row, want)
+			}
+		}
 	}
 }
 

@@ -62,7 +62,7 @@ var policy = map[string]string{
 	"client/tritontest":       "client client/internal/message client/internal/rest client/tritonpb client/wire tensor",
 	"gateway":                 "ensemble featurestore schema tensor",
 	"internal/ivf":            "graph graph/exec graph/kernel internal/parallel internal/portable tensor",
-	"internal/expression":     "schema tensor",
+	"internal/expression":     "internal/nearest schema tensor",
 	"internal/lock":           "",
 	"internal/nearest":        "",
 	"ensemble/generation":     "ensemble internal/atomicfile internal/lock onnx tensor",
