@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 
 	"recsys/internal/atomicfile"
 	"recsys/schema"
@@ -62,6 +63,10 @@ type Manifest struct {
 	Precision *ManifestPrecision `json:"precision,omitempty"`
 	// KeepSeen lets an answer hold items that the user has seen; otherwise they are blocked.
 	KeepSeen bool `json:"keep_seen,omitempty"`
+	// Where are conditions on columns of items and of the request that an item has to meet, all of them, to be recommended.
+	// Attributes are the columns of users and context that they read and the ensemble does not take; those of users are in UserRow.
+	Where      []string      `json:"where,omitempty"`
+	Attributes schema.Schema `json:"attributes,omitempty"`
 	// Fallback lists popular item keys, best first.
 	Fallback []string `json:"fallback,omitempty"`
 	// Fuse is "none", "groups" or "all"; Origin tells where the ensemble comes from: data hash, seed, config
@@ -74,6 +79,9 @@ type Manifest struct {
 	// Metrics are those of the run that was exported; nil for one that was not evaluated.
 	Metrics *ManifestMetrics `json:"metrics,omitempty"`
 }
+
+// RequestColumns are the raw columns of a request: those of Inputs and Attributes.
+func (m *Manifest) RequestColumns() schema.Schema { return slices.Concat(m.Inputs, m.Attributes) }
 
 // ManifestMetrics are the metrics of the answers to held-out users.
 type ManifestMetrics struct {

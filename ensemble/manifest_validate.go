@@ -28,8 +28,8 @@ func (m *Manifest) Validate() error {
 			errs = append(errs, fmt.Errorf("%s: %w", key.what, err))
 		}
 	}
-	if err := m.Inputs.Validate(); err != nil {
-		errs = append(errs, fmt.Errorf("inputs: %w", err))
+	if err := m.RequestColumns().Validate(); err != nil {
+		errs = append(errs, fmt.Errorf("inputs and attributes: %w", err))
 	}
 	errs = append(errs, m.validateRow(), validateDefaults(m.Inputs, m.Defaults), m.validateSpecial(), m.validateBlocked(),
 		m.validateOutputs(), m.validateLimits(), m.validateSources(), m.validateRanking(), m.Precision.validate())

@@ -60,12 +60,12 @@ func (s *shelf) items(generation int) iter.Seq2[featurestore.Record, error] {
 
 func (s *shelf) Served(context.Context) (int, error) { return int(s.served.Load()), nil }
 
-func (s *shelf) Open(_ context.Context, generation int) (*ensemble.Manifest, iter.Seq2[featurestore.Record, error], error) {
+func (s *shelf) Open(_ context.Context, generation int) (gateway.Generation, error) {
 	s.opened.Add(1)
 	if s.fail.Load() {
-		return nil, nil, errors.New("no such folder")
+		return gateway.Generation{}, errors.New("no such folder")
 	}
-	return s.manifest(generation), s.items(generation), nil
+	return gateway.Generation{Manifest: s.manifest(generation), Items: s.items(generation)}, nil
 }
 
 func (s *shelf) Ready(context.Context, string) error { return nil }

@@ -12,6 +12,7 @@ import (
 
 	"recsys/ensemble"
 	"recsys/featurestore"
+	"recsys/schema"
 	"recsys/tensor"
 )
 
@@ -42,6 +43,8 @@ type Config struct {
 	// Items gives the item keys by item index, as the records of features/items.rows: the first has index
 	// Manifest.Items.First. New reads it once.
 	Items iter.Seq2[featurestore.Record, error]
+	// ItemRow are the columns of the items' packed rows, which filters read; none where the records have no rows.
+	ItemRow schema.Schema
 	// Generations gives the manifests of later generations; without it the answers of others than that of Manifest are degraded.
 	Generations Generations
 	// Inferencer runs the ensemble, Store knows the users. Both stay the caller's to close.
@@ -140,7 +143,7 @@ func New(config Config, options ...Option) (*Gateway, error) {
 	if config.MaxInFlight == 0 {
 		config.MaxInFlight = DefaultMaxInFlight
 	}
-	first, err := newView(config.Manifest, config.Items)
+	first, err := newView(Generation{config.Manifest, config.Items, config.ItemRow})
 	if err != nil {
 		return nil, fmt.Errorf("gateway: %w", err)
 	}

@@ -28,7 +28,7 @@ func newMerger(m *ensemble.Manifest) (*merger, error) {
 			m.Name, m.RowHash, codec.Hash())
 	}
 	g := &merger{manifest: m, codec: codec, defaults: tensor.Map{}, row: map[string]bool{}}
-	for _, c := range m.Inputs {
+	for _, c := range m.RequestColumns() {
 		if g.defaults[c.Name], err = columnTensor(c, m.Defaults[c.Name]); err != nil {
 			return nil, fmt.Errorf("default of column %q: %w", c.Name, err)
 		}
@@ -43,7 +43,7 @@ func (g *merger) contextColumn(name string) (schema.Column, bool) {
 	if name == g.manifest.UserKey.Name || g.manifest.History != nil && name == g.manifest.History.Input {
 		return schema.Column{}, false
 	}
-	return g.manifest.Inputs.Column(name)
+	return g.manifest.RequestColumns().Column(name)
 }
 
 // facts is everything known about one request.
@@ -56,7 +56,7 @@ type facts struct {
 }
 
 // inputs merges, later over earlier: defaults, the user's row, key, history, request time, context. A row that cannot be
-// read gives the defaults and rowErr; any other fault gives err.
+// read gives the defaults and rowErr; any other fault gives err. The result has the manifest's attributes too, which the ensemble does not take.
 func (g *merger) inputs(f facts) (in tensor.Map, rowErr, err error) {
 	in = make(tensor.Map, len(g.defaults)+1)
 	maps.Copy(in, g.defaults)

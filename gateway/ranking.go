@@ -73,7 +73,11 @@ func unranked(e *asked) []string {
 type selection struct {
 	blocked map[string]bool
 	only    map[string]bool // Nil for all.
+	catalog *catalog
+	bits    []byte // What is blocked of the catalog, all in all.
 }
 
 // drops reports whether the item must not be in the answer.
-func (s selection) drops(id string) bool { return s.blocked[id] || s.only != nil && !s.only[id] }
+func (s selection) drops(id string) bool {
+	return s.blocked[id] || s.only != nil && !s.only[id] || s.catalog.blocks(s.bits, id)
+}

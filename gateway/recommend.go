@@ -220,7 +220,6 @@ func (g *Gateway) ready(ctx context.Context, v *view, e *asked) error {
 		g.warnings.warn(ctx, FeaturesUnavailable, slog.Any("error", storeErr))
 		e.reasons = append(e.reasons, FeaturesUnavailable)
 	}
-	e.selection = v.selection(q, user)
 	f := facts{userID: q.userID, row: user.Row, history: user.History, context: q.context, now: g.now().Unix()}
 	if q.givenHistory {
 		f.history = q.history
@@ -236,8 +235,14 @@ func (g *Gateway) ready(ctx context.Context, v *view, e *asked) error {
 	if storeErr == nil {
 		g.metrics.countRow("user", user.Row, rowErr)
 	}
+	if e.selection, err = v.selection(ctx, q, user, in); err != nil {
+		return err
+	}
+	for _, c := range v.manifest.Attributes {
+		delete(in, c.Name)
+	}
 	if v.catalog.input != "" {
-		in[v.catalog.input] = v.catalog.blocked(e.selection)
+		in[v.catalog.input] = tensor.Of(e.selection.bits, 1, len(e.selection.bits))
 	}
 	e.in = in
 	return nil
@@ -277,13 +282,17 @@ func (g *Gateway) answered(ctx context.Context, v *view, generation int, again b
 	return nil
 }
 
-// selection joins what must not be recommended. An ensemble without a bitmap does not leave seen items out, nor does a ranking.
-func (v *view) selection(q *recommendation, user featurestore.User) selection {
+// everything drops what is never recommended.
+func (v *view) everything() selection { return selection{catalog: v.catalog, bits: v.catalog.base} }
+
+// selection joins what must not be recommended, given the merged columns of the request. An ensemble without a bitmap does not leave
+// seen items out, nor does a ranking.
+func (v *view) selection(ctx context.Context, q *recommendation, user featurestore.User, in tensor.Map) (selection, error) {
 	seen := user.Seen
 	if v.catalog.input == "" || v.manifest.KeepSeen || q.ranking {
 		seen = nil
 	}
-	s := selection{blocked: make(map[string]bool, len(seen)+len(q.exclude))}
+	s := selection{blocked: make(map[string]bool, len(seen)+len(q.exclude)), catalog: v.catalog, bits: slices.Clone(v.catalog.base)}
 	for _, ids := range [][]string{seen, q.exclude} {
 		for _, id := range ids {
 			s.blocked[id] = true
@@ -295,7 +304,8 @@ func (v *view) selection(q *recommendation, user featurestore.User) selection {
 			s.only[id] = true
 		}
 	}
-	return s
+	v.catalog.block(s.bits, s)
+	return s, v.filters.apply(ctx, s.bits, q.filter, in)
 }
 
 // missing lists the ids of the request that are no items.

@@ -15,6 +15,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"recsys/featurestore"
+	"recsys/internal/expression"
 	"recsys/schema"
 	"recsys/tensor"
 )
@@ -38,7 +39,9 @@ type recommendation struct {
 	candidates      []string
 	givenCandidates bool
 	ranking         bool
-	context         tensor.Map
+	// filter is a condition of the request's own, nil for none.
+	filter  *expression.Condition
+	context tensor.Map
 	// timeout is what the caller waits, 0 for the gateway's own budget.
 	timeout time.Duration
 }
@@ -102,7 +105,7 @@ func (v *view) recommendationFields() []field[recommendation] {
 				r.fault(at, "%s", noBitmap)
 			}
 		},
-	})
+	}, v.filterField())
 }
 
 // userFields say for whom a request is and what is known of them.
@@ -201,7 +204,7 @@ func readColumn(r *strictReader, at string, column schema.Column) *tensor.Tensor
 
 func (v *view) contextColumns() []string {
 	var names []string
-	for _, c := range v.manifest.Inputs {
+	for _, c := range v.manifest.RequestColumns() {
 		if _, ok := v.merger.contextColumn(c.Name); ok {
 			names = append(names, c.Name)
 		}

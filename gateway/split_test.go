@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"math"
 	"net/http"
 	"slices"
@@ -149,8 +148,8 @@ func (p *pair) Served(context.Context) (int, error) {
 	return p.first, nil
 }
 
-func (p *pair) Open(_ context.Context, generation int) (*ensemble.Manifest, iter.Seq2[featurestore.Record, error], error) {
-	return p.manifest(generation), items(), nil
+func (p *pair) Open(_ context.Context, generation int) (gateway.Generation, error) {
+	return gateway.Generation{Manifest: p.manifest(generation), Items: items()}, nil
 }
 
 func (p *pair) serve(first int, second map[string]int) {

@@ -11,6 +11,7 @@ import (
 
 	"recsys/ensemble"
 	"recsys/featurestore"
+	"recsys/schema"
 )
 
 // Generations gives a gateway the other generations of its ensemble, which answer after a publish. Implementations are safe for
@@ -18,8 +19,15 @@ import (
 type Generations interface {
 	// Served returns the generation that the ensemble serves, as far as is known where the gateway runs.
 	Served(ctx context.Context) (int, error)
-	// Open returns a generation's manifest and items, as Config has them, when the store can give what it wants to know of users.
-	Open(ctx context.Context, generation int) (*ensemble.Manifest, iter.Seq2[featurestore.Record, error], error)
+	// Open returns a generation when the store can give what it wants to know of users.
+	Open(ctx context.Context, generation int) (Generation, error)
+}
+
+// Generation is what a gateway reads of one generation, as Config has it.
+type Generation struct {
+	Manifest *ensemble.Manifest
+	Items    iter.Seq2[featurestore.Record, error]
+	ItemRow  schema.Schema
 }
 
 // view is what a request needs to know of one generation. It is immutable: a request is read, merged and answered with one view.
@@ -27,16 +35,22 @@ type view struct {
 	manifest *ensemble.Manifest
 	merger   *merger
 	catalog  *catalog
+	filters  *filters
 	outputs  []string // the wanted ones
 	ranking  *ranking // nil for one ensemble
 }
 
-func newView(m *ensemble.Manifest, items iter.Seq2[featurestore.Record, error]) (*view, error) {
+func newView(g Generation) (*view, error) {
+	m := g.Manifest
 	merger, err := newMerger(m)
 	if err != nil {
 		return nil, err
 	}
-	catalog, err := newCatalog(m, items)
+	catalog, attributes, err := newCatalog(m, g.Items, g.ItemRow)
+	if err != nil {
+		return nil, err
+	}
+	filters, err := newFilters(m, attributes, catalog.base)
 	if err != nil {
 		return nil, err
 	}
@@ -44,7 +58,7 @@ func newView(m *ensemble.Manifest, items iter.Seq2[featurestore.Record, error]) 
 	if err != nil {
 		return nil, err
 	}
-	return &view{m, merger, catalog, []string{m.Outputs.ItemIDs, m.Outputs.Scores}, ranking}, nil
+	return &view{m, merger, catalog, filters, []string{m.Outputs.ItemIDs, m.Outputs.Scores}, ranking}, nil
 }
 
 const (
@@ -135,17 +149,17 @@ func (v *views) begin(ctx context.Context, generation int) *opening {
 }
 
 func (v *views) read(ctx context.Context, generation int) (*view, error) {
-	m, items, err := v.source.Open(ctx, generation)
+	g, err := v.source.Open(ctx, generation)
 	if err != nil {
 		return nil, err
 	}
-	if m.Generation != generation {
-		return nil, fmt.Errorf("the manifest of generation %d is that of %d", generation, m.Generation)
+	if g.Manifest.Generation != generation {
+		return nil, fmt.Errorf("the manifest of generation %d is that of %d", generation, g.Manifest.Generation)
 	}
-	if m.Ranking != nil && !v.ranks {
+	if g.Manifest.Ranking != nil && !v.ranks {
 		return nil, errNoRanker
 	}
-	return newView(m, items)
+	return newView(g)
 }
 
 // other returns the view of what is served, nil if that is the given one or cannot be told.

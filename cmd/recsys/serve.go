@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"log/slog"
 	"net"
 	"net/http"
@@ -123,31 +122,32 @@ func (g *generations) Served(context.Context) (int, error) {
 }
 
 // Open reads a generation's version folder.
-func (g *generations) Open(ctx context.Context, generation int) (*ensemble.Manifest, iter.Seq2[featurestore.Record, error], error) {
+func (g *generations) Open(ctx context.Context, generation int) (gateway.Generation, error) {
 	dir := filepath.Join(g.dir, g.name, strconv.Itoa(generation))
 	m, err := ensemble.ReadManifest(filepath.Join(dir, ensemble.ManifestFile))
 	if err != nil {
-		return nil, nil, exportAgain(err)
+		return gateway.Generation{}, exportAgain(err)
 	}
-	_, items, err := featurestore.ReadRows(pipeline.ItemRows(dir))
+	header, items, err := featurestore.ReadRows(pipeline.ItemRows(dir))
 	if err != nil {
-		return nil, nil, exportAgain(err)
+		return gateway.Generation{}, exportAgain(err)
 	}
 	if g.store != nil {
 		err = loadUsers(ctx, g.store, dir)
 	}
-	return m, items, err
+	return gateway.Generation{Manifest: m, Items: items, ItemRow: header.Schema}, err
 }
 
 // newGateway wires a gateway for the served generation. config holds what differs from the defaults.
 func newGateway(
 	s *served, backend gateway.Inferencer, store featurestore.Store, config gateway.Config, options ...gateway.Option,
 ) (*gateway.Gateway, error) {
-	_, items, err := featurestore.ReadRows(pipeline.ItemRows(s.dir))
+	header, items, err := featurestore.ReadRows(pipeline.ItemRows(s.dir))
 	if err != nil {
 		return nil, exportAgain(err)
 	}
-	config.Manifest, config.Items, config.Inferencer, config.Store = s.manifest, items, backend, store
+	config.Manifest, config.Items, config.ItemRow = s.manifest, items, header.Schema
+	config.Inferencer, config.Store = backend, store
 	config.Version = version
 	return gateway.New(config, options...)
 }

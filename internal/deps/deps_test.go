@@ -60,13 +60,13 @@ var policy = map[string]string{
 	"client/tritonpb":         "",
 	"client/wire":             "client/tritonpb tensor",
 	"client/tritontest":       "client client/internal/message client/internal/rest client/tritonpb client/wire tensor",
-	"gateway":                 "ensemble featurestore schema tensor",
+	"gateway":                 "ensemble featurestore internal/expression schema tensor",
 	"internal/ivf":            "graph graph/exec graph/kernel internal/parallel internal/portable tensor",
 	"internal/expression":     "internal/nearest schema tensor",
 	"internal/lock":           "",
 	"internal/nearest":        "",
 	"ensemble/generation":     "ensemble internal/atomicfile internal/lock onnx tensor",
-	"pipeline": "internal/nearest data data/synthetic ensemble ensemble/stage eval feature feature/op featurestore graph graph/exec " +
+	"pipeline": "internal/expression internal/nearest data data/synthetic ensemble ensemble/stage eval feature feature/op featurestore graph graph/exec " +
 		"graph/grad graph/kernel internal/atomicfile internal/ivf layer loss metric model onnx optim sampler schema tensor train internal/portable",
 	"pipeline/draft":  "data data/profile pipeline tensor",
 	"internal/verify": "ensemble featurestore tensor",
