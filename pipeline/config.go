@@ -32,8 +32,9 @@ type Config struct {
 	Candidates int `yaml:"candidates"`
 	// Index says how retrieval finds them. Default: by looking at all items.
 	Index Index `yaml:"index"`
-	// Filter names what is never recommended. "seen" is the one rule there is.
-	Filter []string `yaml:"filter"`
+	// Filter says what is never recommended: "seen", what the user has; "where" with a condition on the columns of items and of the
+	// request, what does not meet it.
+	Filter []Block `yaml:"filter"`
 	// Ranking is the ranker with its settings and tasks.
 	Ranking  *Block   `yaml:"ranking"`
 	Ordering Ordering `yaml:"ordering"`
@@ -217,17 +218,12 @@ func (c *Config) Validate() error {
 	if err := c.Data.filter().Validate(); err != nil {
 		fail("data: %w", err)
 	}
-	errs = append(errs, c.Split.validate(c.Data.Interactions), c.Index.validate())
+	errs = append(errs, c.Split.validate(c.Data.Interactions), c.Index.validate(), c.validateFilter())
 	if len(c.Features) == 0 {
 		fail("features: is empty; name at least a categorify of %q and %q", in.User, in.Item)
 	}
 	if len(c.Retrieval) == 0 && c.Ranking == nil {
 		fail("retrieval, ranking: both are missing; give one model or more")
-	}
-	for _, rule := range c.Filter {
-		if rule != "seen" {
-			fail("filter: unknown rule %q; there is: seen", rule)
-		}
 	}
 	for field, v := range map[string]int{"candidates": c.Candidates, "ordering.return": c.Ordering.Return, "fallback": c.Fallback} {
 		if v < 1 {

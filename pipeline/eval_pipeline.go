@@ -76,13 +76,17 @@ func (p *Pipeline) newEval(ctx context.Context, serving *Serving, chain *Chain) 
 	for i, q := range queries {
 		rows[i] = q.row
 	}
-	requests, err := newRequester(ctx, p.config, p.tables, serving.Manifest.Inputs, rows)
+	requests, err := newRequester(ctx, p.config, p.tables, serving.Manifest.RequestColumns(), rows)
 	if err != nil {
 		return nil, nil, "", err
 	}
-	e = &pipelineEval{p: p, serving: serving, chain: chain, requests: requests, stages: map[string]*eval.Lists{}}
+	filters, err := p.newFilters(ctx, &serving.Manifest)
+	if err != nil {
+		return nil, nil, "", err
+	}
+	e = &pipelineEval{p: p, serving: serving, chain: chain, requests: requests, filters: filters, stages: map[string]*eval.Lists{}}
 	e.shown = metric.NewExposure(shownItems, train.Counts(p.examples, test.seen), p.examples.First)
-	if slices.Contains(p.config.Filter, "seen") {
+	if !p.config.keepsSeen() {
 		e.seen = train.NewUserItems(p.examples, test.seen)
 	}
 	return e, queries, test.name, nil
@@ -121,6 +125,7 @@ type pipelineEval struct {
 	serving  *Serving
 	chain    *Chain
 	requests *requester
+	filters  *filters
 	seen     *model.UserItems // nil: seen items stay
 	stages   map[string]*eval.Lists
 	shown    *metric.Exposure // of the answers
@@ -136,17 +141,15 @@ func (e *pipelineEval) block(ctx context.Context, queries []testQuery) (tensor.M
 	if err != nil {
 		return nil, err
 	}
-	bytes := e.serving.Manifest.Blocked.Bytes
-	blocked := make([]uint8, len(queries)*bytes)
+	seen := make([][]int32, len(queries))
 	for i, r := range rows {
-		if e.seen == nil {
-			break
-		}
-		for _, item := range e.seen.Of(e.p.examples.User[r]) {
-			blocked[i*bytes+int(item)>>3] |= 1 << (item & 7)
+		if e.seen != nil {
+			seen[i] = e.seen.Of(e.p.examples.User[r])
 		}
 	}
-	in[e.serving.Manifest.Blocked.Input] = tensor.Of(blocked, len(queries), bytes)
+	if err := e.filters.block(ctx, in, seen); err != nil {
+		return nil, err
+	}
 	out, err := e.chain.Run(ctx, in)
 	if err != nil {
 		return nil, err

@@ -218,6 +218,9 @@ func (p *Pipeline) readTables(ctx context.Context) error {
 			return fmt.Errorf("task %q: a column has this name; call the task otherwise", task.Name)
 		}
 	}
+	if _, err := p.config.compileFilter(t.Raw); err != nil {
+		return err
+	}
 	if len(t.Left) > 0 {
 		p.note("filter: %s interactions in %d rounds", chain(t.Left), len(t.Left)-1)
 	}

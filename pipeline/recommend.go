@@ -11,7 +11,6 @@ import (
 	"recsys/ensemble/stage"
 	"recsys/eval"
 	"recsys/model"
-	"recsys/tensor"
 )
 
 // RecommendOptions say what Recommend answers.
@@ -104,8 +103,14 @@ func (p *Pipeline) lists(o RecommendOptions) (func(context.Context, *moment) ([]
 	if most := serving.Manifest.Limits.MaxResults; o.K > most {
 		return nil, fmt.Errorf("k %d: the pipeline returns at most %d items; ask for fewer, raise ordering.return, or ask a retrieval model", o.K, most)
 	}
-	return func(ctx context.Context, m *moment) ([]Recommendation, error) {
-		return p.pipelineLists(ctx, serving, chain, m, o)
+	var filters *filters
+	return func(ctx context.Context, m *moment) (_ []Recommendation, err error) {
+		if filters == nil {
+			if filters, err = p.newFilters(ctx, &serving.Manifest); err != nil {
+				return nil, err
+			}
+		}
+		return p.pipelineLists(ctx, serving, chain, filters, m, o)
 	}, nil
 }
 
@@ -136,8 +141,10 @@ func (p *Pipeline) retrievalLists(ctx context.Context, source *model.Retrieval, 
 }
 
 // pipelineLists takes the answers of all stages.
-func (p *Pipeline) pipelineLists(ctx context.Context, s *Serving, chain *Chain, m *moment, o RecommendOptions) ([]Recommendation, error) {
-	requests, err := m.requester(ctx, s.Manifest.Inputs)
+func (p *Pipeline) pipelineLists(
+	ctx context.Context, s *Serving, chain *Chain, filters *filters, m *moment, o RecommendOptions,
+) ([]Recommendation, error) {
+	requests, err := m.requester(ctx, s.Manifest.RequestColumns())
 	if err != nil {
 		return nil, err
 	}
@@ -149,16 +156,13 @@ func (p *Pipeline) pipelineLists(ctx context.Context, s *Serving, chain *Chain, 
 	if err != nil {
 		return nil, err
 	}
-	bytes := s.Manifest.Blocked.Bytes
-	blocked := make([]uint8, len(rows)*bytes)
+	seen := make([][]int32, len(rows))
 	if o.ExcludeSeen || !s.Manifest.KeepSeen {
-		for i, items := range m.seen() {
-			for _, item := range items {
-				blocked[i*bytes+int(item)>>3] |= 1 << (item & 7)
-			}
-		}
+		seen = m.seen()
 	}
-	in[s.Manifest.Blocked.Input] = tensor.Of(blocked, len(rows), bytes)
+	if err := filters.block(ctx, in, seen); err != nil {
+		return nil, err
+	}
 	answer, err := chain.Run(ctx, in)
 	if err != nil {
 		return nil, err

@@ -137,8 +137,7 @@ func (p *Pipeline) manifest(stages map[string][]ensemble.Stage, sources []source
 		Limits: ensemble.ManifestLimits{
 			MaxBatch: ensemble.DefaultMaxBatch, Candidates: k, MaxResults: p.returned(k),
 		},
-		KeepSeen: !slices.Contains(p.config.Filter, "seen"),
-		Items:    ensemble.ManifestItems{First: source.First, Count: v - source.First}, Fuse: string(ensemble.FuseGroups),
+		Items: ensemble.ManifestItems{First: source.First, Count: v - source.First}, Fuse: string(ensemble.FuseGroups),
 		Origin: map[string]string{},
 	}
 	if len(sources) > 1 {
@@ -161,6 +160,9 @@ func (p *Pipeline) manifest(stages map[string][]ensemble.Stage, sources []source
 		case c.Has(schema.User) && !c.Has(schema.ID):
 			m.UserRow = append(m.UserRow, c)
 		}
+	}
+	if err := p.describeFilter(&m); err != nil {
+		return m, err
 	}
 	codec, err := featurestore.NewCodec(m.UserRow)
 	if err != nil {
