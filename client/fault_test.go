@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -203,9 +204,15 @@ func TestStreamBreaks(t *testing.T) {
 						fault(server)
 					}
 				}
-				ended := errors.Is(last, client.ErrUnavailable) || name == "garbage" && last != nil
-				if n < 10 || n == 10_000 || !ended {
-					t.Errorf("got %d answers and error %v, want some and ErrUnavailable", n, last)
+				wanted := []error{client.ErrUnavailable}
+				if name == "garbage" {
+					// In place of a frame's header it ends the connection; within an answer it is a message that cannot be read, is longer
+					// than any may be, or does not fit its own description. It is never the caller's fault, nor the model's.
+					wanted = append(wanted, client.ErrInternal, client.ErrTooLarge, client.ErrProtocol)
+				}
+				isWanted := func(kind error) bool { return errors.Is(last, kind) }
+				if n < 10 || n == 10_000 || !slices.ContainsFunc(wanted, isWanted) {
+					t.Errorf("got %d answers and error %v, want some and one of %v", n, last, wanted)
 				}
 			})
 		})
