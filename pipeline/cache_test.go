@@ -52,9 +52,20 @@ features:
   - hashed_cross: {columns: [city, device], buckets: 20}
   - difference: {name: since_birth, of: timestamp, minus: age}
   - normalize: {columns: [item_age, since_birth]}
+  - cross: {columns: [brand, device], min_frequency: 10}
+  - target_encoding: {columns: [brand], target: carted}
+  - target_encoding: {columns: [city, device], target: carted, name: city_device_carted}
+  - target_encoding: {columns: [user_id, brand], target: carted, name: user_brand_carted, folds: 3}
+  - normalize: {columns: [brand_carted]}
   - categorify: {columns: [user_id, item_id, city, device, categories]}
   - date_parts: {column: timestamp}
   - sequence: {name: history, of: item_id, length: 5}
+  - lag: {name: last_price, of: price, history: history}
+  - lag: {name: last_brand, of: brand, history: history, steps: 2}
+  - difference: {name: dearer, of: price, minus: last_price}
+  - categorify: {columns: [brand, last_brand], share: brand}
+  - normalize: {columns: [last_price, dearer]}
+  - history_count: {name: brand_share, of: brand, history: history, share: true}
 retrieval:
   - mf: {dim: 8, train: {epochs: 1}}
 ranking:
@@ -191,7 +202,7 @@ func trainingInputs(t *testing.T, s schema.Schema, m model.Ranker) *graph.Graph 
 	t.Helper()
 	b := graph.NewBuilder("inputs")
 	batch, one := graph.Sym("B"), graph.Fixed(1)
-	for i, v := range m.Logits(b, model.QueryInputs(b, s), model.ItemInputs(b, s, batch, one)) {
+	for i, v := range m.Logits(b, model.QueryInputs(b, s), model.CandidateInputs(b, s, batch, one)) {
 		b.Output("y"+m.Tasks()[i], b.Add(v, b.Input(model.LabelInput(m.Tasks()[i]), tensor.Float32, graph.Shape{batch, one})))
 	}
 	g, err := b.Build()

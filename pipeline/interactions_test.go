@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"recsys/data"
 	"recsys/ensemble/stage"
 	"recsys/graph/kernel"
 	"recsys/schema"
@@ -52,5 +53,28 @@ func TestInteractionsAreServedAsTrained(t *testing.T) {
 	}
 	if compared < 300*len(columns) {
 		t.Errorf("%d values were compared, of %d columns", compared, len(columns))
+	}
+}
+
+// TestTargetsAreEncodedOutOfFold counts the values of an encoded brand: one a brand in the held-out parts, one a brand and fold
+// in the training part.
+func TestTargetsAreEncodedOutOfFold(t *testing.T) {
+	p, _ := open(t, writeShop(t), filepath.Join(t.TempDir(), "run"), "storage: memory", "phone")
+	must(t, p.Fit(t.Context()))
+	must(t, p.prepare(t.Context()))
+	brands, _ := p.workflow.Vocabulary("brand")
+	values := tensor.MustData[float32](p.examples.Context["brand_carted"])
+	distinct := func(rows []int32) int {
+		seen := map[float32]bool{}
+		for _, r := range rows {
+			seen[values[r]] = true
+		}
+		return len(seen)
+	}
+	if n := distinct(p.rows(data.Valid, data.Test)); n > brands.Len()+1 {
+		t.Errorf("%d values of %d brands in the held-out parts", n, brands.Len())
+	}
+	if n := distinct(p.rows(data.Train)); n < 4*brands.Len() {
+		t.Errorf("%d values of %d brands in 5 folds of the training part", n, brands.Len())
 	}
 }

@@ -19,6 +19,8 @@
 //   - [Rename]: another name
 //   - [Drop]: takes columns away
 //   - [Sequence]: a user's history, encoded with the vocabulary of another column
+//   - [Lag]: what an item in the history had
+//   - [HistoryCount]: how many items in the history are like the candidate
 //   - [DateParts]: hour and weekday of a time, in UTC or local, as ids or points on a circle
 //
 // An operator is a struct of settings; the zero value of a field means its default. [Kinds] lists all of them for a

@@ -78,6 +78,28 @@ func TestValuesOfKeysAndTimes(t *testing.T) {
 			},
 		},
 		{
+			// Ids: a 3, b 4, c 5. c has no year; d was not in the training data. A null in the middle counts as a place.
+			"lag and history_count", pick("item_id", "year"),
+			tensor.Map{"item_id": tensor.Of([]string{"a", "a", "a", "b", "b", "c"}, 6), "year": tensor.Of([]int64{7, 7, 7, 9, 9, null}, 6)},
+			[]feature.Operator{
+				&op.Categorify{Columns: []string{"item_id"}}, &op.Sequence{Column: "history", Of: "item_id", Length: 3},
+				&op.Lag{Column: "last", Of: "year", History: "history"}, &op.Lag{Column: "third", Of: "year", History: "history", Steps: 3},
+				&op.Categorify{Columns: []string{"year"}}, &op.Lag{Column: "id", Of: "year", History: "history", Steps: 2},
+				&op.HistoryCount{Column: "n", Of: "year", History: "history"},
+				&op.HistoryCount{Column: "share", Of: "year", History: "history", Share: true},
+			},
+			tensor.Map{
+				"item_id": tensor.Of([]string{"a", "b", "c", "a", "b"}, 5), "year": tensor.Of([]int64{7, 9, null, 7, 1990}, 5),
+				"history": tensor.Of([]string{"a", "b", "a", "a", "", "", "c", "d", "", "", "", "", "b", "", "d"}, 5, 3),
+			},
+			map[string]any{
+				"item_id": []int64{3, 4, 5, 3, 4}, "year": []int64{3, 4, 1, 3, 2},
+				"history": []int64{3, 4, 3, 3, 0, 0, 5, 2, 0, 0, 0, 0, 4, 0, 2},
+				"last":    []float32{7, 7, 0, 0, 0}, "third": []float32{7, 0, 0, 0, 9}, "id": []int64{4, 1, 1, 1, 1},
+				"n": []float32{2, 0, 0, 0, 0}, "share": []float32{float32(2) / 3, 0, 0, 0, 0},
+			},
+		},
+		{
 			"sequence", pick("item_id"),
 			tensor.Map{"item_id": texts},
 			[]feature.Operator{

@@ -23,6 +23,8 @@ func Kinds() []feature.Kind {
 		kindOf(groupStatisticsRule(), func() feature.Operator { return &GroupStatistics{} }),
 		kindOf(hashBucketRule(), func() feature.Operator { return &HashBucket{} }),
 		kindOf(hashedCrossRule(), func() feature.Operator { return &HashedCross{} }),
+		kindOf(historyCountRule(), func() feature.Operator { return &HistoryCount{} }),
+		kindOf(lagRule(), func() feature.Operator { return &Lag{} }),
 		kindOf(logRule(), func() feature.Operator { return &Log{} }),
 		kindOf(minMaxRule(), func() feature.Operator { return &MinMax{} }),
 		kindOf(normalizeRule(), func() feature.Operator { return &Normalize{} }),

@@ -60,10 +60,28 @@ func withLabels(columns ...string) tensor.Map {
 	return m
 }
 
+// table makes rows of items, with a column of what each item has.
+func table(key, of string) tensor.Map {
+	const rows = 30
+	keys, ints, floats, texts := make([]string, rows), make([]int64, rows), make([]float32, rows), make([]string, rows)
+	for i := range rows {
+		item := i * i % 7
+		keys[i], ints[i], floats[i], texts[i] = string(rune('a'+item)), int64(item), float32(item)/2, []string{"x", "y", ""}[item%3]
+		if item == 4 {
+			ints[i], floats[i] = null, nan()
+		}
+	}
+	columns := map[string]*tensor.Tensor{
+		"year": tensor.Of(ints, rows), "price": tensor.Of(floats, rows), "brand": tensor.Of(texts, rows),
+	}
+	return tensor.Map{key: tensor.Of(keys, rows), of: columns[of]}
+}
+
 // logTolerance: our Log is within 1 ulp of the exact value and ONNX Runtime's within 2, 2^-23 each.
 const logTolerance = 1e-6
 
 func TestConformance(t *testing.T) {
+	items, history := &op.Categorify{Columns: []string{"item_id"}}, &op.Sequence{Column: "history", Of: "item_id", Length: 3}
 	categorify := &op.Categorify{Columns: []string{"user_id", "item_id"}}
 	cases := []struct {
 		name string
@@ -246,6 +264,33 @@ func TestConformance(t *testing.T) {
 			Before:   []feature.Operator{&op.Categorify{Columns: []string{"user_id"}, OOVBuckets: 3}},
 			Operator: &op.Sequence{Column: "history", Of: "user_id", Length: 1},
 			Raw:      pick("user_id"),
+		}},
+		{"lag of numbers", featuretest.Case{
+			Before:   []feature.Operator{items, history, &op.Lag{Column: "former", Of: "year", History: "history", Steps: 2}},
+			Operator: &op.Difference{Column: "x", Of: "year", Minus: "former"}, Raw: pick("item_id", "year"),
+			Train: table("item_id", "year"),
+		}},
+		{"lag", featuretest.Case{
+			Before: []feature.Operator{items, history}, Operator: &op.Lag{Column: "x", Of: "price", History: "history"},
+			Raw: append(pick("item_id"), column("price", tensor.Float32, 0, schema.Item)), Train: table("item_id", "price"),
+		}},
+		{"lag of strings", featuretest.Case{
+			Before:   []feature.Operator{items, history, &op.Lag{Column: "last", Of: "brand", History: "history"}},
+			Operator: &op.Categorify{Columns: []string{"brand", "last"}, Share: "brand"},
+			Raw:      append(pick("item_id"), column("brand", tensor.String, 0, schema.Item)), Train: table("item_id", "brand"),
+		}},
+		{"lag of ids", featuretest.Case{
+			Before:   []feature.Operator{items, history, &op.Bucketize{Columns: []string{"year"}, Boundaries: []float64{3}}},
+			Operator: &op.Lag{Column: "x", Of: "year", History: "history"}, Raw: pick("item_id", "year"), Train: table("item_id", "year"),
+		}},
+		{"history_count", featuretest.Case{
+			Before:   []feature.Operator{items, history, &op.Categorify{Columns: []string{"year"}}},
+			Operator: &op.HistoryCount{Column: "x", Of: "year", History: "history"}, Raw: pick("item_id", "year"), Train: table("item_id", "year"),
+		}},
+		{"history_count as a share", featuretest.Case{
+			Before:   []feature.Operator{items, history, &op.Bucketize{Columns: []string{"year"}, Boundaries: []float64{3}}},
+			Operator: &op.HistoryCount{Column: "x", Of: "year", History: "history", Share: true}, Raw: pick("item_id", "year"),
+			Train: table("item_id", "year"),
 		}},
 		{"target_encoding", featuretest.Case{
 			Operator: &op.TargetEncoding{Columns: []string{"city"}, Target: "label"}, Raw: append(pick("city"), label(tensor.Int64)),
