@@ -63,7 +63,7 @@ func (c CustomStage) validate() error {
 func reservedStage(name string) bool {
 	return slices.Contains([]string{
 		stage.FeaturesName, stage.QueryName, stage.RetrieveName, stage.FilterName, stage.LookupName, stage.InteractionsName, stage.RankName, stage.OrderName,
-		stage.KeysName, stage.GuardName, stage.MaskName, stage.PickName, groupPrep, groupRecall, groupScore, string(ensemble.FuseAll),
+		stage.ItemKeysName, stage.ItemFeaturesName, stage.KeysName, stage.GuardName, stage.MaskName, stage.PickName, groupPrep, groupRecall, groupScore, string(ensemble.FuseAll),
 	}, name)
 }
 

@@ -69,6 +69,8 @@ type ExportOptions struct {
 	Refresh string
 	// AcceptWorse exports a run that export.gate would refuse.
 	AcceptWorse bool
+	// Layout stands in for that of the export block where it is not empty.
+	Layout Layout
 	// Data is the folder of the tables, on whose held-out users the loss of narrow models is measured; empty for float32.
 	Data string
 	// Registry says what names in recsys.yaml mean; nil is Standard().
@@ -131,6 +133,11 @@ func Export(ctx context.Context, run, dir string, eo ExportOptions) (*Exported, 
 		}
 	}
 	s.Manifest.Precision = precision
+	if settings.layout() == LayoutSplit {
+		if e, err = split(run, eo.Registry, e, &s.Manifest); err != nil {
+			return nil, fmt.Errorf("export: %w", err)
+		}
+	}
 	configurer := settings.configurer(o.Profile)
 	o.Configure = func(names []string, s *ensemble.Settings) error {
 		if err := configurer.configure(names, s); err != nil {
@@ -174,6 +181,9 @@ func (eo *ExportOptions) settings(run string) (*ExportSettings, error) {
 	}
 	if eo.Ranker != "" {
 		own.Ranker = eo.Ranker
+	}
+	if eo.Layout != "" {
+		own.Layout = string(eo.Layout)
 	}
 	own.AcceptLoss = own.AcceptLoss || eo.AcceptLoss
 	eo.AcceptLoss = own.AcceptLoss

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -23,6 +24,8 @@ type ExportSettings struct {
 	Profile string `yaml:"profile"`
 	// Fuse is none, groups or all. Default groups.
 	Fuse string `yaml:"fuse"`
+	// Layout is baked or split. Default baked.
+	Layout string `yaml:"layout"`
 	// MaxBatch is the most users of one call. Default: what Memory allows, at most 64.
 	MaxBatch int `yaml:"max_batch"`
 	// Memory bounds the intermediate values of all models together at full batches, where MaxBatch is not given. Default 1GiB.
@@ -139,7 +142,7 @@ func (s *ExportSettings) Validate() error {
 	errs = append(errs, oneOf("export.profile", s.Profile, profiles...),
 		oneOf("export.fuse", s.Fuse, string(ensemble.FuseNone), string(ensemble.FuseGroups), string(ensemble.FuseAll)))
 	errs = append(errs, oneOf("export.item_matrix", s.ItemMatrix, string(stage.Float16), string(stage.Int8)),
-		oneOf("export.ranker", s.Ranker, string(stage.Float16)))
+		oneOf("export.ranker", s.Ranker, string(stage.Float16)), oneOf("export.layout", s.Layout, string(LayoutBaked), string(LayoutSplit)))
 	if s.MaxBatch < 0 {
 		errs = append(errs, fmt.Errorf("export.max_batch: %d has to be 0 or more", s.MaxBatch))
 	}
@@ -149,6 +152,9 @@ func (s *ExportSettings) Validate() error {
 	}
 	return joinSorted(errs)
 }
+
+// layout is Layout or its default.
+func (s *ExportSettings) layout() Layout { return cmp.Or(Layout(s.Layout), LayoutBaked) }
 
 func (b Blocks) validate(key string) error {
 	var errs []error

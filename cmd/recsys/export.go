@@ -17,6 +17,7 @@ type exportCmd struct {
 	To       string        `required:"" placeholder:"REPO" help:"Model repository; it is made if need be."`
 	Profile  *string       `enum:"auto,cpu,gpu,gpu-tensorrt" placeholder:"PROFILE" help:"Machines to write for: auto takes GPUs where there are any, cpu never; gpu puts what only CPUs do on the CPU and the rest on GPUs; gpu-tensorrt runs dense parts with TensorRT. Default: export.profile, else auto."`
 	Fuse     *string       `enum:"none,groups,all" placeholder:"FUSE" help:"Stages to join into one model: none, groups or all. Default: export.fuse, else groups."`
+	Layout   *string       `enum:"baked,split" placeholder:"LAYOUT" help:"Where item features are: baked into the models, or split: in the feature store, whose rows a second ensemble ranks with. Default: export.layout, else baked."`
 	Batch    int           `placeholder:"N" help:"Most users in one call. Default: export.max_batch, else what fits into the memory, at most 64."`
 	Memory   pipeline.Size `placeholder:"SIZE" help:"Bound of the intermediate values of all models at full batches, such as 512MiB. Default: export.memory, else 1GiB."`
 	Settings string        `type:"existingfile" placeholder:"FILE" help:"YAML file whose export block replaces that of the run's recsys.yaml."`
@@ -50,6 +51,9 @@ func (c exportCmd) Run(ctx context.Context, o output) error {
 	if c.Fuse != nil {
 		options.Fuse = ensemble.Fuse(*c.Fuse)
 	}
+	if c.Layout != nil {
+		options.Layout = pipeline.Layout(*c.Layout)
+	}
 	if c.Settings != "" {
 		var err error
 		if options.Settings, err = pipeline.ReadExportSettings(c.Settings); err != nil {
@@ -72,6 +76,7 @@ type exported struct {
 	Generation int             `json:"generation"`
 	Served     bool            `json:"served"`
 	Fuse       ensemble.Fuse   `json:"fuse"`
+	Layout     pipeline.Layout `json:"layout"`
 	MaxBatch   int             `json:"max_batch"`
 	Models     []exportedModel `json:"models"`
 	Total      pipeline.Size   `json:"total"`
@@ -91,7 +96,10 @@ type exportedModel struct {
 }
 
 func newExported(x *pipeline.Exported) exported {
-	out := exported{Generation: x.Generation, Served: x.Served, Fuse: x.Fuse, MaxBatch: x.MaxBatch, Precision: x.Precision}
+	out := exported{Generation: x.Generation, Served: x.Served, Fuse: x.Fuse, Layout: pipeline.LayoutBaked, MaxBatch: x.MaxBatch, Precision: x.Precision}
+	if x.Ranking {
+		out.Layout = pipeline.LayoutSplit
+	}
 	for _, s := range x.Steps {
 		var m ensemble.Memory // zero for a folder that another backend runs
 		for _, of := range x.Memory {

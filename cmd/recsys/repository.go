@@ -52,7 +52,7 @@ func ensembleName(dir, name string) (string, error) {
 	var names, own []string
 	for _, n := range r.Names() {
 		c := r.Models[n].Config
-		if len(c.Steps) == 0 {
+		if len(c.Steps) == 0 || ensemble.RankingOf(c) != "" {
 			continue
 		}
 		names = append(names, n)

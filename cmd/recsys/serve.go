@@ -82,20 +82,25 @@ func (c serveCmd) Run(ctx context.Context, o output) (err error) {
 	return c.serve(ctx, o, g)
 }
 
-// openStore opens Redis, or a store in memory that holds the repository's users.
+// openStore opens Redis, or a store in memory that holds the repository's rows.
 func openStore(ctx context.Context, url string, s *served) (featurestore.Store, error) {
 	if url != "" {
 		return redis.Open(url, s.manifest.Name)
 	}
 	store := featurestore.NewMemory()
-	return store, loadUsers(ctx, store, s.dir)
+	return store, loadRows(ctx, store, s.dir, s.manifest)
 }
 
-// loadUsers puts the users of a generation's version folder into a store.
-func loadUsers(ctx context.Context, store featurestore.Store, dir string) error {
+// loadRows puts the users of a generation's version folder into a store, and the items whose rows the gateway reads.
+func loadRows(ctx context.Context, store featurestore.Store, dir string, m *ensemble.Manifest) error {
 	_, records, err := featurestore.ReadRows(pipeline.UserRows(dir))
 	if err == nil {
 		_, err = store.Load(ctx, records)
+	}
+	if err == nil && m.Ranking != nil {
+		if _, records, err = featurestore.ReadRows(pipeline.ItemRows(dir)); err == nil {
+			_, err = store.LoadItems(ctx, records)
+		}
 	}
 	if err != nil {
 		return exportAgain(err)
@@ -133,7 +138,7 @@ func (g *generations) Open(ctx context.Context, generation int) (gateway.Generat
 		return gateway.Generation{}, exportAgain(err)
 	}
 	if g.store != nil {
-		err = loadUsers(ctx, g.store, dir)
+		err = loadRows(ctx, g.store, dir, m)
 	}
 	return gateway.Generation{Manifest: m, Items: items, ItemRow: header.Schema}, err
 }
@@ -148,7 +153,7 @@ func newGateway(
 	}
 	config.Manifest, config.Items, config.ItemRow = s.manifest, items, header.Schema
 	config.Inferencer, config.Store = backend, store
-	config.Version = version
+	config.Version, config.Ranker = version, rankerOf(backend)
 	return gateway.New(config, options...)
 }
 

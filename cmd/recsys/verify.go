@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"recsys/client"
+	"recsys/ensemble"
 	"recsys/gateway"
 	"recsys/internal/parallel"
 	"recsys/internal/verify"
@@ -43,6 +44,13 @@ func (verifyCmd) Help() string {
 // verifyTimeout is the budget of a request: verification looks for differences, not for speed.
 const verifyTimeout = 30 * time.Second
 
+// backend runs an ensemble behind a gateway of its own.
+type backend struct {
+	name   string
+	served *served
+	gateway.Inferencer
+}
+
 // subject is something that answers recommendation requests over HTTP.
 type subject struct {
 	name   string
@@ -67,10 +75,12 @@ func (c verifyCmd) Run(ctx context.Context, o output) (err error) {
 	if err != nil {
 		return err
 	}
-	backends := []struct {
-		name string
-		gateway.Inferencer
-	}{{"offline", chainInferencer{chain, strconv.Itoa(s.manifest.Generation)}}, {"embedded", l.engine}}
+	// The run's own stages look item features up, whatever the layout.
+	whole := *s
+	whole.manifest = new(ensemble.Manifest)
+	*whole.manifest = *s.manifest
+	whole.manifest.Ranking = nil
+	backends := []backend{{"offline", &whole, chainInferencer{chain, strconv.Itoa(s.manifest.Generation)}}, {"embedded", s, l.engine}}
 	for _, address := range c.Triton {
 		triton, err := client.New(ctx, address)
 		if err != nil {
@@ -81,17 +91,14 @@ func (c verifyCmd) Run(ctx context.Context, o output) (err error) {
 		if len(c.Triton) > 1 {
 			name += " " + address
 		}
-		backends = append(backends, struct {
-			name string
-			gateway.Inferencer
-		}{name, triton})
+		backends = append(backends, backend{name, s, triton})
 	}
 	transport := &http.Transport{MaxIdleConnsPerHost: c.Clients}
 	defer transport.CloseIdleConnections()
 	asker := &http.Client{Transport: transport}
 	var subjects []subject
 	for _, b := range backends {
-		g, err := newGateway(s, b.Inferencer, l.store, gateway.Config{Timeout: verifyTimeout, NoFallback: true}, gateway.WithLogger(logger(o)))
+		g, err := newGateway(b.served, b.Inferencer, l.store, gateway.Config{Timeout: verifyTimeout, NoFallback: true}, gateway.WithLogger(logger(o)))
 		if err != nil {
 			return err
 		}

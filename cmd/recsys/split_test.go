@@ -1,0 +1,137 @@
+package main
+
+import (
+	"math"
+	"net/http/httptest"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"recsys/ensemble"
+	"recsys/featurestore"
+	"recsys/gateway"
+	"recsys/internal/verify"
+	"recsys/pipeline"
+	"recsys/tensor"
+)
+
+// behind serves a repository by the embedded engine behind a gateway.
+func behind(t *testing.T, dir string) (subject, *local) {
+	t.Helper()
+	l, err := openLocal(t.Context(), dir, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := newGateway(l.served, l.engine, l.store, gateway.Config{Timeout: verifyTimeout, NoFallback: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(g.Handler())
+	t.Cleanup(func() {
+		server.Close()
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return subject{dir, server.URL, l.served, server.Client()}, l
+}
+
+// recommended asks for a user's list.
+func recommended(t *testing.T, s subject, user string) verify.List {
+	t.Helper()
+	list, err := ask(t.Context(), s, user, s.served.manifest.Limits.MaxResults, time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC).Unix())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
+// TestSplitAnswersAsBaked exports one run in both layouts and asks for every user: the lists have the same ids in the same places, and scores that
+// differ by no more than kernels do which get the same numbers in other blocks, 1e-6 at scores below 10.
+func TestSplitAnswersAsBaked(t *testing.T) {
+	shared := makeShared(t)
+	baked, _ := behind(t, filepath.Join(shared, "repo"))
+	users, err := drawUsers(pipeline.UserRows(baked.served.dir), 40, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, fuse := range []ensemble.Fuse{ensemble.FuseNone, ensemble.FuseGroups, ensemble.FuseAll} {
+		t.Run(string(fuse), func(t *testing.T) {
+			dir := t.TempDir()
+			options := pipeline.ExportOptions{Layout: pipeline.LayoutSplit}
+			options.Fuse = fuse
+			if _, err := pipeline.Export(t.Context(), filepath.Join(shared, "run"), dir, options); err != nil {
+				t.Fatal(err)
+			}
+			if findings, err := ensemble.Validate(dir); err != nil || len(findings) > 0 {
+				t.Errorf("findings %v, %v", findings, err)
+			}
+			split, l := behind(t, dir)
+			for _, user := range users {
+				want, got := recommended(t, baked, user), recommended(t, split, user)
+				if !slices.Equal(want.IDs, got.IDs) {
+					t.Errorf("user %s: %v, want %v", user, got.IDs, want.IDs)
+				}
+				for i := range want.Scores {
+					if math.Abs(want.Scores[i]-got.Scores[i]) > 1e-6 {
+						t.Errorf("user %s, item %s: score %v, want %v", user, want.IDs[i], got.Scores[i], want.Scores[i])
+					}
+				}
+			}
+			if fuse == ensemble.FuseGroups {
+				changeRow(t, split, l, users[0])
+			}
+		})
+	}
+}
+
+// changeRow changes the row of the user's first item, whose score has to be another one in the very next answer, while the others' stay.
+func changeRow(t *testing.T, s subject, l *local, user string) {
+	t.Helper()
+	before := recommended(t, s, user)
+	codec, err := featurestore.NewCodec(s.served.manifest.Ranking.Row)
+	if err != nil {
+		t.Fatal(err)
+	}
+	item := before.IDs[0]
+	rows, err := l.store.Items(t.Context(), []string{item})
+	if err != nil {
+		t.Fatal(err)
+	}
+	values, err := codec.Decode(rows[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	values["price"], values["brand"] = tensor.Of([]float32{1e6}, 1), tensor.Of([]string{"nobody"}, 1)
+	row, err := codec.Encode(values, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stats, err := l.store.LoadItems(t.Context(), func(yield func(featurestore.Record, error) bool) {
+		yield(featurestore.Record{UserID: item, Row: row}, nil)
+	})
+	if err != nil || stats.Rows != 1 {
+		t.Fatalf("load: %+v, %v", stats, err)
+	}
+	after := recommended(t, s, user)
+	for i, id := range before.IDs {
+		at := slices.Index(after.IDs, id)
+		if at < 0 {
+			if id != item {
+				t.Errorf("item %s has left the list", id)
+			}
+			continue
+		}
+		if changed := before.Scores[i] != after.Scores[at]; changed != (id == item) {
+			t.Errorf("item %s: score %v, was %v; the row of %s was changed", id, after.Scores[at], before.Scores[i], item)
+		}
+	}
+	// The export again does not undo it, as it is older.
+	if err := loadRows(t.Context(), l.store, s.served.dir, s.served.manifest); err != nil {
+		t.Fatal(err)
+	}
+	if again := recommended(t, s, user); !slices.Equal(again.Scores, after.Scores) {
+		t.Errorf("after the export was loaded again: %v, want %v", again.Scores, after.Scores)
+	}
+}
