@@ -92,7 +92,7 @@ func (f *Fitting) Add(ctx context.Context, p Partial, src Source) error {
 }
 
 // Finish fits the next operator from what was learned of all rows, which is nil where [Fitting.Learn] gave nil. It fails
-// for an operator that reads data and is no [Learner].
+// with [ErrAllRows] for an operator that reads data and is no [Learner].
 func (f *Fitting) Finish(ctx context.Context, learned Partial) error {
 	var fitted Fitted
 	var err error
@@ -149,11 +149,16 @@ func (f *Fitting) wrap(err error) error {
 	return fmt.Errorf("operator %d, %s: %w", len(f.fitted)+1, f.Operator().Name(), err)
 }
 
+// ErrAllRows is wrapped by the error of [Fitting.Finish] for an operator that learns, and not from parts of the rows.
+var ErrAllRows = errors.New("it learns from all rows at once, not from parts: fit the workflow in one process")
+
 // noSource is the data of operators that need none.
 type noSource struct{}
 
 func (noSource) Batches(context.Context, []string) iter.Seq2[tensor.Map, error] {
-	return func(yield func(tensor.Map, error) bool) {
-		yield(nil, errors.New("it learns from all rows at once, not from parts: fit the workflow in one process"))
-	}
+	return func(yield func(tensor.Map, error) bool) { yield(nil, ErrAllRows) }
+}
+
+func (s noSource) Interactions(ctx context.Context, columns []string) iter.Seq2[tensor.Map, error] {
+	return s.Batches(ctx, columns)
 }

@@ -24,6 +24,9 @@ func checkMerge(ctx context.Context, s *subject) error {
 	}
 	for _, parts := range []int{1, 2, 5} {
 		w, err := fitParts(ctx, s, parts)
+		if errors.Is(err, feature.ErrAllRows) {
+			return nil // An operator before it cannot be fitted from parts.
+		}
 		if err != nil {
 			return fmt.Errorf("%d parts: %w", parts, err)
 		}
