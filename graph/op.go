@@ -153,7 +153,7 @@ type Run struct {
 	// Prepared is what the current node's Prepare returned, set before each Kernel; nil without Prepare.
 	Prepared any
 	scratch  []float32
-	words    []uint64
+	top      Top
 }
 
 // Scratch returns n floats of arbitrary content that are valid until the next call.
@@ -162,14 +162,6 @@ func (r *Run) Scratch(n int) []float32 {
 		r.scratch = make([]float32, n)
 	}
 	return r.scratch[:n]
-}
-
-// Words is Scratch for words; the two are apart.
-func (r *Run) Words(n int) []uint64 {
-	if cap(r.words) < n {
-		r.words = make([]uint64, n)
-	}
-	return r.words[:n]
 }
 
 // GradContext is what a gradient rule sees: the forward values of one node and the gradients of its outputs.

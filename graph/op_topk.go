@@ -84,7 +84,7 @@ func topK[T number](
 	}
 	largest := n.Attrs.Int("largest", 1) != 0
 	for at, to := 0, 0; at < len(x); at, to = at+size*inner, to+k*inner {
-		if inner == 1 && row != nil && size <= math.MaxUint32 {
+		if inner == 1 && row != nil && size <= math.MaxInt32 {
 			if err := row(r, y[to:to+k], ids[to:to+k], x[at:at+size], largest); err != nil {
 				return err
 			}

@@ -69,7 +69,7 @@ func topKInput(rng *rand.Rand, n, shape int) []float32 {
 
 // TestTopKRowRefusesNaN puts one anywhere: where the row begins, in a block of the kernel's, in its tail.
 func TestTopKRowRefusesNaN(t *testing.T) {
-	const n = topKSpare + 2*8 + 3*64 + 5
+	const n = topSpare + 2*8 + 3*64 + 5
 	for _, set := range kernel.Sets() {
 		for at := range n {
 			x := make([]float32, n)
