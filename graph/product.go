@@ -98,12 +98,7 @@ func (p *Product) Run(r *Run, in, out []*tensor.Tensor, from, to int) {
 		r.Kernels.Gemm(g)
 	case byColumn:
 		first := from * productColumns
-		g.M, g.N = len(z)/g.N, min(to*productColumns, g.N)-first
-		g.A, g.B, g.C = x, y[min(first, len(y)):], z[first:]
-		if g.Bias != nil {
-			g.Bias = g.Bias[first : first+g.N]
-		}
-		r.Kernels.Gemm(g)
+		p.Columns(r, in, z[first:], g.N, 0, len(z)/g.N, first, min(to*productColumns, g.N))
 	case byMatrix:
 		lead := out[0].Shape()[:out[0].Rank()-2]
 		for i := from; i < to; i++ {
@@ -113,6 +108,20 @@ func (p *Product) Run(r *Run, in, out []*tensor.Tensor, from, to int) {
 			r.Kernels.Gemm(g)
 		}
 	}
+}
+
+// Columns computes the columns [first,end) of n rows, from row on, of a product of one right-hand side with TransA and TransB false,
+// to z, whose rows are stride apart. The bits are those of Run.
+func (p *Product) Columns(r *Run, in []*tensor.Tensor, z []float32, stride, row, n, first, end int) {
+	x, y, k := tensor.MustData[float32](in[0]), tensor.MustData[float32](in[1]), in[0].Dim(-1)
+	g := kernel.Gemm{
+		M: n, N: end - first, K: k, A: x[row*k:], B: y[min(first, len(y)):], C: z, LDA: k, LDB: in[1].Dim(-1), LDC: stride,
+		Activation: p.Activation,
+	}
+	if p.Bias {
+		g.Bias = tensor.MustData[float32](in[2])[first:end]
+	}
+	r.Kernels.Gemm(g)
 }
 
 // BroadcastIndex returns which entry of an array with the axes own, broadcast to the axes lead, meets entry i of the whole.

@@ -20,6 +20,8 @@ func TestSessionAllocatesNothing(t *testing.T) {
 			allocatesNothing(t, set.Name, small, rankerInputs(64))
 			query := compile(t, build(t, models{testRows}.sequence), o)
 			allocatesNothing(t, set.Name, query, stepInputs(query, 8, testRows))
+			retrieval, _ := topPlans(t, topCases()["bitmap"], 12_000, 10, o)
+			allocatesNothing(t, set.Name, retrieval, topInputs(retrieval, 3, 1))
 		}
 	}
 }

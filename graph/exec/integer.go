@@ -9,6 +9,7 @@ import (
 // away, and so is its zero point then.
 type integer struct {
 	rows, width int
+	block       int     // rows
 	table       []int8  // [rows,width]
 	sums        []int32 // of the rows of table
 	zero        []int32 // of table, by row
@@ -42,6 +43,7 @@ func (p *program) integerProduct(s *step, makers map[*graph.Value]*step) *step {
 			f.table[i] = int8(b ^ 0x80)
 		}
 	}
+	f.block = blockRows(f.width)
 	f.sums, f.zero = make([]int32, f.rows), make([]int32, f.rows)
 	for i := range f.sums {
 		for _, w := range f.table[i*f.width:][:f.width] {
@@ -74,7 +76,7 @@ func integerAt(t *tensor.Tensor, i int) int32 {
 }
 
 func (f *integer) units(in, _ []*tensor.Tensor) (n, work int) {
-	return (f.rows + blockRows - 1) / blockRows, min(f.rows, blockRows) * in[0].Len()
+	return (f.rows + f.block - 1) / f.block, min(f.rows, f.block) * (1 + in[0].Len()/multiplyAdds)
 }
 
 func (f *integer) part(l *lane, in, out []*tensor.Tensor, from, to int) error {
@@ -89,7 +91,7 @@ func (f *integer) part(l *lane, in, out []*tensor.Tensor, from, to int) error {
 	}
 	var room [shiftLimit]uint8
 	for b := from; b < to; b++ {
-		first, end := b*blockRows, min((b+1)*blockRows, f.rows)
+		first, end := b*f.block, min((b+1)*f.block, f.rows)
 		for m := range len(z) / f.rows {
 			var query []uint8
 			at := zero
@@ -102,14 +104,14 @@ func (f *integer) part(l *lane, in, out []*tensor.Tensor, from, to int) error {
 				}
 				at += 128
 			}
-			f.block(l, z[m*f.rows:][:f.rows], query, at, first, end)
+			f.products(l, z[m*f.rows:][:f.rows], query, at, first, end)
 		}
 	}
 	return nil
 }
 
-// block computes z of rows [first,end): the sum of (x-at)·(w-zero), multiplied out, because the table's sums are known.
-func (f *integer) block(l *lane, z []int32, x []uint8, at int32, first, end int) {
+// products computes z of rows [first,end): the sum of (x-at)·(w-zero), multiplied out, because the table's sums are known.
+func (f *integer) products(l *lane, z []int32, x []uint8, at int32, first, end int) {
 	l.Kernels.DotsInteger(z[first:end], x, f.table[first*f.width:])
 	sum := -int32(f.width) * at
 	for _, v := range x {

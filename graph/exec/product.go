@@ -41,6 +41,9 @@ func (f *product) step(node *graph.Node, in, out []*graph.Value) *step {
 	return &step{node: node, in: in, out: out, product: f, part: f.part, units: f.units}
 }
 
+// productBlock is how many columns of a product a TopK selects from at once.
+const productBlock = 2048
+
 // multiplyAdds is about how many of them a thread does in a nanosecond.
 const multiplyAdds = 64
 
@@ -56,6 +59,14 @@ func (f *product) part(l *lane, in, out []*tensor.Tensor, from, to int) error {
 	}
 	p.Run(&l.Run, in, out, from, to)
 	return nil
+}
+
+func (f *product) cut() (block, together int) { return productBlock, pieceStep }
+
+func (f *product) depth(in []*tensor.Tensor) int { return in[0].Dim(-1) }
+
+func (f *product) columns(l *lane, in []*tensor.Tensor, z []float32, stride, row, n, first, end int) {
+	f.Columns(&l.Run, in, z, stride, row, n, first, end)
 }
 
 // foldTransposes makes a product read the inputs of Transposes that exchange the last two axes.

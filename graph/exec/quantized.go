@@ -8,17 +8,20 @@ import (
 	"recsys/tensor"
 )
 
-// blockRows is how many rows of a narrow table all queries go through before the next rows are read: the rows stay in
-// the second-level cache.
-const blockRows = 256
+// blockRows is how many rows of a table all queries go through before the next rows are read: the rows and their products
+// stay in the second-level cache.
+func blockRows(rowBytes int) int {
+	const bytes, least, most = 64 << 10, 64, 1024
+	return max(least, min(most, bytes/max(rowBytes, 1)/least*least))
+}
 
 // narrow is a product with a constant table [V,D] that stays as narrow as it is stored.
 type narrow struct {
 	rows, width int
-	// scale is what the rows of V are multiplied with: one number for all, one for each, or none.
-	scale []float32
-	// dots computes z[i] for the rows of the table from row from on.
-	dots func(r *graph.Run, z, x []float32, from int)
+	block       int // rows
+	// scale multiplies all products, after dots, which computes z[i] for the rows of the table from row from on.
+	scale float32
+	dots  func(r *graph.Run, z, x []float32, from int)
 }
 
 // widens reports whether a node makes float32 of what may be a table in fewer bits. Folding it would give the table away.
@@ -58,7 +61,7 @@ func (p *program) narrowProduct(s *step, makers map[*graph.Value]*step) *step {
 	if table == nil || table.Rank() != 2 || s.in[0].Rank() < 2 {
 		return nil
 	}
-	f := &narrow{rows: table.Dim(0), width: table.Dim(1)}
+	f := &narrow{rows: table.Dim(0), width: table.Dim(1), scale: 1}
 	rowAxis := 0
 	if !turned {
 		f.rows, f.width = f.width, f.rows
@@ -66,21 +69,31 @@ func (p *program) narrowProduct(s *step, makers map[*graph.Value]*step) *step {
 	}
 	switch data := table.Any().(type) {
 	case []int8:
-		var ok bool
-		if f.scale, ok = p.rowScales(wide, rowAxis); !ok {
+		scales, ok := p.rowScales(wide, rowAxis)
+		if !ok {
 			return nil
 		}
 		data = asRows(data, f.rows, f.width, turned)
-		f.dots = func(r *graph.Run, z, x []float32, from int) { r.Kernels.DotsInt8(z, x, data[from*f.width:]) }
+		f.block = blockRows(f.width)
+		if len(scales) == 1 {
+			f.scale = scales[0]
+			f.dots = func(r *graph.Run, z, x []float32, from int) { r.Kernels.DotsInt8(z, x, data[from*f.width:], nil) }
+		} else {
+			f.dots = func(r *graph.Run, z, x []float32, from int) {
+				r.Kernels.DotsInt8(z, x, data[from*f.width:], scales[from:])
+			}
+		}
 	case []tensor.F16:
 		data = asRows(data, f.rows, f.width, turned)
 		bits := unsafe.Slice((*uint16)(unsafe.SliceData(data)), len(data)) // F16 is a uint16: no second copy of the table
+		f.block = blockRows(2 * f.width)
 		f.dots = func(r *graph.Run, z, x []float32, from int) { r.Kernels.DotsHalf(z, x, bits[from*f.width:]) }
 	default:
 		return nil
 	}
 	return &step{
 		node: s.node, in: s.in[:1], out: s.out, form: "MatMul(A, Bᵀ) of " + table.DType().String(), part: f.part, units: f.units,
+		scores: f,
 	}
 }
 
@@ -128,27 +141,32 @@ func asRows[T any](data []T, rows, width int, already bool) []T {
 }
 
 func (f *narrow) units(in, _ []*tensor.Tensor) (n, work int) {
-	return (f.rows + blockRows - 1) / blockRows, min(f.rows, blockRows) * in[0].Len()
+	return (f.rows + f.block - 1) / f.block, min(f.rows, f.block) * (1 + in[0].Len()/multiplyAdds)
 }
 
 func (f *narrow) part(l *lane, in, out []*tensor.Tensor, from, to int) error {
-	x, z := tensor.MustData[float32](in[0]), tensor.MustData[float32](out[0])
+	z := tensor.MustData[float32](out[0])
 	if len(z) == 0 {
 		return nil
 	}
 	for b := from; b < to; b++ {
-		first, end := b*blockRows, min((b+1)*blockRows, f.rows)
-		for m := range len(z) / f.rows {
-			row := z[m*f.rows+first : m*f.rows+end]
-			f.dots(&l.Run, row, x[m*f.width:(m+1)*f.width], first)
-			switch len(f.scale) {
-			case 0:
-			case 1:
-				l.Kernels.Scale(row, f.scale[0], row)
-			default:
-				l.Kernels.Mul(row, row, f.scale[first:end])
-			}
-		}
+		first := b * f.block
+		f.columns(l, in, z[first:], f.rows, 0, len(z)/f.rows, first, min(first+f.block, f.rows))
 	}
 	return nil
+}
+
+func (f *narrow) cut() (block, together int) { return f.block, 1 }
+
+func (f *narrow) depth([]*tensor.Tensor) int { return f.width }
+
+func (f *narrow) columns(l *lane, in []*tensor.Tensor, z []float32, stride, row, n, first, end int) {
+	x := tensor.MustData[float32](in[0])
+	for i := range n {
+		y := z[i*stride:][:end-first]
+		f.dots(&l.Run, y, x[(row+i)*f.width:][:f.width], first)
+		if f.scale != 1 {
+			l.Kernels.Scale(y, f.scale, y)
+		}
+	}
 }

@@ -49,6 +49,7 @@ func (p *program) rewrite() {
 	}
 	p.packWeights()
 	p.dropUnused()
+	p.fuseTops()
 	p.fuseRows()
 	p.fuseAttention()
 }

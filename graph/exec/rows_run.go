@@ -13,6 +13,7 @@ type lane struct {
 	args      [][]float32
 	scores    []float32        // of attention
 	operands  []*tensor.Tensor // of attention
+	tops      []graph.Top      // by row
 }
 
 // space returns n floats of arbitrary content that are valid until the next call.

@@ -42,6 +42,11 @@ type step struct {
 	// number and about how many nanoseconds one takes. With part, run, if any, words the error of a part that fails.
 	part  func(l *lane, in, out []*tensor.Tensor, from, to int) error
 	units func(in, out []*tensor.Tensor) (n, work int)
+	// finish, where set, makes the outputs of what the parts left with their lanes. Many parts then even out the threads: there
+	// is nothing that each of them has to read.
+	finish func(lanes []*lane, in, out []*tensor.Tensor) error
+	// scores computes blocks of columns of the only output, nil where that cannot be.
+	scores scores
 }
 
 // program is the list of steps while a plan is compiled.
@@ -188,22 +193,41 @@ func (s *step) compute(kernels *kernel.Set, in, out []*tensor.Tensor) (err error
 	if s.kind == view {
 		return tensor.Copy(out[0], in[0])
 	}
-	if err := s.do(&lane{Run: graph.Run{Kernels: kernels}}, in, out); err != nil {
+	if err := s.do([]*lane{{Run: graph.Run{Kernels: kernels}}}, in, out); err != nil {
 		return s.wrap(err)
 	}
 	return nil
 }
 
-// do runs the kernel on one goroutine.
-func (s *step) do(l *lane, in, out []*tensor.Tensor) error {
+// do runs the kernel on one goroutine, with the first of its lanes.
+func (s *step) do(lanes []*lane, in, out []*tensor.Tensor) error {
+	l := lanes[0]
 	if s.part == nil {
 		l.Prepared = s.prepared
 		return s.run(&l.Run, in, out)
 	}
 	n, _ := s.units(in, out)
-	err := s.part(l, in, out, 0, n)
+	s.begin(lanes)
+	return s.end(lanes, in, out, s.part(l, in, out, 0, n))
+}
+
+// begin makes lanes ready for parts.
+func (s *step) begin(lanes []*lane) {
+	if s.finish == nil {
+		return
+	}
+	for _, l := range lanes {
+		l.tops = l.tops[:0]
+	}
+}
+
+// end finishes what parts did; err is that of one of them.
+func (s *step) end(lanes []*lane, in, out []*tensor.Tensor, err error) error {
+	if err == nil && s.finish != nil {
+		err = s.finish(lanes, in, out)
+	}
 	if err != nil && s.run != nil {
-		return s.run(&l.Run, in, out)
+		return s.run(&lanes[0].Run, in, out)
 	}
 	return err
 }

@@ -45,6 +45,9 @@ const pieceTime = 10_000
 // shared data less often.
 const piecesPerThread = 4
 
+// finePieces is piecesPerThread for steps whose pieces share nothing that each has to read.
+const finePieces = 16
+
 // pieceStep is what pieces of many units are a multiple of: the kernels' tiles of 6 and of 14 rows are full then.
 const pieceStep = 42
 
@@ -92,13 +95,18 @@ func (t *team) release() {
 // do runs a step.
 func (t *team) do(s *step, in, out []*tensor.Tensor) error {
 	if s.part == nil || len(t.lanes) == 1 {
-		return s.do(t.lanes[0], in, out)
+		return s.do(t.lanes[:1], in, out)
 	}
 	n, work := s.units(in, out)
-	pieces := min(n, n*work/pieceTime, piecesPerThread*len(t.lanes))
-	if pieces < 2 || !t.gather(min(pieces, len(t.lanes))-1) {
-		return s.do(t.lanes[0], in, out)
+	each := piecesPerThread
+	if s.finish != nil {
+		each = finePieces
 	}
+	pieces := min(n, n*work/pieceTime, each*len(t.lanes))
+	if pieces < 2 || !t.gather(min(pieces, len(t.lanes))-1) {
+		return s.do(t.lanes[:1], in, out)
+	}
+	s.begin(t.lanes)
 	t.job, t.in, t.out, t.n, t.size, t.err = s, in, out, n, (n+pieces-1)/pieces, nil
 	if t.size > pieceStep {
 		t.size = t.size / pieceStep * pieceStep
@@ -111,10 +119,7 @@ func (t *team) do(s *step, in, out []*tensor.Tensor) error {
 		runtime.Gosched()
 	}
 	t.job, t.in, t.out = nil, nil, nil
-	if t.err != nil && s.run != nil {
-		return s.run(&t.lanes[0].Run, in, out)
-	}
-	return t.err
+	return s.end(t.lanes, in, out, t.err)
 }
 
 // gather calls helpers until there are n, as far as threads are free, and reports whether there is one.

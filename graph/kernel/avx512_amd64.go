@@ -417,10 +417,10 @@ func avx512Spread(n int, x *float32, mean float64) float64
 //go:noescape
 func avx512Normalize(n int, y, x, scale, bias *float32, mean, inverse float64)
 
-// avx512DotsInt8 computes n > 0 products with rows of width > 0 columns.
+// avx512DotsInt8 computes n > 0 products with rows of width > 0 columns, each by its number of scale if that is not nil.
 //
 //go:noescape
-func avx512DotsInt8(n, width int, z, x *float32, rows *int8)
+func avx512DotsInt8(n, width int, z, x *float32, rows *int8, scale *float32)
 
 // avx512DotsHalf computes n > 0 products with rows of width > 0 columns.
 //

@@ -7890,8 +7890,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func avx512DotsInt8(n, width int, z, x *float32, rows *int8)
-TEXT ·avx512DotsInt8(SB), NOSPLIT, $0-40
+// func avx512DotsInt8(n, width int, z, x *float32, rows *int8, scale *float32)
+TEXT ·avx512DotsInt8(SB), NOSPLIT, $0-48
+	MOVQ scale+40(FP), R14
 	MOVQ n+0(FP), R8
 	MOVQ width+8(FP), BX
 	MOVQ z+16(FP), DI
@@ -7983,6 +7984,12 @@ sum:
 	VADDPS Y5, Y0, Y0
 	VEXTRACTF128 $1, Y0, X5
 	VADDPS X5, X0, X0
+	TESTQ R14, R14
+	JZ store
+	PREFETCHT0 768(R14)
+	VMULPS.Z (R14), X0, K2, X0
+	ADDQ $16, R14
+store:
 	VMOVUPS X0, K2, (DI)
 	ADDQ $16, DI
 	LEAQ (R12)(R9*1), SI

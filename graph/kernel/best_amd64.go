@@ -92,7 +92,7 @@ func avx512() *Set {
 	s.Gemm = func(g Gemm) { avx512Gemm(s, g) }
 	s.dotsInQuads(avx2DotsInteger, avx2DotsInt8, avx2DotsHalf)
 	s.ScatterAdd = scatterAddOf(avx512ScatterAdd)
-	s.DotsInt8, s.DotsHalf = dotsOf(avx512DotsInt8), dotsOf(avx512DotsHalf)
+	s.DotsInt8, s.DotsHalf = scaledDotsOf(avx512DotsInt8), dotsOf(avx512DotsHalf)
 	if cpu.X86.HasAVX512VNNI {
 		s.DotsInteger = dotsOf(avx512DotsInteger)
 	}

@@ -29,3 +29,20 @@ func dotsOf[Z, X, R any](f func(n, width int, z *Z, x *X, rows *R)) func(z []Z, 
 		}
 	}
 }
+
+// scaledDotsOf is dotsOf for products by scale. Without columns they are 0 by scale.
+func scaledDotsOf(f func(n, width int, z, x *float32, rows *int8, scale *float32)) func(z, x []float32, rows []int8, scale []float32) {
+	return func(z, x []float32, rows []int8, scale []float32) {
+		rows = rows[:len(z)*len(x)]
+		if len(x) == 0 {
+			portableDotsInt8(z, x, rows, scale)
+			return
+		}
+		if scale != nil {
+			scale = scale[:len(z)]
+		}
+		if len(z) > 0 {
+			f(len(z), len(x), unsafe.SliceData(z), unsafe.SliceData(x), unsafe.SliceData(rows), unsafe.SliceData(scale))
+		}
+	}
+}

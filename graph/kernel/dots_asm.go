@@ -21,9 +21,12 @@ func (s *Set) dotsInQuads(
 		whole := quads(16, z, x, rows, integer, func(x uint8, y int8) int32 { return int32(x) * int32(y) })
 		portableDotsInteger(z[whole:], x, rows[whole*len(x):])
 	}
-	s.DotsInt8 = func(z, x []float32, rows []int8) {
+	s.DotsInt8 = func(z, x []float32, rows []int8, scale []float32) {
 		whole := quads(8, z, x, rows, int8s, func(x float32, y int8) float32 { return x * float32(y) })
-		portableDotsInt8(z[whole:], x, rows[whole*len(x):])
+		portableDotsInt8(z[whole:], x, rows[whole*len(x):], nil)
+		if scale != nil {
+			s.Mul(z, z, scale[:len(z)])
+		}
 	}
 	s.DotsHalf = func(z, x []float32, rows []uint16) {
 		whole := quads(8, z, x, rows, halves, func(x float32, y uint16) float32 { return x * portable.FromHalf(y) })

@@ -145,7 +145,8 @@ func TestDotsStayInside(t *testing.T) {
 	eachFence(t, func(set *kernel.Set, x *fences) {
 		for n := 1; n < 9; n++ {
 			for width := 1; width < 140; width++ {
-				set.DotsInt8(x.get(n), x.get(width), fenced[int8](x, n*width))
+				set.DotsInt8(x.get(n), x.get(width), fenced[int8](x, n*width), nil)
+				set.DotsInt8(x.get(n), x.get(width), fenced[int8](x, n*width), x.get(n))
 				set.DotsHalf(x.get(n), x.get(width), fenced[uint16](x, n*width))
 				set.DotsInteger(fenced[int32](x, n), x.bytes(width), fenced[int8](x, n*width))
 				x.free()

@@ -11,8 +11,8 @@ func (g *gen) dots512() {
 			return append([]string{fmt.Sprintf(load, zero, row, mask, 8+acc)}, fmt.Sprintf("VFMADD231PS Z%d, Z4, Z%d", 8+acc, acc))
 		}
 	}
-	g.dots("avx512DotsInt8", "z, x *float32, rows *int8", dotsOf{
-		columns: 16, queryShift: 2, rowShift: 0, query: "VMOVUPS", add: "VADDPS",
+	g.dots("avx512DotsInt8", "z, x *float32, rows *int8, scale *float32", dotsOf{
+		scaled: true, columns: 16, queryShift: 2, rowShift: 0, query: "VMOVUPS", add: "VADDPS",
 		step: func(row, zero, mask string, acc int) []string {
 			convert := fmt.Sprintf("VCVTDQ2PS Z%d, Z%d", 8+acc, 8+acc)
 			list := float("VPMOVSXBD%s %s, %sZ%d")(row, zero, mask, acc)
@@ -41,6 +41,7 @@ type dotsOf struct {
 	columns              int // that a step takes
 	queryShift, rowShift int // the logarithms of the elements' sizes
 	query, add           string
+	scaled               bool // each product by its number of scale, if that is not nil
 	// step adds to register acc the products of the query's columns in Z4 with those of a row.
 	step func(row, zero, mask string, acc int) []string
 }
@@ -48,7 +49,14 @@ type dotsOf struct {
 // dots goes through four rows at a time, so that the query is loaded once for four, and one transposition adds up four
 // sums. Of the last rows those that are not there are the first once more.
 func (g *gen) dots(name, params string, d dotsOf) {
-	g.text(name, "(n, width int, "+params+")", "computes n > 0 products with rows of width > 0 columns.", 40)
+	text, frame := "computes n > 0 products with rows of width > 0 columns.", 40
+	if d.scaled {
+		text, frame = "computes n > 0 products with rows of width > 0 columns, each by its number of scale if that is not nil.", 48
+	}
+	g.text(name, "(n, width int, "+params+")", text, frame)
+	if d.scaled {
+		g.line("MOVQ scale+40(FP), R14")
+	}
 	g.lines("MOVQ n+0(FP), R8", "MOVQ width+8(FP), BX", "MOVQ z+16(FP), DI", "MOVQ x+24(FP), DX", "MOVQ rows+32(FP), SI",
 		"MOVQ BX, R9", fmt.Sprintf("SHLQ $%d, R9", d.rowShift), "MOVQ BX, CX", fmt.Sprintf("ANDQ $%d, CX", d.columns-1),
 		"SUBQ CX, BX", "MOVQ $1, AX", "SHLQ CX, AX", "DECQ AX", "KMOVQ AX, K1", "MOVQ CX, R13", "MOVL $15, AX", "KMOVW AX, K2",
@@ -78,7 +86,11 @@ func (g *gen) dots(name, params string, d dotsOf) {
 		g.lines(fmt.Sprintf("VUNPCKLPS Z%d, Z%d, Z5", i+1, i), fmt.Sprintf("VUNPCKHPS Z%d, Z%d, Z6", i+1, i), fmt.Sprintf("%s Z6, Z5, Z%d", d.add, i))
 	}
 	g.lines("VUNPCKLPD Z2, Z0, Z5", "VUNPCKHPD Z2, Z0, Z6", d.add+" Z6, Z5, Z0",
-		"VEXTRACTF64X4 $1, Z0, Y5", d.add+" Y5, Y0, Y0", "VEXTRACTF128 $1, Y0, X5", d.add+" X5, X0, X0",
-		"VMOVUPS X0, K2, (DI)", "ADDQ $16, DI", "LEAQ (R12)(R9*1), SI", "SUBQ $4, R8", "JG rows")
+		"VEXTRACTF64X4 $1, Z0, Y5", d.add+" Y5, Y0, Y0", "VEXTRACTF128 $1, Y0, X5", d.add+" X5, X0, X0")
+	if d.scaled {
+		// The scales are asked for as far ahead as rows of 64 are.
+		g.lines("TESTQ R14, R14", "JZ store", fmt.Sprintf("PREFETCHT0 %d(R14)", ahead/16), "VMULPS.Z (R14), X0, K2, X0", "ADDQ $16, R14", "store:")
+	}
+	g.lines("VMOVUPS X0, K2, (DI)", "ADDQ $16, DI", "LEAQ (R12)(R9*1), SI", "SUBQ $4, R8", "JG rows")
 	g.end()
 }

@@ -15,8 +15,11 @@ func portableDotsInteger(z []int32, x []uint8, rows []int8) {
 }
 
 // portableDotsInt8 is Set.DotsInt8.
-func portableDotsInt8(z, x []float32, rows []int8) {
+func portableDotsInt8(z, x []float32, rows []int8, scale []float32) {
 	portableDots(z, x, rows, func(v int8) float32 { return float32(v) })
+	if scale != nil {
+		portableMul(z, z, scale)
+	}
 }
 
 // portableDotsHalf is Set.DotsHalf.

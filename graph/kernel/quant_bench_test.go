@@ -33,7 +33,7 @@ func BenchmarkDots(b *testing.B) {
 			{"Gemm-NN", 4, func() { set.Gemm(g) }},
 			{"Gemm-NT", 4, func() { set.Gemm(turned) }},
 			{"DotsHalf", 2, func() { set.DotsHalf(z, x, halves) }},
-			{"DotsInt8", 1, func() { set.DotsInt8(z, x, ints) }},
+			{"DotsInt8", 1, func() { set.DotsInt8(z, x, ints, nil) }},
 			{"DotsInteger", 1, func() { set.DotsInteger(sums, query, ints) }},
 		}
 		for _, k := range kernels {

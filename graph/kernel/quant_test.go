@@ -3,6 +3,7 @@ package kernel_test
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"recsys/graph/kernel"
@@ -87,9 +88,17 @@ func TestDotsOfFloats(t *testing.T) {
 				halves[i] &= 0x83ff // subnormal
 			}
 		}
-		set.DotsInt8(z, x, ints)
+		set.DotsInt8(z, x, ints, nil)
 		check()
 		compareDots(t, set.Name+": int8", z, x, func(i int) float64 { return float64(ints[i]) })
+		unscaled, scale := slices.Clone(z), random(n)
+		set.DotsInt8(z, x, ints, scale)
+		check()
+		for i, v := range z {
+			if want := unscaled[i] * scale[i]; math.Float32bits(v) != math.Float32bits(want) {
+				t.Fatalf("%s: row %d of [%d,%d] by %v is %v, want %v", set.Name, i, n, width, scale[i], v, want)
+			}
+		}
 		set.DotsHalf(z, x, halves)
 		check()
 		compareDots(t, set.Name+": half", z, x, func(i int) float64 { return float64(portable.FromHalf(halves[i])) })

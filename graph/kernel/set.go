@@ -55,9 +55,10 @@ type Set struct {
 	// x ends or fewer than 32 places are left. It returns how many it found among how many it read.
 	Beyond func(at []uint64, x []float32, limit float32, below bool) (found, read int)
 	// DotsInteger, DotsInt8 and DotsHalf compute z[i], the sum of x[k]·rows[i·len(x)+k], of rows of integers and of half-
-	// precision bits: the first exactly, but for wrapping around, the others within len(x)/2²⁴ of the sum of the sizes.
+	// precision bits: the first exactly, but for wrapping around, the others within len(x)/2²⁴ of the sum of the sizes. Scale is nil, or
+	// multiplies each z[i] by scale[i] at the end.
 	DotsInteger func(z []int32, x []uint8, rows []int8)
-	DotsInt8    func(z, x []float32, rows []int8)
+	DotsInt8    func(z, x []float32, rows []int8, scale []float32)
 	DotsHalf    func(z, x []float32, rows []uint16)
 
 	buffers pool // of Gemm
