@@ -309,6 +309,14 @@ func edit(path, from, to string) func(t *testing.T, dir string) {
 	}
 }
 
+func TestOpenRefusesDecoupled(t *testing.T) {
+	dir := t.TempDir()
+	double(t, dir, "double", "1", "model_transaction_policy { decoupled: true }")
+	if _, err := engine.Open(t.Context(), dir, engine.Options{}); err == nil || !strings.Contains(err.Error(), `model "double": has model_transaction_policy.decoupled`) {
+		t.Errorf("a decoupled model gives %v", err)
+	}
+}
+
 func TestOtherModelsMayBeBroken(t *testing.T) {
 	dir := t.TempDir()
 	export(t, dir, 1, ensemble.Options{})

@@ -150,6 +150,9 @@ func topFolder(path string) string {
 
 // runs returns what a configuration asks for that Triton does and the engine does not.
 func runs(c *ensemble.Config) error {
+	if c.Decoupled {
+		return errors.New("has model_transaction_policy.decoupled, which the embedded engine does not do")
+	}
 	for _, path := range []string{"sequence_batching", "batch_input", "batch_output", "input.allow_ragged_batch", "input.optional"} {
 		if slices.Contains(c.Unread, path) {
 			return fmt.Errorf("has %s, which the embedded engine does not do", path)

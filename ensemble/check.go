@@ -138,6 +138,14 @@ func (c *checker) common() {
 				"works on servers that are started with a cache; others pass it over")
 		}
 	}
+	for _, agent := range c.at("model_repository_agents.agents") {
+		for _, name := range agent.Block.At("name") {
+			if name.Text != agentChecksum {
+				c.add(RuleAgent, "model_repository_agents", "remove it, or see that the servers have it",
+					"names the agent %q; Triton brings %q alone", name.Text, agentChecksum)
+			}
+		}
+	}
 	for name, sum := range c.sums() {
 		c.checksum(name, sum)
 	}

@@ -80,7 +80,7 @@ func (c *checker) ensemble(r *Repository) {
 				"%s makes it, but no step reads it and it is no output", wires[name].maker)
 		}
 	}
-	c.order(wires)
+	c.decoupled(r, c.order(wires))
 }
 
 // step checks that the step's model can be used and returns it, or nil.
@@ -185,16 +185,21 @@ func (c *checker) compare(field string, reader, maker wire) {
 	}
 }
 
-// order checks that the steps can run at all: a cycle leaves some without their inputs.
-func (c *checker) order(wires map[string]wire) {
+// order returns the steps in an order in which each stands behind those that make its inputs. It reports steps that cannot run because they
+// wait for each other.
+func (c *checker) order(wires map[string]wire) []int {
 	ready := map[string]bool{}
 	for _, in := range c.model.Config.Inputs {
 		ready[in.Name] = true
 	}
-	waiting := slices.Clone(c.model.Config.Steps)
+	var order, waiting []int
+	for i := range c.model.Config.Steps {
+		waiting = append(waiting, i)
+	}
 	for {
 		before := len(waiting)
-		waiting = slices.DeleteFunc(waiting, func(s Step) bool {
+		waiting = slices.DeleteFunc(waiting, func(i int) bool {
+			s := c.model.Config.Steps[i]
 			for _, x := range s.Inputs {
 				if _, made := wires[x.Ensemble]; made && !ready[x.Ensemble] {
 					return false // a tensor that nothing makes is reported elsewhere
@@ -203,6 +208,7 @@ func (c *checker) order(wires map[string]wire) {
 			for _, x := range s.Outputs {
 				ready[x.Ensemble] = true
 			}
+			order = append(order, i)
 			return true
 		})
 		if len(waiting) == before {
@@ -210,11 +216,12 @@ func (c *checker) order(wires map[string]wire) {
 		}
 	}
 	names := map[string]bool{}
-	for _, s := range waiting {
-		names[s.Model] = true
+	for _, i := range waiting {
+		names[c.model.Config.Steps[i].Model] = true
 	}
 	if len(names) > 0 {
 		c.add(RuleProducer, "ensemble_scheduling", "remove one of the mappings", "steps %q wait for each other",
 			slices.Sorted(maps.Keys(names)))
 	}
+	return order
 }

@@ -57,6 +57,9 @@ func (c *checker) onnxFile(r *Repository, version int64) {
 	default:
 		c.findings = append(c.findings, checkPorts(m.Config, file, inputs, outputs)...)
 	}
+	if needs, err := onnx.Requires(path); err == nil { // it was read a moment ago
+		c.requirements(file, needs)
+	}
 	c.addIn(file, RuleUnreadModel, "", "try it on a server: only the model's inputs and outputs were checked", "%s", relative(r.Dir, err))
 }
 
@@ -130,7 +133,7 @@ func (c *checker) standIn(r *Repository, path string) {
 func (c *checker) sums() map[string]string {
 	sums := map[string]string{}
 	for _, agent := range c.at("model_repository_agents.agents") {
-		if name := agent.Block.At("name"); len(name) != 1 || name[0].Text != "checksum" {
+		if name := agent.Block.At("name"); len(name) != 1 || name[0].Text != agentChecksum {
 			continue
 		}
 		for _, p := range agent.Block.At("parameters") {

@@ -85,6 +85,8 @@ func moreMutations(edit func(path, from, to string) func(*testing.T, string), pr
 		{"cache", edit(top, "max_batch_size", "response_cache { enable: true }\nmax_batch_size"), ensemble.RuleCacheServer, top, "works on servers that are started with a cache"},
 		{"checksum", add(`model_repository_agents { agents { name: "checksum" parameters { key: "MD5:1/model.onnx" value: "00" } } }`), ensemble.RuleChecksum, prep, "says 00 of"},
 		{"checksum of no file", add(`model_repository_agents { agents { name: "checksum" parameters { key: "MD5:2/model.onnx" value: "00" } } }`), ensemble.RuleChecksum, prep, "which is not there"},
+		{"agent", add(`model_repository_agents { agents { name: "decrypt" } }`), ensemble.RuleAgent, prep, `names the agent "decrypt"`},
+		{"decoupled", add("model_transaction_policy { decoupled: true }"), ensemble.RuleDecoupled, top, `joins tensors of step[0] "shop_prep"`},
 		{"warm-up of any size", edit(prep, "dims: [ 3 ] zero_data", "dims: [ -1 ] zero_data"), ensemble.RuleWarmup, prep, "has dims [-1]"},
 		{"warm-up of nothing", edit(prep, "dims: [ 3 ] zero_data: true", "dims: [ 3 ]"), ensemble.RuleWarmup, prep, "does not say what"},
 		{"warm-up of no file", edit(prep, "dims: [ 3 ] zero_data: true", "dims: [ 3 ] input_data_file: \"none\""), ensemble.RuleWarmup, prep, `names "none", which is not there`},

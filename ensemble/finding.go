@@ -53,11 +53,13 @@ const (
 	RuleBatching     = "batching"       // preferred sizes and priorities are within their bounds, an order is kept of one queue only
 	RuleInstances    = "instances"      // GPUs are named of instances on GPUs only, profiles of TensorRT only
 	RuleGPU          = "gpu"            // no instance needs a GPU where servers have none; see CheckNoGPU
+	RuleOpset        = "opset"          // operators are of sets and versions that an ONNX Runtime has
 	RuleAccelerator  = "accelerator"    // execution accelerators are ones that ONNX Runtime's backend has
 	RuleParameter    = "parameter"      // parameters have values that ONNX Runtime's backend takes
 	RuleSequence     = "sequence"       // controls of sequences say what is false and what is true
 	RuleCache        = "cache"          // no cache of answers for sequences or decoupled models
 	RuleChecksum     = "checksum"       // files have the sums that the checksum agent compares them with
+	RuleAgent        = "agent"          // agents of the repository are ones that Triton has
 	RuleWarmup       = "warmup"         // warm-ups give every input once
 	RuleEnsemble     = "ensemble"       // an ensemble has steps, and no settings of other models
 	RuleStep         = "step"           // every step's model is there
@@ -66,6 +68,7 @@ const (
 	RuleProducer     = "producer"       // every tensor is made exactly once, outputs included
 	RuleDType        = "dtype"          // both ends of a mapping have one element type
 	RuleDims         = "dims"           // both ends of a mapping have one shape
+	RuleDecoupled    = "decoupled"      // no step, and no ensemble, joins tensors of a decoupled model with others
 	RuleMaxBatchSize = "max-batch-size" // no step takes smaller batches than its ensemble
 	RuleManifest     = "manifest"       // recsys.json agrees with the configuration; Triton does not look at it
 )
@@ -91,7 +94,7 @@ const (
 	RuleMissingVersion = "missing-version" // policies name versions that have a folder
 	RulePath           = "path"            // files lie in the model's folder
 	RuleRepeatedKey    = "repeated-key"    // maps have every key once: of two the last one counts
-	RuleRelease        = "release"         // all releases of Triton from 24.10 on know the fields
+	RuleRelease        = "release"         // all releases of Triton from 24.10 on know the fields, and operators
 	RuleIgnored        = "ignored"         // no setting is passed over
 	RuleUnreadModel    = "unread-model"    // the checker can read the ONNX model whole
 )

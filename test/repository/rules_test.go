@@ -11,6 +11,7 @@ import (
 	"recsys/client"
 	"recsys/ensemble"
 	"recsys/graph"
+	"recsys/internal/onnxpb"
 	"recsys/onnx"
 	"recsys/tensor"
 	"recsys/test/triton"
@@ -51,6 +52,17 @@ version_policy { specific { versions: [ 1 ] } }
 `
 )
 
+const (
+	// single is an ensemble of one step, second a step that stands beside it.
+	single = `ensemble_scheduling {` + "\n" + second + `}
+`
+	second = `step {
+  model_name: "STAGE" model_version: 1
+  input_map { key: "x" value: "x" } input_map { key: "id" value: "id" } output_map { key: "y" value: "y" }
+}
+`
+)
+
 // change replaces text in a configuration, or with an empty from adds to it.
 type change struct{ from, to string }
 
@@ -62,6 +74,7 @@ type broken struct {
 	without    string            // a file of the stage that is not there
 	free       bool              // the model takes any length of x
 	foreign    bool              // the model has an operator that we do not know
+	model      func(*onnxpb.Model)
 }
 
 func (b broken) write(t *testing.T, dir, top string, models map[bool][]byte) {
@@ -96,6 +109,14 @@ func (b broken) write(t *testing.T, dir, top string, models map[bool][]byte) {
 	if b.foreign {
 		file = strings.Replace(file, "Sqrt", "Sinh", 1)
 	}
+	if b.model != nil {
+		m, err := onnxpb.Unmarshal([]byte(file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.model(m)
+		file = string(m.Marshal())
+	}
 	put(stage+"/1/model.onnx", file)
 	for name, text := range b.files {
 		put(stage+"/"+name, text)
@@ -124,7 +145,31 @@ func accelerators(text string) *change {
 	return &change{"graph { level: 0 }", "execution_accelerators { " + text + " }"}
 }
 
+// opset names an operator set in a version.
+func opset(domain string, version int64) func(*onnxpb.Model) {
+	return func(m *onnxpb.Model) {
+		for _, s := range m.Opsets {
+			if s.Domain == domain {
+				s.Version = version
+				return
+			}
+		}
+		m.Opsets = append(m.Opsets, &onnxpb.OperatorSetID{Domain: domain, Version: version})
+	}
+}
+
+// operator takes a node to an operator of another domain, which the model names or not.
+func operator(domain string, named bool) func(*onnxpb.Model) {
+	return func(m *onnxpb.Model) {
+		m.Graph.Nodes[0].Domain = domain
+		if named {
+			m.Opsets = append(m.Opsets, &onnxpb.OperatorSetID{Domain: domain, Version: 1})
+		}
+	}
+}
+
 func brokenRules() []broken {
+	decoupled := &change{"", "model_transaction_policy { decoupled: true }"}
 	add := func(text string) *change { return &change{"", text} }
 	x := func(text string) *change { return &change{`TYPE_FP32 dims: [ 4 ] }` + "\ninput", text + " }\ninput"} }
 	sequence := func(text string) *change {
@@ -191,11 +236,20 @@ func brokenRules() []broken {
 		{name: "cache", rule: ensemble.RuleCache, stage: add("response_cache { enable: true }\nmodel_transaction_policy { decoupled: true }")},
 		{name: "cache-server", rule: ensemble.RuleCacheServer, top: add("response_cache { enable: true }")},
 		{name: "checksum", rule: ensemble.RuleChecksum, stage: add(`model_repository_agents { agents { name: "checksum" parameters { key: "MD5:1/model.onnx" value: "d41d8cd98f00b204e9800998ecf8427e" } } }`)},
+		{name: "agent", rule: ensemble.RuleAgent, stage: add(`model_repository_agents { agents { name: "nobody" } }`)},
 		{name: "warm-up", stage: add(warm("zero_data: true", "zero_data: true"))},
 		{name: "warm-up without an input", rule: ensemble.RuleWarmup, stage: add(`model_warmup { name: "w" batch_size: 1 inputs { key: "x" value { data_type: TYPE_FP32 dims: [ 4 ] zero_data: true } } }`)},
 		{name: "warm-up of nothing", rule: ensemble.RuleWarmup, stage: add(warm("", "zero_data: true"))},
 		{name: "warm-up's file", rule: ensemble.RuleWarmup, stage: add(warm(`input_data_file: "none"`, "zero_data: true"))},
 		{name: "random-warmup", rule: ensemble.RuleRandomWarmup, stage: add(warm("random_data: true", "random_data: true"))},
+		{name: "newest opset", rule: ensemble.RuleRelease, model: opset("", 28)},
+		{name: "opset", rule: ensemble.RuleOpset, model: opset("", 29)},
+		{name: "opset of ai.onnx.ml", rule: ensemble.RuleOpset, model: opset("ai.onnx.ml", 6)},
+		{name: "newest IR version", rule: ensemble.RuleRelease, model: func(m *onnxpb.Model) { m.IRVersion = 14 }},
+		{name: "IR version", rule: ensemble.RuleOpset, model: func(m *onnxpb.Model) { m.IRVersion = 15 }},
+		{name: "operator of nobody's", rule: ensemble.RuleOpset, model: operator("com.acme", true)},
+		{name: "operator of no set", rule: ensemble.RuleOpset, model: operator("com.microsoft", false)},
+		{name: "a set that no operator is of", model: opset("com.acme", 1)},
 		{name: "unread-model", rule: ensemble.RuleUnreadModel, foreign: true},
 		{name: "unread model of other inputs", rule: ensemble.RuleModel, foreign: true, stage: x("TYPE_FP32 dims: [ 5 ]")},
 		{name: "repeated-key", rule: ensemble.RuleRepeatedKey, stage: add(`metric_tags { key: "a" value: "1" } metric_tags { key: "a" value: "2" }`)},
@@ -223,9 +277,15 @@ func brokenRules() []broken {
 		{name: "dims", rule: ensemble.RuleDims, top: &change{`name: "x" data_type: TYPE_FP32 dims: [ 4 ]`, `name: "x" data_type: TYPE_FP32 dims: [ 5 ]`}},
 		{name: "an ensemble's reshape", rule: ensemble.RuleDims, top: &change{`TYPE_INT64 dims: [ 1 ]`, `TYPE_INT64 dims: [ 1 ] reshape { shape: [ ] }`}},
 		{name: "an ensemble's free dims", top: &change{`name: "x" data_type: TYPE_FP32 dims: [ 4 ]`, `name: "x" data_type: TYPE_FP32 dims: [ -1 ]`}},
+		{name: "decoupled", rule: ensemble.RuleDecoupled, stage: decoupled},
+		{name: "decoupled and alone", stage: decoupled, top: &change{steps, single}},
+		{name: "an output of a decoupled model and another", rule: ensemble.RuleDecoupled, stage: decoupled, top: &change{
+			"version_policy { specific { versions: [ 1 ] } }\n" + steps,
+			"output { name: \"z\" data_type: TYPE_FP32 dims: [ 4 ] }\n" + single[:len(single)-2] + strings.Replace(second, `"y" }`, `"z" }`, 1) + "}\n",
+		}},
 		{name: "max-batch-size", rule: ensemble.RuleMaxBatchSize, top: &change{"max_batch_size: 8", "max_batch_size: 16"}},
 		{name: "output", rule: ensemble.RuleOutput, top: &change{"version_policy", "output { name: \"h\" data_type: TYPE_FP32 dims: [ 4 ] }\nversion_policy"}},
-		{name: "nested", rule: ensemble.RuleNested, top: &change{`"STAGE" model_version: 1`, `"a00" model_version: 1`}},
+		{name: "nested", rule: ensemble.RuleNested, top: &change{`"STAGE" model_version: 1`, `"a000" model_version: 1`}},
 	}
 }
 
@@ -272,7 +332,7 @@ func TestRules(t *testing.T) {
 	models := map[bool][]byte{false: addingModel(t, graph.Fixed(4)), true: addingModel(t, graph.Sym("L"))}
 	names := make([]string, len(tests))
 	for i, b := range tests {
-		names[i] = fmt.Sprintf("a%02d", i)
+		names[i] = fmt.Sprintf("a%03d", i)
 		b.write(t, dir, names[i], models)
 	}
 	findings, err := ensemble.Validate(dir)
