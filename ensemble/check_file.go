@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"recsys/onnx"
+	"recsys/tensor"
 )
 
 // files checks what lies in the folders of served versions.
@@ -41,26 +42,59 @@ func (c *checker) onnxFile(r *Repository, version int64) {
 		path = filepath.Join(path, DefaultModelFile) // with its external data
 	}
 	file := r.rel(path)
-	g, err := onnx.Read(path)
-	if err == nil {
-		if !m.incomplete() {
-			c.findings = append(c.findings, CheckGraph(m.Config, file, g)...)
-		}
-		return
-	}
-	inputs, outputs, portsErr := onnx.Ports(path)
+	_, err := onnx.Read(path)
+	inputs, outputs, portsErr := onnx.Ports(path) // a graph that was read lacks inputs that nothing uses
 	switch {
 	case portsErr != nil:
+		if err == nil {
+			err = portsErr
+		}
 		c.addIn(file, RuleModelFile, "", "export the stage again", "%s", relative(r.Dir, err))
 		return
 	case m.incomplete():
 	default:
-		c.findings = append(c.findings, checkPorts(m.Config, file, inputs, outputs)...)
+		c.findings = append(c.findings, checkPorts(m.Config, file, inputs, outputs, c.given())...)
+	}
+	if err == nil {
+		return
 	}
 	if needs, err := onnx.Requires(path); err == nil { // it was read a moment ago
 		c.requirements(file, needs)
 	}
 	c.addIn(file, RuleUnreadModel, "", "try it on a server: only the model's inputs and outputs were checked", "%s", relative(r.Dir, err))
+}
+
+// givenInput is an input of a model that the server makes itself.
+type givenInput struct {
+	field string       // what says so
+	dtype tensor.DType // Invalid where that does not say it
+}
+
+// given returns the inputs of a model that the server makes itself, by name: the controls and states of sequences, and what is made of a
+// whole batch.
+func (c *checker) given() map[string]givenInput {
+	inputs := map[string]givenInput{}
+	for _, path := range []string{"sequence_batching.state.input_name", "batch_input.target_name"} {
+		for _, f := range c.at(path) {
+			inputs[f.Text] = givenInput{field: path}
+		}
+	}
+	for _, f := range c.at("sequence_batching.control_input") {
+		in := givenInput{field: "sequence_batching.control_input"}
+		for _, control := range f.Block.At("control") {
+			for key, dtype := range map[string]tensor.DType{
+				"int32_false_true": tensor.Int32, "fp32_false_true": tensor.Float32, "bool_false_true": tensor.Bool,
+			} {
+				if len(control.Block.At(key)) > 0 {
+					in.dtype = dtype
+				}
+			}
+		}
+		for _, name := range f.Block.At("name") {
+			inputs[name.Text] = in
+		}
+	}
+	return inputs
 }
 
 // modelFiles returns the names that a backend gives a version's model, one of which is there; none for a backend that we do not know.

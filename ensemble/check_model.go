@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path/filepath"
 	"slices"
 
@@ -26,10 +27,11 @@ func CheckGraph(cfg *Config, file string, g *graph.Graph) []Finding {
 	for _, o := range g.Outputs {
 		outputs = append(outputs, port(o.Name, o.Value))
 	}
-	return checkPorts(cfg, file, inputs, outputs)
+	return checkPorts(cfg, file, inputs, outputs, nil)
 }
 
-func checkPorts(cfg *Config, file string, inputs, outputs []onnx.Port) []Finding {
+// checkPorts is CheckGraph on inputs and outputs. Given are further inputs, which the server makes itself, by name.
+func checkPorts(cfg *Config, file string, inputs, outputs []onnx.Port, given map[string]givenInput) []Finding {
 	c := &checker{model: &Model{Name: cfg.Name, Config: cfg}, file: file}
 	find := func(list []onnx.Port, name string) *onnx.Port {
 		for i := range list {
@@ -47,7 +49,19 @@ func checkPorts(cfg *Config, file string, inputs, outputs []onnx.Port) []Finding
 		}
 		c.value("input", in, p, false)
 	}
+	for _, name := range slices.Sorted(maps.Keys(given)) {
+		in, field := given[name], fmt.Sprintf("%s %q", given[name].field, name)
+		switch p := find(inputs, name); {
+		case p == nil:
+			c.add(RuleModel, field, "export the stage again", "the model has no such input")
+		case in.dtype != tensor.Invalid && in.dtype != p.DType:
+			c.add(RuleModel, field, "give values of the model's type", "the configuration says %s, the model has %s", in.dtype.Config(), p.DType.Config())
+		}
+	}
 	for _, p := range inputs {
+		if _, ok := given[p.Name]; ok {
+			continue
+		}
 		if !slices.ContainsFunc(cfg.Inputs, func(t TensorConfig) bool { return t.Name == p.Name }) {
 			c.add(RuleModel, fmt.Sprintf("input %q", p.Name), "add it to config.pbtxt", "the configuration lacks this input of the model")
 		}

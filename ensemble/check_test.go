@@ -79,6 +79,10 @@ func moreMutations(edit func(path, from, to string) func(*testing.T, string), pr
 		{"parameter", edit(prep, threads+`"1"`, threads+`"one"`), ensemble.RuleParameter, prep, `is "one"`},
 		{"execution mode", add(`parameters { key: "execution_mode" value { string_value: "2" } }`), ensemble.RuleParameter, prep, "is 2"},
 		{"control", edit(prep, "dynamic_batching { }", "sequence_batching { control_input { name: \"s\" control { kind: CONTROL_SEQUENCE_END } } }"), ensemble.RuleSequence, prep, "CONTROL_SEQUENCE_END has 0 values"},
+		{
+			"control of no input", edit(prep, "dynamic_batching { }", "sequence_batching { control_input { name: \"s\" control { kind: CONTROL_SEQUENCE_END bool_false_true: [ false, true ] } } }"),
+			ensemble.RuleModel, "shop_prep/1/model.onnx", "the model has no such input",
+		},
 		{"preferred size of sequences", edit(prep, "dynamic_batching { }", "sequence_batching { oldest { preferred_batch_size: 16 } }"), ensemble.RuleBatching, prep, "is 16"},
 		{"cache of sequences", both(add("response_cache { enable: true }"), edit(prep, "dynamic_batching { }", "sequence_batching { }")), ensemble.RuleCache, prep, "is for models with one answer"},
 		{"cache of decoupled", add("response_cache { enable: true } model_transaction_policy { decoupled: true }"), ensemble.RuleCache, prep, "is for models with one answer"},

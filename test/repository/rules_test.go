@@ -168,6 +168,18 @@ func operator(domain string, named bool) func(*onnxpb.Model) {
 	}
 }
 
+// start is a batcher of sequences that gives an input "start" of a type.
+func start(dtype string) string {
+	return `direct { } control_input { name: "start" control { kind: CONTROL_SEQUENCE_START ` + dtype + `_false_true: [ 0, 1 ] } }`
+}
+
+// addInput adds an input "start" FP32 [B,1].
+func addInput(m *onnxpb.Model) {
+	m.Graph.Inputs = append(m.Graph.Inputs, &onnxpb.ValueInfo{Name: "start", Type: &onnxpb.Type{Tensor: &onnxpb.TensorType{
+		ElemType: onnxpb.Float, Shape: &onnxpb.Shape{Dims: []*onnxpb.Dim{{Param: ensemble.BatchDim}, {HasValue: true, Value: 1}}},
+	}}})
+}
+
 func brokenRules() []broken {
 	decoupled := &change{"", "model_transaction_policy { decoupled: true }"}
 	add := func(text string) *change { return &change{"", text} }
@@ -232,6 +244,10 @@ func brokenRules() []broken {
 		{name: "parameter", rule: ensemble.RuleParameter, stage: &change{`string_value: "1"`, `string_value: "x"`}},
 		{name: "execution mode", rule: ensemble.RuleParameter, stage: add(`parameters { key: "execution_mode" value { string_value: "7" } }`)},
 		{name: "sequence", rule: ensemble.RuleSequence, stage: sequence(`direct { } control_input { name: "s" control { kind: CONTROL_SEQUENCE_START } }`)},
+		{name: "control of sequences", stage: sequence(start("fp32")), model: addInput},
+		{name: "control of no input", rule: ensemble.RuleModel, stage: sequence(start("fp32"))},
+		{name: "control of another type", rule: ensemble.RuleModel, stage: sequence(start("int32")), model: addInput},
+		{name: "input that no control gives", rule: ensemble.RuleModel, stage: sequence("direct { }"), model: addInput},
 		{name: "sequence's preferred size", rule: ensemble.RuleBatching, stage: sequence("oldest { max_candidate_sequences: 4 preferred_batch_size: [ 16 ] }")},
 		{name: "cache", rule: ensemble.RuleCache, stage: add("response_cache { enable: true }\nmodel_transaction_policy { decoupled: true }")},
 		{name: "cache-server", rule: ensemble.RuleCacheServer, top: add("response_cache { enable: true }")},
