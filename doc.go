@@ -19,7 +19,8 @@
 //	ensemble/        stages, ensembles, config.pbtxt, the model repository; stage/ the stages that are not models,
 //	                 ensembletest/ their conformance suite, generation/ publishes what servers serve
 //	engine/          runs a model repository in process; server/ offers it as KServe v2
-//	client/          client library for Triton; tritonpb/ the generated stubs, tritontest/ a fake server
+//	client/          client library for Triton; tritonpb/ the generated stubs, tritontest/ a fake server, otel/ and
+//	                 prometheus/ tell what a client does
 //	featurestore/    user rows, histories, seen items: in memory and in redis/; storetest/ conformance suite
 //	gateway/         the HTTP service
 //	pipeline/        recsys.yaml and the verbs that run it: fit, train, eval, export, verify; draft/ a recsys.yaml for data files

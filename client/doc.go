@@ -35,7 +35,9 @@
 //
 // A target that begins with "http://" or "https://" is reached by Triton's HTTP endpoint, for servers that open no other
 // port; everything here works the same but [Client.Stream], which HTTP has not. Tensors travel as raw bytes all the same,
-// by the protocol's binary tensor data extension. gRPC is the faster of the two.
+// by the protocol's binary tensor data extension: numbers are sent from the tensors' own memory and read from the connection into
+// those of the answer, or of Request.Into, without a buffer of their size between. What is compressed passes through the packer, and
+// the JSON that describes the tensors is what makes gRPC the faster of the two.
 //
 // # Replicas
 //
@@ -45,7 +47,8 @@
 // With [WithHedge] one that takes long is asked of a second replica too. [Client.Load] and [Client.Unload] change every
 // replica, [Client.WaitServing] waits for every one, [Client.ForEach] does anything with each, and [Client.Replicas]
 // shows their state. [WithMaxInFlight] refuses what is too much, [WithObserver] and
-// [WithTracer] tell each try, and [ScrapeMetrics] reads a server's own figures.
+// [WithTracer] tell each try, [WithCallTracer] each call, and [ScrapeMetrics] reads a server's own figures. recsys/client/otel and
+// recsys/client/prometheus are made of these.
 //
 // A Client is safe for concurrent use, and one is enough for a process. The stubs of the protocol are in
 // recsys/client/tritonpb; recsys/client/tritontest is a server for tests.

@@ -77,7 +77,18 @@ func (c *Client) Infer(ctx context.Context, model string, inputs tensor.Map, out
 // Do runs a model. It may try again after a failure, see [Retry], unless the request belongs to a sequence. Errors are
 // of type [*Error].
 func (c *Client) Do(ctx context.Context, request Request) (Result, error) {
-	const call = "infer"
+	ctx, end := c.traceCall(ctx, Call{Name: inferCall, Model: request.Model, Version: request.Version})
+	result, err := c.do(ctx, request)
+	if end != nil {
+		end(result.Version, err)
+	}
+	return result, err
+}
+
+const inferCall = "infer"
+
+func (c *Client) do(ctx context.Context, request Request) (Result, error) {
+	const call = inferCall
 	outgoing, err := request.message()
 	if err != nil {
 		return Result{}, callError(ctx, call, request.Model, fmt.Errorf("%w: %w", ErrInvalidArgument, err))

@@ -89,3 +89,50 @@ func TestTracer(t *testing.T) {
 		t.Errorf("the observer was told %+v, want all four", observed)
 	}
 }
+
+// TestCallTracer has each call in a span of its own, above those of its tries, whatever becomes of it.
+func TestCallTracer(t *testing.T) {
+	type key struct{}
+	server := tritontest.Start(t, tritontest.Model{Name: "m", Versions: []string{"1", "7"}},
+		tritontest.Model{Name: "s", Versions: []string{"3"}, Stream: count(2, status.Error(codes.Internal, "enough"))})
+	server.Inject("m", tritontest.Fault{Times: 1, Err: errUnavailable})
+	var calls, tries []string
+	c := server.Client(t,
+		client.WithCallTracer(func(ctx context.Context, call client.Call) (context.Context, func(client.Call)) {
+			name := fmt.Sprintf("%s %q %q", call.Name, call.Model, call.Version)
+			return context.WithValue(ctx, key{}, name), func(call client.Call) {
+				calls = append(calls, fmt.Sprintf("%s -> %q %v", name, call.Version, call.Err != nil))
+			}
+		}),
+		client.WithTracer(func(ctx context.Context, _ client.Attempt) (context.Context, func(client.Attempt)) {
+			return ctx, func(a client.Attempt) {
+				tries = append(tries, fmt.Sprintf("%v / %d -> %q", ctx.Value(key{}), a.Number, a.Version))
+			}
+		}))
+	if err := infer(t, c); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Do(t.Context(), client.Request{Model: "m", Version: "1", Inputs: scalar()}); !errors.Is(err, client.ErrInvalidArgument) {
+		t.Fatalf("got the error %v, want one of missing outputs", err)
+	}
+	if _, err := c.ServerMetadata(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, most := range []int{10, 1} {
+		n := 0
+		for _, err := range c.Stream(t.Context(), client.Request{Model: "s", Inputs: scalar(), Outputs: []string{"n"}}) {
+			if n++; n == most || err != nil {
+				break
+			}
+		}
+	}
+	if diff := cmp.Diff(calls, []string{
+		`infer "m" "" -> "7" false`, `infer "m" "1" -> "1" true`, `server metadata "" "" -> "" false`,
+		`stream "s" "" -> "3" true`, `stream "s" "" -> "3" false`,
+	}); diff != "" {
+		t.Errorf("got (-), want (+):\n%s", diff)
+	}
+	if diff := cmp.Diff(tries[:2], []string{`infer "m" "" / 1 -> ""`, `infer "m" "" / 2 -> "7"`}); diff != "" {
+		t.Errorf("got (-), want (+):\n%s", diff)
+	}
+}

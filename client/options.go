@@ -38,6 +38,7 @@ type settings struct {
 	refresh     time.Duration
 	observer    func(context.Context, Attempt)
 	tracer      func(context.Context, Attempt) (context.Context, func(Attempt))
+	callTracer  func(context.Context, Call) (context.Context, func(Call))
 	checked     bool
 	files       *TLSFiles
 	headers     func(context.Context) (map[string]string, error)

@@ -21,8 +21,17 @@ import (
 func (c *Client) Stream(ctx context.Context, request Request) iter.Seq2[Result, error] {
 	const call = "stream"
 	return func(yield func(Result, error) bool) {
-		if err := c.stream(ctx, request, yield); err != nil {
-			yield(Result{}, callError(ctx, call, request.Model, err))
+		ctx, end := c.traceCall(ctx, Call{Name: call, Model: request.Model, Version: request.Version})
+		version := ""
+		err := callError(ctx, call, request.Model, c.stream(ctx, request, func(r Result, err error) bool {
+			version = r.Version
+			return yield(r, err)
+		}))
+		if end != nil {
+			end(version, err)
+		}
+		if err != nil {
+			yield(Result{}, err)
 		}
 	}
 }

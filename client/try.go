@@ -77,6 +77,8 @@ type Attempt struct {
 	Call    string // such as "infer"
 	Model   string // empty for calls about the server
 	Address string // of the replica
+	// Version is the model's version that has answered an inference; empty before, and where there is none.
+	Version string
 	// Number is 1 for a call's first try.
 	Number   int
 	Duration time.Duration
@@ -155,6 +157,11 @@ func perform[A any](ctx context.Context, c *Client, s spec, p picked, a Attempt,
 	}
 	p.release()
 	err = c.judge(ctx, s, p.replica, err)
+	if c.tracer != nil || c.observer != nil {
+		if r, ok := any(answer).(Result); ok {
+			watched.attempt.Version = r.Version
+		}
+	}
 	took := watched.done(ctx, c, err)
 	if s.hedgeable && c.hedges != nil && (err == nil || errors.Is(err, context.Canceled)) {
 		c.hedges.observe(s.model, took)

@@ -40,6 +40,17 @@ func everywhere[Q, A any](
 func simple[Q, A any](
 	ctx context.Context, c *Client, s spec, request Q, call func(stub, context.Context, Q, ...grpc.CallOption) (A, error),
 ) (A, error) {
+	ctx, traced := c.traceCall(ctx, Call{Name: s.name, Model: s.model})
+	answer, err := untraced(ctx, c, s, request, call)
+	if traced != nil {
+		traced("", err)
+	}
+	return answer, err
+}
+
+func untraced[Q, A any](
+	ctx context.Context, c *Client, s spec, request Q, call func(stub, context.Context, Q, ...grpc.CallOption) (A, error),
+) (A, error) {
 	var none A
 	inner, end, err := c.begin(ctx, c.timeout)
 	if err != nil {

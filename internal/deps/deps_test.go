@@ -57,6 +57,8 @@ var policy = map[string]string{
 	"client":                  "client/internal/message client/internal/rest client/tritonpb client/wire tensor",
 	"client/internal/message": "client/tritonpb client/wire tensor",
 	"client/internal/rest":    "client/internal/message client/tritonpb client/wire tensor",
+	"client/otel":             "client",
+	"client/prometheus":       "client",
 	"client/tritonpb":         "",
 	"client/wire":             "client/tritonpb tensor",
 	"client/tritontest":       "client client/internal/message client/internal/rest client/tritonpb client/wire tensor",
@@ -86,9 +88,9 @@ var policy = map[string]string{
 var modules = map[string]string{
 	"github.com/go-chi/chi/v5":                "gateway",
 	"github.com/redis/go-redis/v9":            "featurestore/redis",
-	"google.golang.org/grpc":                  "bench/client client client/internal/message client/internal/rest client/tritonpb client/tritontest engine/server",
+	"google.golang.org/grpc":                  "bench/client client client/internal/message client/internal/rest client/otel client/tritonpb client/tritontest engine/server",
 	"google.golang.org/protobuf":              "client client/internal/message client/internal/rest client/tritonpb client/tritontest engine/server internal/onnxpb",
-	"github.com/prometheus/client_golang":     "gateway",
+	"github.com/prometheus/client_golang":     "client/prometheus gateway",
 	"github.com/alecthomas/kong":              "cmd/recsys",
 	"github.com/schollz/progressbar/v3":       "cmd/recsys",
 	"github.com/goccy/go-yaml":                "pipeline",
@@ -97,6 +99,7 @@ var modules = map[string]string{
 	"github.com/parquet-go/parquet-go":        "data",
 	"github.com/klauspost/compress":           "data",
 	"github.com/HdrHistogram/hdrhistogram-go": "internal/load",
+	"go.opentelemetry.io/otel":                "client/otel",
 }
 
 type listed struct {
