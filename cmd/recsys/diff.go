@@ -119,11 +119,11 @@ func (c diffCmd) compareOutputs(ctx context.Context, a, b *diff.Side, report *di
 	k := min(c.Results, a.Manifest.Limits.MaxResults, b.Manifest.Limits.MaxResults)
 	report.Outputs = &diff.Outputs{K: k}
 	for _, user := range users {
-		was, err := ask(ctx, subjects[0], user, k, now)
+		was, err := ask(ctx, subjects[0], question{user: user}, k, now)
 		if err != nil {
 			return fmt.Errorf("%s: user %s: %w", a, user, err)
 		}
-		is, err := ask(ctx, subjects[1], user, k, now)
+		is, err := ask(ctx, subjects[1], question{user: user}, k, now)
 		if err != nil {
 			return fmt.Errorf("%s: user %s: %w", b, user, err)
 		}

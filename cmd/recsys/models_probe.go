@@ -69,7 +69,8 @@ func gatewayProbes(ctx context.Context, dir, name string) (_ []generation.Probe,
 		if users++; users > probeUsers {
 			break
 		}
-		if _, err := ask(ctx, subject{"embedded", server.URL, s, server.Client()}, record.UserID, s.manifest.Limits.MaxResults, now); err != nil {
+		q := question{user: record.UserID}
+		if _, err := ask(ctx, subject{"embedded", server.URL, s, server.Client()}, q, s.manifest.Limits.MaxResults, now); err != nil {
 			return nil, fmt.Errorf("user %s: %w", record.UserID, err)
 		}
 	}

@@ -2,19 +2,15 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"recsys/gateway"
-	"recsys/internal/verify"
 	"recsys/test/triton"
 )
 
@@ -36,7 +32,7 @@ func TestRefreshOnTriton(t *testing.T) {
 	}
 	recsys("export", "--run", filepath.Join(shared, "run"), "--to", repo)
 	s := triton.Start(t, repo, triton.Options{LoadModels: []string{"shop"}})
-	gatewayURL := startGateway(t, repo, s.GRPC)
+	gatewayURL := startGateway(t, "--repository", repo, "--triton", s.GRPC)
 	items, err := os.ReadFile(filepath.Join(shared, "data", "items.csv"))
 	if err != nil {
 		t.Fatal(err)
@@ -58,12 +54,12 @@ func TestRefreshOnTriton(t *testing.T) {
 		code := run(t.Context(), []string{
 			"verify", "--run", again, "--repository", repo, "--triton", s.GRPC, "--gateway", gatewayURL, "--json",
 		}, output{&out, &log})
-		reports := map[string]verify.Report{}
+		reports := map[string]compared{}
 		if err := json.Unmarshal(out.Bytes(), &reports); err != nil {
 			t.Fatalf("verify ends with %d: %v\n%s", code, err, log.String())
 		}
 		for _, engine := range []string{"embedded", "triton", "rest"} {
-			if r := reports[engine]; r.Users != 40 || r.Different > 0 {
+			if r := reports[engine]; r.Users != 40 || r.Different > 0 || r.Edges.Users < 10 || r.Edges.Different > 0 {
 				t.Errorf("%s: %s: %+v", name, engine, r)
 			}
 		}
@@ -106,36 +102,6 @@ func twins(table string, n int) []string {
 		lines[i] = fmt.Sprintf("%d,%s", 1000+i, features)
 	}
 	return lines
-}
-
-// startGateway serves a repository in front of a Triton until the test ends.
-func startGateway(t *testing.T, repo, address string) string {
-	t.Helper()
-	log, ended := &service{seen: make(chan struct{}, 1)}, make(chan struct{})
-	ctx, cancel := context.WithCancel(context.Background())
-	go func() {
-		defer close(ended)
-		run(ctx, []string{
-			"serve", "--repository", repo, "--triton", address, "--listen", "127.0.0.1:0", "--admin", "", "--timeout", "10s",
-		}, output{io.Discard, log})
-	}()
-	t.Cleanup(func() {
-		cancel()
-		<-ended
-	})
-	limit := time.After(30 * time.Second)
-	for {
-		if m := publicLine.FindStringSubmatch(log.String()); m != nil {
-			return "http://" + m[1]
-		}
-		select {
-		case <-log.seen:
-		case <-ended:
-			t.Fatalf("ended:\n%s", log.String())
-		case <-limit:
-			t.Fatalf("does not serve:\n%s", log.String())
-		}
-	}
 }
 
 func recommend(t *testing.T, url string, user int) gateway.Answer {

@@ -40,7 +40,7 @@ func behind(t *testing.T, dir string) (subject, *local) {
 // recommended asks for a user's list.
 func recommended(t *testing.T, s subject, user string) verify.List {
 	t.Helper()
-	list, err := ask(t.Context(), s, user, s.served.manifest.Limits.MaxResults, time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC).Unix())
+	list, err := ask(t.Context(), s, question{user: user}, s.served.manifest.Limits.MaxResults, time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC).Unix())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -38,7 +39,8 @@ type verifyCmd struct {
 // Help says what is compared.
 func (verifyCmd) Help() string {
 	return "Every engine gets the same requests, merged by the gateway from the rows, histories and seen items of the " +
-		"repository, at the same request time.\n\nExample:\n  recsys verify --run runs/shop --repository model_repository --triton 127.0.0.1:8001"
+		"repository, at the same request time; and further ones of unknown users, with extreme ids, without a history, and with most " +
+		"items excluded.\n\nExample:\n  recsys verify --run runs/shop --repository model_repository --triton 127.0.0.1:8001"
 }
 
 // verifyTimeout is the budget of a request: verification looks for differences, not for speed.
@@ -116,8 +118,16 @@ func (c verifyCmd) Run(ctx context.Context, o output) (err error) {
 	return c.print(o, subjects[1:], reports)
 }
 
+// compared is what came of comparing a subject with the reference.
+type compared struct {
+	verify.Report
+
+	// Edges counts requests instead of users: see edges.
+	Edges verify.Report `json:"edges"`
+}
+
 // compare asks every subject for every user's list; the first one is the reference.
-func (c verifyCmd) compare(ctx context.Context, r *reporter, subjects []subject) ([]verify.Report, error) {
+func (c verifyCmd) compare(ctx context.Context, r *reporter, subjects []subject) ([]compared, error) {
 	users, err := drawUsers(pipeline.UserRows(subjects[0].served.dir), c.Users, c.Seed)
 	if err != nil {
 		return nil, exportAgain(err)
@@ -133,9 +143,9 @@ func (c verifyCmd) compare(ctx context.Context, r *reporter, subjects []subject)
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}
-			list, err := ask(ctx, sub, users[n], c.Results, now)
+			list, err := c.list(ctx, sub, question{user: users[n]}, now)
 			if err != nil {
-				stop(fmt.Errorf("%s: user %s: %w", sub.name, users[n], err))
+				stop(err)
 				return context.Cause(ctx)
 			}
 			lists[n] = append(lists[n], list)
@@ -150,19 +160,51 @@ func (c verifyCmd) compare(ctx context.Context, r *reporter, subjects []subject)
 	if err != nil {
 		return nil, err
 	}
-	reports := make([]verify.Report, len(subjects)-1)
+	reports := make([]compared, len(subjects)-1)
 	for n, user := range users {
 		for i := range reports {
 			reports[i].Add(user, lists[n][0], lists[n][i+1])
 		}
 	}
+	own := make([]verify.List, min(len(users), edgeUsers))
+	for i := range own {
+		own[i] = lists[i][0]
+	}
+	questions, err := edges(subjects[0].served, users[:len(own)], own)
+	if err != nil {
+		return nil, err
+	}
+	for _, q := range questions {
+		var reference verify.List
+		for i, sub := range subjects {
+			list, err := c.list(ctx, sub, q, now)
+			if err != nil {
+				return nil, err
+			}
+			if i == 0 {
+				reference = list
+			} else {
+				reports[i-1].Edges.Add(q.String(), reference, list)
+			}
+		}
+	}
 	return reports, nil
 }
 
+// list is ask with the subject and the question in the error.
+func (c verifyCmd) list(ctx context.Context, sub subject, q question, now int64) (verify.List, error) {
+	list, err := ask(ctx, sub, q, c.Results, now)
+	if err != nil {
+		return list, fmt.Errorf("%s: user %s: %w", sub.name, q, err)
+	}
+	return list, nil
+}
+
 // ask sends one request, at the request time now (Unix seconds), for a list of results items.
-func ask(ctx context.Context, sub subject, user string, results int, now int64) (verify.List, error) {
+func ask(ctx context.Context, sub subject, q question, results int, now int64) (verify.List, error) {
 	m := sub.served.manifest
-	request := map[string]any{"user_id": user, "num_results": min(results, m.Limits.MaxResults)}
+	request := map[string]any{"user_id": q.user, "num_results": min(results, m.Limits.MaxResults)}
+	maps.Copy(request, q.more)
 	if m.Time != "" {
 		request["context"] = map[string]any{m.Time: now}
 	}
@@ -206,12 +248,13 @@ func ask(ctx context.Context, sub subject, user string, results int, now int64) 
 	return list, nil
 }
 
-func (c verifyCmd) print(o output, subjects []subject, reports []verify.Report) error {
+func (c verifyCmd) print(o output, subjects []subject, reports []compared) error {
 	var failed []string
-	byName := map[string]verify.Report{}
+	byName := map[string]compared{}
 	for i, r := range reports {
 		byName[subjects[i].name] = r
-		if !r.Agrees() {
+		// Of a few requests none is different, and as many as will may have ties.
+		if !r.Agrees() || r.Edges.Different > 0 {
 			failed = append(failed, subjects[i].name)
 		}
 		if c.JSON {
@@ -219,8 +262,12 @@ func (c verifyCmd) print(o output, subjects []subject, reports []verify.Report) 
 		}
 		fmt.Fprintf(o.out, "%-9s %d users, %d with ties in another order, %d different, scores within %.1e\n",
 			subjects[i].name, r.Users, r.Swapped, r.Different, r.MaxDifference)
-		if r.Example != "" {
-			fmt.Fprintf(o.out, "          %s\n", r.Example)
+		fmt.Fprintf(o.out, "%-9s %d requests at the edges, %d with ties in another order, %d different\n",
+			"", r.Edges.Users, r.Edges.Swapped, r.Edges.Different)
+		for _, example := range []string{r.Example, r.Edges.Example} {
+			if example != "" {
+				fmt.Fprintf(o.out, "          %s\n", example)
+			}
 		}
 	}
 	if c.JSON {
