@@ -23,7 +23,8 @@
 //	                 prometheus/ tell what a client does
 //	featurestore/    user rows, histories, seen items: in memory and in redis/; storetest/ conformance suite
 //	gateway/         the HTTP service
-//	pipeline/        recsys.yaml and the verbs that run it: fit, train, eval, export, verify; draft/ a recsys.yaml for data files
+//	pipeline/        recsys.yaml and the verbs that run it: fit, train, eval, export, verify; draft/ a recsys.yaml for
+//	                 data files, report/ what is in the data
 //	cmd/recsys/      the command, one file a verb: the only place that reads flags and environment
 //
 // Beside the code: model_repository/ is a small exported ensemble that Triton loads as it is, examples/ has

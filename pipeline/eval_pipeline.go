@@ -86,7 +86,7 @@ func (p *Pipeline) newEval(ctx context.Context, serving *Serving, chain *Chain) 
 	}
 	e = &pipelineEval{p: p, serving: serving, chain: chain, requests: requests, filters: filters, stages: map[string]*eval.Lists{}}
 	e.shown = metric.NewExposure(shownItems, train.Counts(p.examples, test.seen), p.examples.First)
-	if !p.config.keepsSeen() {
+	if !p.config.KeepsSeen() {
 		e.seen = train.NewUserItems(p.examples, test.seen)
 	}
 	return e, queries, test.name, nil

@@ -18,8 +18,8 @@ const (
 	whereRule = "where"
 )
 
-// keepsSeen reports whether items may be recommended that the user has.
-func (c *Config) keepsSeen() bool {
+// KeepsSeen reports whether items may be recommended that the user has.
+func (c *Config) KeepsSeen() bool {
 	return !slices.ContainsFunc(c.Filter, func(b Block) bool { return b.Name == seenRule })
 }
 
@@ -88,7 +88,7 @@ func (p *Pipeline) describeFilter(m *ensemble.Manifest) error {
 	if err != nil {
 		return err
 	}
-	m.KeepSeen = p.config.keepsSeen()
+	m.KeepSeen = p.config.KeepsSeen()
 	for _, condition := range conditions {
 		m.Where = append(m.Where, condition.String())
 		for _, c := range condition.Request() {

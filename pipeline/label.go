@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -34,6 +35,17 @@ func (t TaskSettings) condition() (condition, error) {
 			t.Name, t.Binary)
 	}
 	return condition{m[1], m[2], strings.Trim(m[3], `"'`)}, nil
+}
+
+// LabelColumns are the columns of the interactions that the ranker's tasks are cut from.
+func (p *Pipeline) LabelColumns() []string {
+	var columns []string
+	for _, task := range p.tasks {
+		if c, err := task.condition(); err == nil && !slices.Contains(columns, c.column) {
+			columns = append(columns, c.column)
+		}
+	}
+	return columns
 }
 
 // labels returns 1 for every row that the condition holds for, else 0.

@@ -222,7 +222,7 @@ func (p *Pipeline) readTables(ctx context.Context) error {
 		return err
 	}
 	if len(t.Left) > 0 {
-		p.note("filter: %s interactions in %d rounds", chain(t.Left), len(t.Left)-1)
+		p.note("filter: %s interactions, round by round", chain(t.Left))
 	}
 	where := ""
 	if t.Events != nil {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -62,9 +61,7 @@ func (f pipelineFlags) open(o output, options pipeline.Options) (*pipeline.Pipel
 
 func (f pipelineFlags) print(o output, m *pipeline.Metrics) error {
 	if f.JSON {
-		e := json.NewEncoder(o.out)
-		e.SetIndent("", "  ")
-		return e.Encode(m)
+		return indented(o.out, m)
 	}
 	return printMetrics(o.out, m)
 }

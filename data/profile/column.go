@@ -193,6 +193,15 @@ type Histogram struct {
 	Counts []int     `json:"counts"`
 }
 
+// Text writes a number for people: integers whole, others with four digits.
+func Text(x float64) string {
+	const whole = 1 << 53
+	if x == math.Trunc(x) && math.Abs(x) < whole {
+		return strconv.FormatInt(int64(x), 10)
+	}
+	return strconv.FormatFloat(x, 'g', 4, 64)
+}
+
 // numbers collects moments and a sample.
 type numbers struct {
 	n        int

@@ -1,6 +1,7 @@
 package profile
 
 import (
+	"math"
 	"slices"
 	"sort"
 
@@ -14,8 +15,9 @@ type Drift struct {
 	// introduction to credit scoring, 1994. Bins are the 30 most frequent values of the first, all others, and null; for numbers
 	// the first's tenths, and null. A half is added to each count.
 	PSI float64 `json:"psi"`
-	// Noise is what PSI comes to on average where nothing has moved: (bins-1)*(1/n+1/m), n and m the numbers of rows: Yurdakul,
-	// Statistical properties of population stability index, 2018, section 3.
+	// Noise is what PSI stays below where nothing has moved, but for one time in some hundred. With n and m rows it is about
+	// (1/n+1/m) times a chi-square of bins-1 degrees of freedom (Yurdakul, Statistical properties of population stability index,
+	// 2018, section 3); Noise is the mean of that and three standard deviations.
 	Noise float64 `json:"noise"`
 	// KS is the greatest distance of the two cumulative distributions (Kolmogorov, Smirnov), in [0,1]; nil for categories.
 	KS *float64 `json:"ks,omitempty"`
@@ -48,7 +50,9 @@ func Compare(before, after *Column) (Drift, bool) {
 		a, b := (float64(p[i])+0.5)/(float64(n)+half), (float64(q[i])+0.5)/(float64(m)+half)
 		d.PSI += float64((b - a) * (portable.Log(b) - portable.Log(a)))
 	}
-	d.Noise = float64(float64(len(p)-1) * (1/float64(n) + 1/float64(m)))
+	const deviations = 3
+	freedom := float64(len(p) - 1)
+	d.Noise = float64((freedom + float64(deviations*math.Sqrt(2*freedom))) * (1/float64(n) + 1/float64(m)))
 	return d, true
 }
 

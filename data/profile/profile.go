@@ -31,6 +31,7 @@ type Collector struct {
 	columns    []collector
 	rows       int
 	duplicates bool
+	except     string // the column that duplicates may differ in
 	hashes     []uint64
 }
 
@@ -43,9 +44,14 @@ func New(s schema.Schema) *Collector {
 	return c
 }
 
-// FindDuplicates has the collector look for duplicates, for 8 bytes a row. Call it before Add.
-func (c *Collector) FindDuplicates() *Collector {
-	c.duplicates = true
+// RowHashes returns, where duplicates are looked for, a hash of each row; like rows have like hashes. The caller must not change
+// them.
+func (c *Collector) RowHashes() []uint64 { return c.hashes }
+
+// FindDuplicates has the collector look for duplicates, for 8 bytes a row; they may differ in the column except, "" for none. Call
+// it before Add.
+func (c *Collector) FindDuplicates(except string) *Collector {
+	c.duplicates, c.except = true, except
 	return c
 }
 
@@ -60,7 +66,11 @@ func (c *Collector) Add(t *data.Table) error {
 		if err != nil {
 			return err
 		}
-		c.columns[i].add(values, rows)
+		if column.Name == c.except {
+			c.columns[i].add(values, nil)
+		} else {
+			c.columns[i].add(values, rows)
+		}
 	}
 	c.rows += t.Len()
 	c.hashes = append(c.hashes, rows...)

@@ -29,7 +29,7 @@ func table(t *testing.T, columns ...*data.Column) *data.Table {
 // of profiles a table, a few rows at a time.
 func of(t *testing.T, rows *data.Table, size int) *profile.Table {
 	t.Helper()
-	c := profile.New(rows.Schema()).FindDuplicates()
+	c := profile.New(rows.Schema()).FindDuplicates("")
 	for batch, err := range rows.Batches(t.Context(), size) {
 		if err != nil {
 			t.Fatal(err)
@@ -111,6 +111,13 @@ func TestDuplicates(t *testing.T) {
 		t.Fatal(err)
 	}
 	rows := table(t, data.Scalar("a", []int64{1, 1, 1, 1, 1}), data.Scalar("b", []string{"x", "x", "x", "x", "x"}), list)
+	except := profile.New(rows.Schema()).FindDuplicates("c")
+	if err := except.Add(rows); err != nil {
+		t.Fatal(err)
+	}
+	if got := except.Profile().Duplicates; got != 4 {
+		t.Errorf("%d duplicates but for c, want 4", got)
+	}
 	// Rows 1 and 2 are alike, 3 and 5 too; 4 has a list that reads alike only where elements run together.
 	if got := of(t, rows, 2).Duplicates; got != 2 {
 		t.Errorf("%d duplicates, want 2", got)
@@ -190,17 +197,18 @@ func drift[T data.Value](t *testing.T, before, after []T) profile.Drift {
 }
 
 func TestDrift(t *testing.T) {
-	a := slices.Concat(slices.Repeat([]string{"x"}, 60), slices.Repeat([]string{"y"}, 39), []string{""})
-	b := slices.Concat(slices.Repeat([]string{"x"}, 20), slices.Repeat([]string{"y"}, 29), []string{"z"})
+	a := slices.Concat(slices.Repeat([]string{"x"}, 600), slices.Repeat([]string{"y"}, 399), []string{""})
+	b := slices.Concat(slices.Repeat([]string{"x"}, 200), slices.Repeat([]string{"y"}, 299), []string{"z"})
 	d := drift(t, a, b)
-	// Bins x, y, others, null: 60, 39, 0, 1 of 100 and 20, 29, 1, 0 of 50, a half added to each.
+	// Bins x, y, others, null: 600, 399, 0, 1 of 1000 and 200, 299, 1, 0 of 500, a half added to each.
 	want := 0.0
-	for i, n := range []float64{60, 39, 0, 1} {
-		p, q := (n+0.5)/102, ([]float64{20, 29, 1, 0}[i]+0.5)/52
+	for i, n := range []float64{600, 399, 0, 1} {
+		p, q := (n+0.5)/1002, ([]float64{200, 299, 1, 0}[i]+0.5)/502
 		want += (q - p) * math.Log(q/p)
 	}
-	if math.Abs(d.PSI-want) > 1e-12 || d.KS != nil || d.Noise != 3*(1/100.0+1/50.0) {
-		t.Errorf("%+v, want psi %g", d, want)
+	noise := (3 + 3*math.Sqrt(6)) * (1/1000.0 + 1/500.0)
+	if math.Abs(d.PSI-want) > 1e-12 || d.KS != nil || math.Abs(d.Noise-noise) > 1e-15 {
+		t.Errorf("%+v, want psi %g, noise %g", d, want, noise)
 	}
 	if !d.Shifted() {
 		t.Error("a third of x has gone, and nothing has shifted")
@@ -228,6 +236,16 @@ func TestDriftOfNumbers(t *testing.T) {
 	}
 	if still.Shifted() {
 		t.Errorf("no deviation: %+v", still)
+	}
+	// A chi-square of nine exceeds its mean by three deviations about once in 200 times; five such times of 200 are a chance of 0.4 %.
+	beyond := 0
+	for range 200 {
+		if d := drift(t, draw(400, 0), draw(300, 0)); d.PSI > d.Noise {
+			beyond++
+		}
+	}
+	if beyond > 5 {
+		t.Errorf("PSI is beyond chance in %d of 200 draws", beyond)
 	}
 	// The distance by its definition, at every value.
 	greatest := 0.0

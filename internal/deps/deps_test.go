@@ -71,6 +71,7 @@ var policy = map[string]string{
 	"pipeline": "internal/expression internal/nearest data data/synthetic ensemble ensemble/stage eval feature feature/op featurestore graph graph/exec " +
 		"graph/grad graph/kernel internal/atomicfile internal/ivf layer loss metric model onnx optim sampler schema tensor train internal/portable",
 	"pipeline/draft":  "data data/profile pipeline tensor",
+	"pipeline/report": "data data/profile pipeline schema tensor",
 	"internal/verify": "ensemble featurestore tensor",
 	"internal/load":   "internal/portable internal/record",
 	"internal/tune":   "internal/record",

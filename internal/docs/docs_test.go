@@ -22,6 +22,7 @@ import (
 	"recsys/internal/load"
 	"recsys/internal/tune"
 	"recsys/pipeline"
+	"recsys/pipeline/report"
 )
 
 const root = "../.."
@@ -446,6 +447,8 @@ func TestFormats(t *testing.T) {
 		"## tune.json":      reflect.TypeFor[tune.Record](),
 		"## Bench report":   reflect.TypeFor[load.Report](),
 		"### index.json":    reflect.TypeFor[pipeline.IndexReport](),
+		"## Data report":    reflect.TypeFor[report.Report](),
+		"## Schema":         reflect.TypeFor[report.SchemaColumn](),
 	} {
 		below := section(t, page, heading)
 		for key, field := range keys(typ, "json") {

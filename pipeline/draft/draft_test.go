@@ -107,13 +107,13 @@ func TestText(t *testing.T) {
 		"lists, text, constants and large numbers": {
 			[]string{
 				"log.csv", rows("user,item", "%d,%d", 400, mod(20), mod(100)),
-				"items.csv", rows("item,tags,title,kind,views,color,empty", "%d,%s,\"Item, the %d\",x,%d,%s,", 100, plus(0),
-					pick("a;b", "b;c", "", "c"), plus(0), func(i int) any { return i * i * i * i }, pick("red", "blue")),
+				"items.csv", rows("item,tags,title,kind,views,color,empty,place", "%d,%s,\"Item, the %d\",x,%d,%s,,\"%s\"", 100, plus(0),
+					pick("a;b", "b;c", "", "c"), plus(0), func(i int) any { return i * i * i * i }, pick("red", "blue"), pick("Rome, Italy", "Oslo, Norway")),
 			},
 			[]string{
 				`lists: {tags: ";"}`, "title: string, 100 distinct: left out; most rows have a value of their own",
 				"kind: string, 1 distinct: left out; it has one value", "log: {columns: [views]}", "normalize: {columns: [views]}",
-				"categorify: {columns: [user, item, tags, color]}", "empty: string, 0 distinct, 100 % null: left out; it has no values",
+				"categorify: {columns: [user, item, tags, color, place]}", "empty: string, 0 distinct, 100 % null: left out; it has no values",
 			},
 			nil,
 		},

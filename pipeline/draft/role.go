@@ -152,7 +152,7 @@ func momentOf(p *profile.Table, user, item string) moment {
 		case c.DType.DType == tensor.Int64 && m.order == "" && (among(c.Name, orderWords()) || named):
 			m.order = c.Name
 			m.why = append(m.why, fmt.Sprintf("order: %s, integers from %s to %s by which a user's interactions are ordered",
-				c.Name, number(c.Numbers.Min), number(c.Numbers.Max)))
+				c.Name, profile.Text(c.Numbers.Min), profile.Text(c.Numbers.Max)))
 		case c.DType.DType == tensor.String && named && textTime(c.Top):
 			m.why = append(m.why, c.Name+" looks like a time written as text: convert it to Unix seconds to use it")
 		}
@@ -229,9 +229,9 @@ func labelOf(p *profile.Table) (label, bool) {
 			case stars.column == "" && among(c.Name, starWords()) && c.Distinct >= 2 && c.Distinct <= maxStars:
 				at, share := upperHalf(c)
 				stars = label{
-					column: c.Name, task: "like", binary: fmt.Sprintf("%s >= %s", c.Name, number(at)),
+					column: c.Name, task: "like", binary: fmt.Sprintf("%s >= %s", c.Name, profile.Text(at)),
 					why: fmt.Sprintf("%s has %d values from %s to %s; %.0f %% of the rows have %s or more",
-						c.Name, c.Distinct, number(c.Numbers.Min), number(c.Numbers.Max), 100*share, number(at)),
+						c.Name, c.Distinct, profile.Text(c.Numbers.Min), profile.Text(c.Numbers.Max), 100*share, profile.Text(at)),
 				}
 			}
 		default:
@@ -280,8 +280,10 @@ func eventLabel(c *profile.Column) label {
 	for _, strong := range eventValues() {
 		for _, v := range c.Every() {
 			if strings.EqualFold(v.Value, strong) && v.Count < c.Rows {
-				return label{event: true, column: c.Name, task: "is_" + strings.ToLower(v.Value), binary: c.Name + " == " + v.Value,
-					why: fmt.Sprintf("%s is %q in %s of the rows", c.Name, v.Value, percent(v.Count, c.Rows))}
+				return label{
+					event: true, column: c.Name, task: "is_" + strings.ToLower(v.Value), binary: c.Name + " == " + v.Value,
+					why: fmt.Sprintf("%s is %q in %s of the rows", c.Name, v.Value, percent(v.Count, c.Rows)),
+				}
 			}
 		}
 	}

@@ -166,7 +166,7 @@ func describe(c *profile.Column) string {
 	}
 	text := fmt.Sprintf("%s: %s, %s distinct", c.Name, kind, count(c.Distinct, c.Estimated))
 	if c.Numbers != nil {
-		text += fmt.Sprintf(", from %s to %s", number(c.Numbers.Min), number(c.Numbers.Max))
+		text += fmt.Sprintf(", from %s to %s", profile.Text(c.Numbers.Min), profile.Text(c.Numbers.Max))
 	}
 	if c.Nulls > 0 {
 		text += fmt.Sprintf(", %s null", percent(c.Nulls, c.Rows))

@@ -115,15 +115,6 @@ func count(n int, estimated bool) string {
 	return digits + text
 }
 
-// number writes a number shortly.
-func number(x float64) string {
-	const whole = 1 << 53
-	if x == float64(int64(x)) && x < whole && x > -whole {
-		return strconv.FormatInt(int64(x), 10)
-	}
-	return strconv.FormatFloat(x, 'g', 4, 64)
-}
-
 // percent writes a share.
 func percent(part, whole int) string {
 	p := 100 * float64(part) / float64(max(1, whole))
