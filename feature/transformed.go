@@ -122,13 +122,27 @@ func (t *transformed) written(column string) bool {
 func (t *transformed) graph(columns []string) (*graph.Graph, error) {
 	b := graph.NewBuilder("fit")
 	values := inputs(b, t.raw)
-	apply(b, t.before, values)
+	apply(b, neededFor(columns, t.before), values)
 	for _, name := range columns {
 		if b.Err() == nil {
 			b.Output(name, values[name])
 		}
 	}
 	return b.Build()
+}
+
+// neededFor returns the operators that columns are made by, in order: others may have large vocabularies.
+func neededFor(columns []string, operators []Fitted) []Fitted {
+	var chosen []Fitted
+	wanted := slices.Clone(columns)
+	for _, f := range slices.Backward(operators) {
+		if slices.ContainsFunc(f.Writes(), func(c schema.Column) bool { return slices.Contains(wanted, c.Name) }) {
+			chosen = append(chosen, f)
+			wanted = append(wanted, f.Reads()...)
+		}
+	}
+	slices.Reverse(chosen)
+	return chosen
 }
 
 // stream is the state of one pass.
