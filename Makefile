@@ -40,13 +40,16 @@ fuzz:
 bench:
 	go test -run '^$$' -bench . -benchmem ./...
 
-# recsys beside PyTorch, ONNX Runtime and numpy, in turns: writes bench/RESULTS.md. RECSYS_TORCH and RECSYS_PYTHON name
-# interpreters that have them; without both, one is installed. FLAGS may be -quick or -only dlrm,gemm.
+# recsys beside PyTorch, ONNX Runtime, numpy, NVTabular and Polars, in turns: writes bench/RESULTS.md. RECSYS_TORCH,
+# RECSYS_PYTHON and RECSYS_NVTABULAR name interpreters that have them; without all three, they are installed. FLAGS may be
+# -quick or -only dlrm,gemm.
 FLAGS ?=
 export RECSYS_TORCH ?=
+export RECSYS_NVTABULAR ?=
 bench-compare:
-	[ -n "$$RECSYS_TORCH" ] && [ -n "$$RECSYS_PYTHON" ] || bench/compare/install.sh $(TOOLS)/bench
-	go run ./bench/compare -torch "$${RECSYS_TORCH:-$(TOOLS)/bench/bin/python}" -ort "$${RECSYS_PYTHON:-$(TOOLS)/bench/bin/python}" $(FLAGS)
+	[ -n "$$RECSYS_TORCH" ] && [ -n "$$RECSYS_PYTHON" ] && [ -n "$$RECSYS_NVTABULAR" ] || bench/compare/install.sh $(TOOLS)/bench
+	go run ./bench/compare -torch "$${RECSYS_TORCH:-$(TOOLS)/bench/bin/python}" -ort "$${RECSYS_PYTHON:-$(TOOLS)/bench/bin/python}" \
+		-nvt "$${RECSYS_NVTABULAR:-$(TOOLS)/bench/nvt/bin/python}" $(FLAGS)
 
 # Every model of the registry on MovieLens 1M (RECSYS_DATA names its folder) beside other libraries' figures: writes
 # bench/quality/RESULTS.md. FLAGS may be -only ease or -print.

@@ -11,7 +11,7 @@ func TestEveryRowHasItsSides(t *testing.T) {
 	for _, r := range rows() {
 		for _, o := range append(r.others, other{name: "recsys", work: r.name}) {
 			if o.python == "" {
-				if works()[o.work] == nil {
+				if works(t.TempDir())[o.work] == nil {
 					t.Errorf("row %s: no work %q", r.name, o.work)
 				}
 				continue
@@ -19,6 +19,13 @@ func TestEveryRowHasItsSides(t *testing.T) {
 			script, err := scripts.ReadFile("python/" + o.python + "_side.py")
 			if err != nil {
 				t.Fatal(err)
+			}
+			if o.python == "nvt" {
+				tool, what, _ := strings.Cut(o.work, "_")
+				if !strings.Contains(string(script), "\ndef "+tool+"():") || !strings.Contains(string(script), what) {
+					t.Errorf("row %s: nvt_side.py has no work %q", r.name, o.work)
+				}
+				continue
 			}
 			// The works of ONNX Runtime are the row's model.
 			if o.python == "torch" && !strings.Contains(string(script), `"`+o.work+`":`) {
@@ -57,9 +64,13 @@ func TestPageSaysWhetherTargetsAreMet(t *testing.T) {
 		{Title: "enough", Threads: 1, Ratio: 0.9, Target: 0.9},
 		{Title: "short", Threads: 1, Ratio: 0.89, Target: 0.9},
 		{Title: "open", Threads: 1, Ratio: 0.1},
+		{Title: "slow", Threads: 1, Ratio: 9, Own: 1, Floor: 2},
+		{Title: "fat", Threads: 1, Ratio: 9, Lean: true, OwnMemory: 2, OtherMemory: 2},
+		{Title: "fit", Threads: 1, Ratio: 9, Target: 5, Own: 3, Floor: 2, Lean: true, OwnMemory: 1, OtherMemory: 2},
 	}}
 	page := string(r.page())
-	for title, want := range map[string]string{"enough": "| met [1] |", "short": "| **not met** [1] |", "open": "|  |  [1] |"} {
+	for title, want := range map[string]string{"enough": "| met [1] |", "short": "| **not met** [1] |", "open": "|  |  [1] |",
+		"slow": "| **not met** [1] |", "fat": "| less memory | **not met** [1] |", "fit": "| ≥ 5, ≥ 2 , less memory | met [1] |"} {
 		found := false
 		for line := range strings.Lines(page) {
 			found = found || strings.HasPrefix(line, "| "+title) && strings.HasSuffix(strings.TrimSpace(line), want)

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"runtime"
+	"strconv"
 	"strings"
 	"time"
 
@@ -37,4 +39,22 @@ func thisMachine() machine {
 		m.Commit = strings.TrimSpace(string(out))
 	}
 	return m
+}
+
+// forgetPeak lets the peak of the process's memory begin anew, at what it holds.
+func forgetPeak() error { return os.WriteFile("/proc/self/clear_refs", []byte("5"), 0) }
+
+// peak returns the most bytes that the process has held.
+func peak() (float64, error) {
+	text, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(string(text)) {
+		if fields := strings.Fields(line); len(fields) == 3 && fields[0] == "VmHWM:" {
+			kilobytes, err := strconv.ParseFloat(fields[1], 64)
+			return kilobytes * 1024, err
+		}
+	}
+	return 0, errors.New("/proc/self/status has no VmHWM")
 }

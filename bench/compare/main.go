@@ -44,15 +44,16 @@ func run(ctx context.Context, args []string) error {
 	dir := flags.String("dir", "bench", "folder of RESULTS.json and RESULTS.md")
 	torch := flags.String("torch", os.Getenv("RECSYS_TORCH"), "Python interpreter with torch and numpy")
 	ort := flags.String("ort", os.Getenv("RECSYS_PYTHON"), "Python interpreter with onnxruntime and numpy")
+	nvt := flags.String("nvt", os.Getenv("RECSYS_NVTABULAR"), "Python interpreter with nvtabular and polars")
 	side := flags.String("side", "", "serve one row on standard input and output (for the command itself)")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	if *side != "" {
-		return serve(ctx, *side, os.Stdin, os.Stdout)
+		return serve(ctx, *side, *dir, os.Stdin, os.Stdout)
 	}
 	s := settings{
-		rounds: 7, round: time.Second, pythons: map[string]string{"torch": *torch, "ort": *ort}, dir: *dir, printed: *printed,
+		rounds: 7, round: time.Second, pythons: map[string]string{"torch": *torch, "ort": *ort, "nvt": *nvt}, dir: *dir, printed: *printed,
 	}
 	if *quick {
 		s.rounds, s.round = 3, 300*time.Millisecond

@@ -74,10 +74,9 @@ and the highest round; for bandwidth it is the share of it. First steps are disc
 	var machines []machine
 	for _, row := range rows() {
 		for _, f := range r[row.name] {
-			target, met := "", ""
-			if f.Target > 0 {
-				target = "≥ " + number(f.Target)
-				if met = "**not met**"; f.Ratio >= f.Target {
+			target, met := f.targets(), ""
+			if target != "" {
+				if met = "**not met**"; f.met() {
 					met = "met"
 				}
 			}
@@ -90,8 +89,8 @@ and the highest round; for bandwidth it is the share of it. First steps are disc
 			if at == len(machines) {
 				machines = append(machines, f.Machine)
 			}
-			fmt.Fprintf(&b, "| %s | %d | %s %s | %s %s: %s | %.2f (%.2f–%.2f) | %s | %s [%d] |\n", f.Title, f.Threads,
-				number(f.Own), f.Unit, f.Name, f.Version, number(f.Other), f.Ratio, f.Low, f.High, target, met, at+1)
+			fmt.Fprintf(&b, "| %s | %d | %s %s%s | %s %s: %s%s | %.2f (%.2f–%.2f) | %s | %s [%d] |\n", f.Title, f.Threads,
+				number(f.Own), f.Unit, memory(f.OwnMemory), f.Name, f.Version, number(f.Other), memory(f.OtherMemory), f.Ratio, f.Low, f.High, target, met, at+1)
 		}
 	}
 	b.WriteString("\n")
@@ -105,6 +104,8 @@ and the highest round; for bandwidth it is the share of it. First steps are disc
 // number writes three digits, with thousands grouped.
 func number(x float64) string {
 	switch {
+	case x >= 1e6:
+		return strconv.FormatFloat(x/1e6, 'f', 1, 64) + "M"
 	case x >= 10000:
 		return strconv.Itoa(int(x/1000+0.5)) + "k"
 	case x >= 100:

@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -19,6 +20,11 @@ type row struct {
 	// data writes what the others read; nil for nothing.
 	data   func(dir string) error
 	others []other
+	// rounds is above 0 for work of which a step takes about as long as a round: there are as many rounds, of one step.
+	rounds int
+	// floor is the least rate of recsys itself, in units, 0 for none; lean tells that it has to take less memory.
+	floor float64
+	lean  bool
 	// tolerance is the relative difference that the checked figures may have.
 	tolerance float64
 }
@@ -48,8 +54,13 @@ type figure struct {
 	Low     float64 `json:"low"` // the lowest ratio of a round
 	High    float64 `json:"high"`
 	Target  float64 `json:"target"`
-	Rounds  int     `json:"rounds"`
-	Machine machine `json:"machine"`
+	Floor   float64 `json:"floor,omitempty"` // of Own
+	// The peaks of memory in bytes, and whether that of recsys has to be below the other.
+	OwnMemory   float64 `json:"own_memory,omitempty"`
+	OtherMemory float64 `json:"other_memory,omitempty"`
+	Lean        bool    `json:"lean,omitempty"`
+	Rounds      int     `json:"rounds"`
+	Machine     machine `json:"machine"`
 }
 
 // measure compares the row at every number of threads.
@@ -100,20 +111,25 @@ func (r row) at(ctx context.Context, s settings, dir string, threads int) (figur
 	if err := r.agree(sides); err != nil {
 		return nil, err
 	}
-	if err := calibrate(sides, s.round); err != nil {
-		return nil, err
+	rounds := r.rounds
+	if rounds == 0 {
+		rounds = s.rounds
+		if err := calibrate(sides, s.round); err != nil {
+			return nil, err
+		}
 	}
 	times := make([][]float64, len(sides))
-	for range s.rounds {
+	for range rounds {
 		for i, p := range sides {
-			seconds, _, err := p.run(p.steps)
+			a, err := p.run(p.steps)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", p.name, err)
 			}
-			times[i] = append(times[i], seconds/float64(p.steps))
+			times[i] = append(times[i], a.Seconds/float64(p.steps))
+			p.memory = max(p.memory, a.Memory)
 		}
 	}
-	return r.figures(sides, times, threads, s.rounds), nil
+	return r.figures(sides, times, threads, rounds), nil
 }
 
 // warmup is the number of steps before any measurement, whose result is checked.
@@ -123,18 +139,23 @@ const warmup = 5
 func (r row) agree(sides []*side) error {
 	var first float64
 	for i, p := range sides {
-		_, check, err := p.run(warmup)
+		p.steps = 1
+		steps := warmup
+		if r.rounds > 0 {
+			steps = 1
+		}
+		a, err := p.run(steps)
 		if err != nil {
 			return fmt.Errorf("%s: %w", p.name, err)
 		}
 		if i == 0 {
-			first = check
+			first = a.Check
 			continue
 		}
 		if r.others[i-1].probe {
 			continue
 		}
-		if err := r.close(p.name, first, check); err != nil {
+		if err := r.close(p.name, first, a.Check); err != nil {
 			return err
 		}
 	}
@@ -152,11 +173,11 @@ func (r row) close(name string, own, other float64) error {
 // calibrate chooses the steps of a round.
 func calibrate(sides []*side, round time.Duration) error {
 	for _, p := range sides {
-		seconds, _, err := p.run(warmup)
+		a, err := p.run(warmup)
 		if err != nil {
 			return fmt.Errorf("%s: %w", p.name, err)
 		}
-		p.steps = max(3, int(round.Seconds()*warmup/max(seconds, 1e-9)))
+		p.steps = max(3, int(round.Seconds()*warmup/max(a.Seconds, 1e-9)))
 	}
 	return nil
 }
@@ -173,11 +194,15 @@ func (r row) figures(sides []*side, times [][]float64, threads, rounds int) []fi
 		for k := range ratios {
 			ratios[k] = times[i+1][k] / times[0][k]
 		}
-		figures = append(figures, figure{
+		f := figure{
 			Title: r.title, Threads: threads, Unit: r.unit, Own: r.work / own, Other: r.work / median(times[i+1]),
 			Name: o.name, Version: sides[i+1].version, Ratio: median(ratios), Low: slices.Min(ratios), High: slices.Max(ratios),
-			Target: target, Rounds: rounds, Machine: thisMachine(),
-		})
+			Target: target, Floor: r.floor, Rounds: rounds, Machine: thisMachine(),
+		}
+		if r.lean {
+			f.Lean, f.OwnMemory, f.OtherMemory = true, sides[0].memory, sides[i+1].memory
+		}
+		figures = append(figures, f)
 	}
 	return figures
 }
@@ -188,7 +213,35 @@ func median(x []float64) float64 {
 	return (sorted[(n-1)/2] + sorted[n/2]) / 2
 }
 
+// met tells whether all targets are.
+func (f figure) met() bool {
+	return f.Ratio >= f.Target && f.Own >= f.Floor && (!f.Lean || f.OwnMemory < f.OtherMemory)
+}
+
+// targets words what is wanted, "" for a figure that is for information.
+func (f figure) targets() string {
+	var wanted []string
+	if f.Target > 0 {
+		wanted = append(wanted, "≥ "+number(f.Target))
+	}
+	if f.Floor > 0 {
+		wanted = append(wanted, "≥ "+number(f.Floor)+" "+f.Unit)
+	}
+	if f.Lean {
+		wanted = append(wanted, "less memory")
+	}
+	return strings.Join(wanted, ", ")
+}
+
+// memory words a peak, "" for one that does not count.
+func memory(bytes float64) string {
+	if bytes == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", %.0f MB", bytes/1e6)
+}
+
 func (f figure) String() string {
-	return fmt.Sprintf("%s, %d threads: %s %s, %s %s: %.2f (%.2f to %.2f)", f.Title, f.Threads,
-		number(f.Own), f.Unit, f.Name, number(f.Other), f.Ratio, f.Low, f.High)
+	return fmt.Sprintf("%s, %d threads: %s %s%s, %s %s%s: %.2f (%.2f to %.2f)", f.Title, f.Threads,
+		number(f.Own), f.Unit, memory(f.OwnMemory), f.Name, number(f.Other), memory(f.OtherMemory), f.Ratio, f.Low, f.High)
 }

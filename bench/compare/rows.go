@@ -4,6 +4,10 @@ import "context"
 
 // rows are all comparisons, in the order of the results.
 func rows() []row {
+	return append(modelRows(), tableRows()...)
+}
+
+func modelRows() []row {
 	return []row{
 		{
 			name: "dlrm", title: "DLRM step, 26 tables x 100k x 32, B=4096, sparse Adagrad", work: dlrmBatch, unit: "examples/s",
@@ -84,13 +88,17 @@ const (
 	scoreTolerance = 1e-3
 )
 
-// works are recsys's sides by name.
-func works() map[string]func(context.Context) (work, error) {
-	return map[string]func(context.Context) (work, error){
+// works are recsys's sides by name; dir holds what a row's data wrote.
+func works(dir string) map[string]func(context.Context) (work, error) {
+	all := map[string]func(context.Context) (work, error){
 		"dlrm": newDLRM, "two_tower": newTower, "sasrec_bce": newSASRecBCE, "sasrec_softmax": newSASRecSoftmax,
 		"ranker": newRanker, "topk": newItems(floats, topkItems), "retrieval": newItems(floats, retrievalItems),
 		"retrieval_half": newItems(halves, retrievalItems), "retrieval_int8": newItems(int8s, retrievalItems), "gemm": newGemm,
 		"bandwidth": newBandwidth(retrievalBytes), "bandwidth_half": newBandwidth(retrievalBytesHalf),
 		"bandwidth_int8": newBandwidth(retrievalBytesInt8),
 	}
+	for name, begin := range tableWorks() {
+		all[name] = func(ctx context.Context) (work, error) { return begin(ctx, dir) }
+	}
+	return all
 }

@@ -23,6 +23,7 @@ var scripts embed.FS
 type side struct {
 	name, version string
 	steps         int
+	memory        float64 // the greatest peak, in bytes
 	cmd           *exec.Cmd
 	in            io.WriteCloser
 	out           *bufio.Scanner
@@ -35,6 +36,8 @@ type answer struct {
 	Seconds float64 `json:"seconds"`
 	// Check is a figure that all sides have to agree on.
 	Check float64 `json:"check"`
+	// Memory is the peak of the process's memory in bytes while it worked.
+	Memory float64 `json:"memory"`
 }
 
 // start runs a side on the first processors.
@@ -76,7 +79,7 @@ func start(ctx context.Context, s settings, o other, dir string, threads int) (*
 func command(s settings, o other, dir string, threads int) ([]string, error) {
 	if o.python == "" {
 		own, err := os.Executable()
-		return []string{own, "-side", o.work}, err
+		return []string{own, "-side", o.work, "-dir", dir}, err
 	}
 	python := s.pythons[o.python]
 	if python == "" {
@@ -91,13 +94,12 @@ func command(s settings, o other, dir string, threads int) ([]string, error) {
 	return []string{python, filepath.Join(script, o.python+"_side.py"), o.work, strconv.Itoa(threads), dir}, nil
 }
 
-// run does n steps and returns their time and the checked figure.
-func (p *side) run(n int) (seconds, check float64, err error) {
+// run does n steps.
+func (p *side) run(n int) (answer, error) {
 	if _, err := fmt.Fprintln(p.in, n); err != nil {
-		return 0, 0, errors.Join(err, p.fault())
+		return answer{}, errors.Join(err, p.fault())
 	}
-	a, err := p.read()
-	return a.Seconds, a.Check, err
+	return p.read()
 }
 
 func (p *side) read() (answer, error) {
@@ -132,8 +134,8 @@ type work interface {
 }
 
 // serve is recsys's side of a row.
-func serve(ctx context.Context, name string, in io.Reader, out io.Writer) error {
-	begin, ok := works()[name]
+func serve(ctx context.Context, name, dir string, in io.Reader, out io.Writer) error {
+	begin, ok := works(dir)[name]
 	if !ok {
 		return fmt.Errorf("no work %q", name)
 	}
@@ -150,9 +152,17 @@ func serve(ctx context.Context, name string, in io.Reader, out io.Writer) error 
 		if err != nil {
 			return err
 		}
+		if err := forgetPeak(); err != nil {
+			return err
+		}
 		a, err := w.Run(n)
 		if err != nil {
 			return err
+		}
+		if a.Memory == 0 {
+			if a.Memory, err = peak(); err != nil {
+				return err
+			}
 		}
 		if err := answers.Encode(a); err != nil {
 			return err
