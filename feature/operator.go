@@ -61,6 +61,15 @@ type Supervised interface {
 	Targets() []string
 }
 
+// RowFilter is an Operator that says which interactions are learned from. It neither reads nor writes columns of a graph: whoever
+// brings the training data leaves the other rows out, before any operator is fitted; see [Operator.Fit].
+type RowFilter interface {
+	// Sees names raw columns of any entities and targets.
+	Sees() []string
+	// Keep tells of every row whether it is kept; rows holds the columns that it sees.
+	Keep(ctx context.Context, rows tensor.Map) ([]bool, error)
+}
+
 // Trained is a Fitted that computes its columns in another way for rows that it has learned from, such as without what it
 // learned from the row itself.
 type Trained interface {

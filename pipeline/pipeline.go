@@ -229,6 +229,17 @@ func (p *Pipeline) readTables(ctx context.Context) error {
 		where = ", which stay on disk"
 	}
 	p.note("%d interactions%s, %d users, %d items", t.Interactions.Len(), where, t.Users.Len(), t.Items.Len())
+	w, err := p.options.Registry.workflow(p.config)
+	if err != nil {
+		return err
+	}
+	before, after, err := t.filterRows(ctx, p.config, w)
+	if err != nil {
+		return fmt.Errorf("features: %w", err)
+	}
+	if after < before {
+		p.note("filters keep %d of %d interactions of the training part", after, before)
+	}
 	p.tables = t
 	return nil
 }

@@ -15,6 +15,8 @@
 //   - [Expression]: a formula over columns of numbers
 //   - [Cast]: another type
 //   - [Cross]: the keys of several columns together to ids, by frequency
+//   - [ListSlice], [ListStatistics], [Vector]: lists
+//   - [Filter]: which interactions are learned from
 //   - [TargetEncoding]: the mean of a target by keys, out of fold in training
 //   - [Rename]: another name
 //   - [Drop]: takes columns away

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 
 	"recsys/feature"
 	"recsys/graph"
@@ -102,15 +101,7 @@ func (o *GroupStatistics) Validate() error {
 	if slices.Contains(o.Columns, o.By) && o.By != "" {
 		errs = append(errs, fmt.Errorf("column %q: statistics of the keys themselves; leave it out", o.By))
 	}
-	for i, name := range o.Statistics {
-		switch {
-		case !slices.Contains(statisticNames(), name):
-			errs = append(errs, fmt.Errorf("statistic %q is not known; known are %s", name, strings.Join(statisticNames(), ", ")))
-		case slices.Contains(o.Statistics[:i], name):
-			errs = append(errs, fmt.Errorf("statistic %q is named twice", name))
-		}
-	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, checkStatistics(o.Statistics, statisticNames()))...)
 }
 
 func (o *GroupStatistics) statistics() []string {

@@ -20,11 +20,14 @@ func Kinds() []feature.Kind {
 		dropKind(),
 		kindOf(expressionRule(), func() feature.Operator { return &Expression{} }),
 		kindOf(fillMissingRule(), func() feature.Operator { return &FillMissing{} }),
+		filterKind(),
 		kindOf(groupStatisticsRule(), func() feature.Operator { return &GroupStatistics{} }),
 		kindOf(hashBucketRule(), func() feature.Operator { return &HashBucket{} }),
 		kindOf(hashedCrossRule(), func() feature.Operator { return &HashedCross{} }),
 		kindOf(historyCountRule(), func() feature.Operator { return &HistoryCount{} }),
 		kindOf(lagRule(), func() feature.Operator { return &Lag{} }),
+		kindOf(listSliceRule(), func() feature.Operator { return &ListSlice{} }),
+		kindOf(listStatisticsRule(), func() feature.Operator { return &ListStatistics{} }),
 		kindOf(logRule(), func() feature.Operator { return &Log{} }),
 		kindOf(minMaxRule(), func() feature.Operator { return &MinMax{} }),
 		kindOf(normalizeRule(), func() feature.Operator { return &Normalize{} }),
@@ -32,6 +35,7 @@ func Kinds() []feature.Kind {
 		encoderKind(sequenceRule(), func() feature.Operator { return &Sequence{} }),
 		targetEncodingKind(),
 		kindOf(timeSinceRule(), func() feature.Operator { return &TimeSince{} }),
+		kindOf(vectorRule(), func() feature.Operator { return &Vector{} }),
 	}
 }
 

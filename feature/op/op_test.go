@@ -77,6 +77,9 @@ func table(key, of string) tensor.Map {
 	return tensor.Map{key: tensor.Of(keys, rows), of: columns[of]}
 }
 
+// unitTolerance: of a root and a quotient, within an ulp each, 2^-23.
+const unitTolerance = 2.4e-7
+
 // logTolerance: our Log is within 1 ulp of the exact value and ONNX Runtime's within 2, 2^-23 each.
 const logTolerance = 1e-6
 
@@ -180,6 +183,29 @@ func TestConformance(t *testing.T) {
 		{"bucketize quantiles", featuretest.Case{
 			Operator: &op.Bucketize{Columns: []string{"age", "year", "scores", "votes"}, Quantiles: 9},
 			Raw:      pick("age", "year", "scores", "votes"),
+		}},
+		{"list_slice first", featuretest.Case{
+			Operator: &op.ListSlice{Columns: []string{"votes", "scores"}, First: 2}, Raw: pick("votes", "scores"),
+		}},
+		{"list_slice last", featuretest.Case{
+			Before:   []feature.Operator{&op.ListSlice{Columns: []string{"genres", "votes", "scores"}, Last: 2}},
+			Operator: &op.Categorify{Columns: []string{"genres", "votes"}}, Raw: pick("genres", "votes", "scores"),
+		}},
+		{"list_statistics", featuretest.Case{
+			Operator: &op.ListStatistics{Columns: []string{"votes", "scores"}, Statistics: []string{"length", "mean", "min", "max", "sum"}},
+			Raw:      pick("votes", "scores"),
+		}},
+		{"list_statistics of strings", featuretest.Case{
+			Before:   []feature.Operator{&op.ListStatistics{Columns: []string{"genres"}}},
+			Operator: &op.Drop{Columns: []string{"genres"}}, Raw: pick("genres"),
+		}},
+		{"vector", featuretest.Case{Operator: &op.Vector{Columns: []string{"scores"}}, Raw: pick("scores")}},
+		{"vector of length 1", featuretest.Case{
+			Operator: &op.Vector{Columns: []string{"scores"}, Unit: true}, Raw: pick("scores"), Tolerance: unitTolerance,
+		}},
+		{"filter", featuretest.Case{
+			Before:   []feature.Operator{&op.Normalize{Columns: []string{"age"}}},
+			Operator: &op.Filter{Where: "age > 3", NotNull: []string{"city"}}, Raw: pick("age", "city"),
 		}},
 		{"log", featuretest.Case{
 			Operator: &op.Log{Columns: []string{"age", "year", "scores", "votes"}},

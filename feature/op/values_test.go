@@ -262,6 +262,36 @@ func TestValues(t *testing.T) {
 			},
 		},
 		{
+			"list_slice and list_statistics", pick("scores", "votes", "genres"), nil,
+			[]feature.Operator{
+				&op.ListStatistics{Columns: []string{"scores"}, Statistics: []string{"length", "mean", "min", "max", "sum"}},
+				&op.ListStatistics{Columns: []string{"votes"}, Statistics: []string{"mean"}}, &op.ListStatistics{Columns: []string{"genres"}},
+				&op.ListSlice{Columns: []string{"scores"}, First: 1}, &op.ListSlice{Columns: []string{"votes"}, Last: 2},
+				&op.ListSlice{Columns: []string{"genres"}, Last: 3}, &op.Categorify{Columns: []string{"genres"}, Vocabulary: []any{"a", "b", "c", "d"}},
+			},
+			tensor.Map{
+				"scores": tensor.Of([]float32{2, nan(), -6, nan(), nan(), nan(), 5, nan(), nan()}, 3, 3),
+				"votes":  tensor.Of([]int64{1, null, 4, null, null, null, 7, null, null}, 3, 3),
+				"genres": tensor.Of([]string{"a", "b", "c", "d", "", "", "", "", "a", "b", "", ""}, 3, 4),
+			},
+			map[string]any{
+				"scores_length": []float32{2, 0, 1}, "scores_mean": []float32{-2, 0, 5}, "scores_min": []float32{-6, 0, 5},
+				"scores_max": []float32{2, 0, 5}, "scores_sum": []float32{-4, 0, 5}, "votes_mean": []float32{2.5, 0, 7},
+				"genres_length": []float32{4, 0, 2}, "scores": []float32{2, 0, 5}, "votes": []float32{0, 4, 0, 0, 7, 0},
+				"genres": []int64{4, 5, 6, 0, 0, 0, 3, 4, 0},
+			},
+		},
+		{
+			"vector", pick("scores"), nil, []feature.Operator{&op.Vector{Columns: []string{"scores"}}},
+			tensor.Map{"scores": tensor.Of([]float32{2, nan(), -6}, 1, 3)}, map[string]any{"scores": []float32{2, 0, -6}},
+		},
+		{
+			// The squares of 3e30 and 4e30 are beyond float32, those of 3e-30 and 4e-30 are 0.
+			"vector of length 1", pick("scores"), nil, []feature.Operator{&op.Vector{Columns: []string{"scores"}, Unit: true}},
+			tensor.Map{"scores": tensor.Of([]float32{3e30, nan(), -4e30, 0, nan(), 0, 3e-30, 4e-30, 0, 9, float32(inf()), 0}, 4, 3)},
+			map[string]any{"scores": []float32{0.6, 0, -0.8, 0, 0, 0, 0.6, 0.8, 0, 0, 0, 0}},
+		},
+		{
 			"log", pick("age", "year"), nil,
 			[]feature.Operator{&op.Log{Columns: []string{"age", "year"}}},
 			tensor.Map{"age": tensor.Of([]float32{0, math.E - 1, -5, nan()}, 4), "year": tensor.Of([]int64{0, 9, -1, null}, 4)},
