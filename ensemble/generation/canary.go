@@ -22,7 +22,7 @@ func (p *Publisher) Canary(ctx context.Context, name, canary string, generation 
 			if err != nil {
 				return Result{}, err
 			}
-			if canary == name || canary == name+nextSuffix || old != nil && Source(old) != name || old != nil && canary == Source(old) {
+			if canary == name || canary == ensemble.PreflightName(name) || old != nil && Source(old) != name || old != nil && canary == Source(old) {
 				return Result{}, fmt.Errorf("%q cannot be a canary of %s: the name is taken", canary, name)
 			}
 		}
@@ -47,11 +47,19 @@ func (p *Publisher) EndCanary(ctx context.Context, canary string) (Result, error
 			return Result{}, err
 		}
 		source := Source(c)
-		if source == canary {
+		if source == canary || ensemble.RankingOf(c) != "" {
 			return Result{}, fmt.Errorf("%s is no canary", canary)
 		}
+		second, _, err := readOld(s.Folders[0], ensemble.RankingName(canary))
+		if err != nil {
+			return Result{}, err
+		}
+		stages := stagesOf(c)
+		if second != nil {
+			stages = stagesOf(c, second)
+		}
 		s.step("unload %s", canary)
-		if err := s.unload(ctx, canary); err != nil {
+		if err := s.unloadBoth(ctx, canary); err != nil {
 			return Result{}, err
 		}
 		result := Result{Ensemble: canary, Previous: served(c)}
@@ -60,11 +68,11 @@ func (p *Publisher) EndCanary(ctx context.Context, canary string) (Result, error
 			if err != nil {
 				return result, err
 			}
-			if err := setPolicies(dir, stagesOf(c), proven(r, source, nil)); err != nil {
+			if err := setPolicies(dir, stages, proven(r, source, nil)); err != nil {
 				return result, err
 			}
 		}
-		return result, errors.Join(s.revive(ctx, source), s.others(ctx, canary))
+		return result, errors.Join(s.reviveBoth(ctx, source), s.others(ctx, canary, ensemble.RankingName(canary)))
 	})
 }
 

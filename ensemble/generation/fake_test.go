@@ -205,8 +205,13 @@ func newWorld(t *testing.T, source string) *world {
 	}
 	w := &world{dir: dir, server: newFake(dir)}
 	w.publisher = &generation.Publisher{Folders: []string{dir}, Servers: []generation.Server{w.server}}
-	if err := w.server.Load(t.Context(), "shop"); err != nil {
-		t.Fatal(err)
+	for _, name := range []string{"shop_ranking", "shop"} {
+		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
+			continue // one ensemble alone
+		}
+		if err := w.server.Load(t.Context(), name); err != nil {
+			t.Fatal(err)
+		}
 	}
 	w.server.calls = nil
 	return w
@@ -226,7 +231,7 @@ func source(t *testing.T) string {
 // leftovers reports what a publisher must not leave.
 func (w *world) leftovers(t *testing.T) {
 	t.Helper()
-	for _, pattern := range []string{".recsys*", "*_next", "*/.tmp-*"} {
+	for _, pattern := range []string{".recsys*", "*_next", "*_next_ranking", "*/.tmp-*"} {
 		left, err := filepath.Glob(filepath.Join(w.dir, pattern))
 		if err != nil || len(left) > 0 {
 			t.Errorf("left are %v (%v)", left, err)

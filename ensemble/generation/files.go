@@ -1,6 +1,7 @@
 package generation
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -27,9 +28,6 @@ const (
 // historyLength bounds the history.
 const historyLength = 16
 
-// nextSuffix makes a pre-flight's name.
-const nextSuffix = "_next"
-
 // Source returns the name of the ensemble whose generations the configuration's serves: another one's for a canary.
 func Source(c *ensemble.Config) string {
 	if s := c.Parameters[sourceKey]; s != "" {
@@ -38,9 +36,15 @@ func Source(c *ensemble.Config) string {
 	return c.Name
 }
 
-// isNext reports whether a configuration is that of a pre-flight.
+// serves reports whether c is an ensemble that serves generations of source: source itself, a canary or a pre-flight, and none of their
+// rankings.
+func serves(c *ensemble.Config, source string) bool {
+	return c.IsEnsemble() && ensemble.RankingOf(c) == "" && Source(c) == source
+}
+
+// isNext reports whether a configuration is that of a pre-flight or its ranking.
 func isNext(c *ensemble.Config) bool {
-	return c.Parameters[sourceKey] != "" && strings.HasSuffix(c.Name, nextSuffix)
+	return c.Parameters[sourceKey] != "" && strings.HasSuffix(cmp.Or(ensemble.RankingOf(c), c.Name), ensemble.PreflightName(""))
 }
 
 // served returns the generation that an ensemble's configuration serves, 0 for one that does not say.
@@ -176,10 +180,12 @@ func pins(r *ensemble.Repository) map[string][]int64 {
 	return list
 }
 
-func addPins(to map[string][]int64, c *ensemble.Config) {
-	for _, s := range c.Steps {
-		if s.Version > 0 {
-			to[s.Model] = append(to[s.Model], s.Version)
+func addPins(to map[string][]int64, configs ...*ensemble.Config) {
+	for _, c := range configs {
+		for _, s := range c.Steps {
+			if s.Version > 0 {
+				to[s.Model] = append(to[s.Model], s.Version)
+			}
 		}
 	}
 }

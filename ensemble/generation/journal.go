@@ -35,6 +35,8 @@ type journal struct {
 	Back bool `json:"back,omitempty"`
 	// Previous is the text of the configuration before; empty where there was none.
 	Previous string `json:"previous"`
+	// PreviousRanking is the same of the ensemble's ranking.
+	PreviousRanking string `json:"previous_ranking,omitempty"`
 }
 
 func (j *journal) write(dir string) error {
@@ -112,27 +114,52 @@ func (s *session) undo(ctx context.Context, journals map[string]*journal) error 
 		}
 		switched = true
 		s.step("put the previous configuration of %s back in %s", own.Alias, dir)
-		if err := own.putBack(dir); err != nil {
+		if err := own.putRankingBack(dir); err != nil {
 			return err
 		}
 	}
-	if j.Previous == "" && switched { // an ensemble that there was not
-		if err := s.unload(ctx, j.Alias); err != nil {
-			return err
-		}
-	}
-	if switched && j.Previous != "" { // at once: it may be down
-		if err := s.revive(ctx, j.Alias); err != nil {
+	if switched {
+		if err := s.putBack(ctx, journals, j); err != nil {
 			return err
 		}
 	}
 	return s.sweep(ctx, j)
 }
 
+// putBack has folders and servers serve again what journals of a switch, j among them, have as the previous configurations.
+func (s *session) putBack(ctx context.Context, journals map[string]*journal, j *journal) error {
+	ranking := ensemble.RankingName(j.Alias)
+	if j.PreviousRanking != "" { // first: whichever generation finds candidates then has a ranking
+		if err := s.revive(ctx, ranking); err != nil {
+			return err
+		}
+	}
+	for _, dir := range s.Folders {
+		if own := journals[dir]; own != nil && own.Phase == phaseSwitch {
+			if err := own.putBack(dir); err != nil {
+				return err
+			}
+		}
+	}
+	if j.Previous == "" { // an ensemble that there was not
+		return s.unloadBoth(ctx, j.Alias)
+	}
+	if err := s.revive(ctx, j.Alias); err != nil { // at once: it may be down
+		return err
+	}
+	if j.PreviousRanking == "" && s.hasRanking(j.Alias) {
+		return s.unload(ctx, ranking)
+	}
+	return nil
+}
+
 // sweep removes the pre-flight and what the stages serve for nobody, and ends the journal.
 func (s *session) sweep(ctx context.Context, j *journal) error {
 	s.step("remove %s", j.Next)
-	if err := s.unload(ctx, j.Next); err != nil {
+	if err := s.unloadBoth(ctx, j.Next); err != nil {
+		return err
+	}
+	if err := s.settleRanking(ctx, j.Alias); err != nil {
 		return err
 	}
 	for _, dir := range s.Folders {
@@ -144,11 +171,11 @@ func (s *session) sweep(ctx context.Context, j *journal) error {
 		}
 	}
 	if _, err := os.Stat(configPath(s.Folders[0], j.Alias)); err == nil {
-		if err := s.revive(ctx, j.Alias); err != nil { // with the policies
+		if err := s.reviveBoth(ctx, j.Alias); err != nil { // with the policies
 			return err
 		}
 	}
-	if err := s.others(ctx, j.Alias, j.Next); err != nil {
+	if err := s.others(ctx, j.Alias, ensemble.RankingName(j.Alias), j.Next); err != nil {
 		return err
 	}
 	for _, dir := range s.Folders {

@@ -37,7 +37,7 @@ func List(dir string) ([]Status, error) {
 	var list []Status
 	for _, name := range r.Names() {
 		m := r.Models[name]
-		if !m.Config.IsEnsemble() || Source(m.Config) != name {
+		if !serves(m.Config, name) {
 			continue
 		}
 		before := slices.DeleteFunc(history(m.Config), func(g int64) bool { return !slices.Contains(m.Versions, g) })
@@ -71,7 +71,7 @@ func servers(r *ensemble.Repository, name string, generation int64) []string {
 	var list []string
 	for _, other := range r.Names() {
 		c := r.Models[other].Config
-		if c.IsEnsemble() && !isNext(c) && Source(c) == name && served(c) == generation {
+		if !isNext(c) && serves(c, name) && served(c) == generation {
 			list = append(list, other)
 		}
 	}

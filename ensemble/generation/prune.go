@@ -56,13 +56,13 @@ func planRemoval(dir, name string, generations []int64, keep int) (*removal, err
 		return nil, err
 	}
 	m := repo.Models[name]
-	if m == nil || !m.Config.IsEnsemble() || Source(m.Config) != name {
+	if m == nil || !serves(m.Config, name) {
 		return nil, fmt.Errorf("%s has no ensemble %q with generations", dir, name)
 	}
 	r := &removal{dir: dir, repo: repo, versions: map[string][]int64{}}
 	serving := map[int64]string{}
 	for _, other := range repo.Models {
-		if other.Config.IsEnsemble() && Source(other.Config) == name {
+		if serves(other.Config, name) {
 			serving[served(other.Config)] = other.Name
 		}
 	}
@@ -101,14 +101,17 @@ func (r *removal) remember(name string) error {
 func (r *removal) stages(name string) {
 	goes, needed := map[string][]int64{}, pins(r.repo)
 	for _, m := range r.repo.Models {
+		if ensemble.RankingOf(m.Config) != "" {
+			continue // its generations are the other ensemble's
+		}
 		for _, v := range m.Versions {
-			c, err := generationConfig(r.dir, m.Name, v)
+			configs, err := generationConfigs(r.dir, m.Name, v)
 			switch {
-			case err != nil || !c.IsEnsemble(): // a stage's version, or a canary's
+			case err != nil || !configs[0].IsEnsemble(): // a stage's version, or a canary's
 			case m.Name == name && slices.Contains(r.generations, v):
-				addPins(goes, c)
+				addPins(goes, configs...)
 			default:
-				addPins(needed, c)
+				addPins(needed, configs...)
 			}
 		}
 	}
@@ -138,8 +141,8 @@ func proven(r *ensemble.Repository, name string, without []int64) map[string][]i
 		return list
 	}
 	for _, g := range history(m.Config) {
-		if c, err := generationConfig(r.Dir, name, g); err == nil && !slices.Contains(without, g) {
-			addPins(pinned, c)
+		if configs, err := generationConfigs(r.Dir, name, g); err == nil && !slices.Contains(without, g) {
+			addPins(pinned, configs...)
 		}
 	}
 	for stage, versions := range pinned {
@@ -167,7 +170,7 @@ func (s *session) prune(ctx context.Context, name string, removals []*removal) e
 		}
 	}
 	s.step("load %s", name)
-	if err := errors.Join(s.revive(ctx, name), s.others(ctx)); err != nil {
+	if err := errors.Join(s.reviveBoth(ctx, name), s.others(ctx)); err != nil {
 		return errors.Join(err, s.restore(ctx, name, before))
 	}
 	for _, r := range removals {
@@ -205,5 +208,5 @@ func (s *session) restore(ctx context.Context, name string, texts map[string][]b
 			return err
 		}
 	}
-	return s.revive(ctx, name)
+	return s.reviveBoth(ctx, name)
 }

@@ -69,16 +69,20 @@ type plan struct {
 	next       string
 	back       bool // to an earlier generation
 	journals   map[string]*journal
-	texts      map[string][]byte // the new configuration by folder
-	nextTexts  map[string][]byte // the pre-flight's
+	texts      map[string]texts // the new configurations by folder
+	nextTexts  map[string]texts // the pre-flight's
+	two        bool             // there is a ranking
 	probes     []Probe
 }
+
+// texts are configurations of an ensemble and, if there is one, of its ranking.
+type texts struct{ first, ranking []byte }
 
 // change has the ensemble called name serve a generation of source.
 func (s *session) change(ctx context.Context, name, source string, generation int64, back bool) (Result, error) {
 	p := &plan{
-		name: name, source: source, generation: generation, back: back, next: name + nextSuffix,
-		journals: map[string]*journal{}, texts: map[string][]byte{}, nextTexts: map[string][]byte{},
+		name: name, source: source, generation: generation, back: back, next: ensemble.PreflightName(name),
+		journals: map[string]*journal{}, texts: map[string]texts{}, nextTexts: map[string]texts{},
 	}
 	for _, dir := range s.Folders {
 		if err := p.add(dir); err != nil {
@@ -116,34 +120,56 @@ func (s *session) change(ctx context.Context, name, source string, generation in
 
 // add plans what is to be written in a folder.
 func (p *plan) add(dir string) error {
-	next, err := generationConfig(dir, p.source, p.generation)
+	configs, err := generationConfigs(dir, p.source, p.generation)
 	if err != nil {
 		return err
 	}
-	if _, err := os.Stat(filepath.Join(versionDir(dir, p.source, p.generation), ensemble.RankingConfigFile)); err == nil {
-		return fmt.Errorf("generation %d of %s has two ensembles, which cannot be published together yet", p.generation, p.source)
-	}
-	for _, step := range next.Steps {
-		if step.Version < 1 {
-			return fmt.Errorf("%s: step %q of generation %d pins no version: generations could mix in one answer", dir, step.Model, p.generation)
+	for _, c := range configs {
+		for _, step := range c.Steps {
+			if step.Version < 1 {
+				return fmt.Errorf("%s: step %q of generation %d pins no version: generations could mix in one answer", dir, step.Model, p.generation)
+			}
 		}
 	}
+	next := slices.Clone(configs)
 	old, text, err := readOld(dir, p.name)
 	if err != nil {
 		return err
 	}
-	configs := []*ensemble.Config{next}
+	oldRanking, rankingText, err := readOld(dir, ensemble.RankingName(p.name))
+	if err != nil {
+		return err
+	}
+	if oldRanking != nil {
+		if ensemble.RankingOf(oldRanking) != p.name {
+			return fmt.Errorf("%s: %s is no ranking of %s, which needs the name", dir, oldRanking.Name, p.name)
+		}
+		configs = append(configs, oldRanking)
+	}
 	var before []int64
 	if old != nil {
 		configs = append(configs, old)
 		p.previous, before = served(old), p.past(old)
 	}
 	p.journals[dir] = &journal{
-		Alias: p.name, Next: p.next, Stages: stagesOf(configs...), Phase: phasePreflight, Previous: text, Back: p.back,
+		Alias: p.name, Next: p.next, Stages: stagesOf(configs...), Phase: phasePreflight, Previous: text, PreviousRanking: rankingText, Back: p.back,
 	}
-	p.texts[dir] = alias(next, p.name, before).Marshal()
-	p.nextTexts[dir] = alias(next, p.next, nil).Marshal()
+	p.texts[dir] = p.textsOf(next, p.name, before)
+	p.nextTexts[dir] = p.textsOf(next, p.next, nil)
+	if two := len(next) > 1; len(p.texts) > 1 && two != p.two {
+		return fmt.Errorf("%s: generation %d has another layout than in the other folders: export the same run into each", dir, p.generation)
+	}
+	p.two = len(next) > 1
 	return nil
+}
+
+// textsOf writes the configurations under which an ensemble of the given name serves a generation.
+func (p *plan) textsOf(generation []*ensemble.Config, name string, before []int64) texts {
+	t := texts{first: alias(generation[0], name, before).Marshal()}
+	if len(generation) > 1 {
+		t.ranking = aliasRanking(generation[1], p.source, name).Marshal()
+	}
+	return t
 }
 
 // past returns the history after the change.
@@ -164,23 +190,32 @@ func (p *plan) past(old *ensemble.Config) []int64 {
 func (s *session) preflight(ctx context.Context, p *plan) error {
 	for _, dir := range s.Folders {
 		s.step("write %s in %s", p.next, dir)
-		if err := writeEnsemble(dir, p.next, p.generation, p.nextTexts[dir]); err != nil {
+		if err := writeEnsemble(dir, p.next, p.generation, p.nextTexts[dir].first); err != nil {
 			return err
+		}
+		if p.two {
+			if err := writeEnsemble(dir, ensemble.RankingName(p.next), p.generation, p.nextTexts[dir].ranking); err != nil {
+				return err
+			}
 		}
 		s.step("let the stages in %s serve generation %d too", dir, p.generation)
 		// The versions of an earlier generation that are loaded for a rollback may go: nothing pins them.
 		if err := setPolicies(dir, p.journals[dir].Stages, nil); err != nil {
 			return err
 		}
-		if err := check(dir, p.next); err != nil {
-			return err
+		for _, name := range p.both(p.next) {
+			if err := check(dir, name); err != nil {
+				return err
+			}
 		}
 	}
-	c, err := ensemble.ReadConfig(configPath(s.Folders[0], p.next))
-	if err != nil {
-		return err
+	for _, name := range p.both(p.next) {
+		c, err := ensemble.ReadConfig(configPath(s.Folders[0], name))
+		if err != nil {
+			return err
+		}
+		p.probes = append(p.probes, zeroProbe(c))
 	}
-	p.probes = []Probe{zeroProbe(c)}
 	if s.Probes != nil {
 		s.step("work out what %s has to answer", p.next)
 		more, err := s.Probes(ctx, s.Folders[0], p.next)
@@ -189,9 +224,8 @@ func (s *session) preflight(ctx context.Context, p *plan) error {
 		}
 		p.probes = append(p.probes, more...)
 	}
-	for _, server := range s.Servers {
-		s.step("load %s on %s", p.next, server)
-		if err := prove(ctx, server, p.next, p.generation, p.probes); err != nil {
+	for _, name := range p.both(p.next) {
+		if err := s.loadEverywhere(ctx, p, name); err != nil {
 			return err
 		}
 	}
@@ -214,17 +248,30 @@ func (s *session) flip(ctx context.Context, p *plan) error {
 				return err
 			}
 		}
-		if err := writeConfig(configPath(dir, p.name), p.texts[dir]); err != nil {
+		if err := writeConfig(configPath(dir, p.name), p.texts[dir].first); err != nil {
 			return err
 		}
 	}
+	if err := s.loadEverywhere(ctx, p, p.name); err != nil {
+		return err
+	}
+	if p.two {
+		if err := s.flipRanking(ctx, p); err != nil {
+			return err
+		}
+	}
+	return s.others(ctx, p.both(p.name)...)
+}
+
+// loadEverywhere has every server serve the generation under a name.
+func (s *session) loadEverywhere(ctx context.Context, p *plan, name string) error {
 	for _, server := range s.Servers {
-		s.step("load %s on %s", p.name, server)
-		if err := prove(ctx, server, p.name, p.generation, p.probes); err != nil {
+		s.step("load %s on %s", name, server)
+		if err := prove(ctx, server, name, p.generation, p.probesOf(name)); err != nil {
 			return err
 		}
 	}
-	return s.others(ctx, p.name)
+	return nil
 }
 
 // writeEnsemble makes an ensemble's folder with an empty version.

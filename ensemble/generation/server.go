@@ -26,6 +26,8 @@ type Server interface {
 
 // Probe is a request whose answer is known.
 type Probe struct {
+	// Ranking says that the ensemble's ranking is asked.
+	Ranking bool
 	Inputs  tensor.Map
 	Outputs []string
 	// Check says what is wrong with the answer, nil if it is right.
@@ -34,7 +36,7 @@ type Probe struct {
 
 // zeroProbe asks an ensemble for all its outputs, for a user of zeros, whom every model of ours answers: its warm-up asks the same.
 func zeroProbe(c *ensemble.Config) Probe {
-	p := Probe{Inputs: tensor.Map{}, Check: func(tensor.Map) error { return nil }}
+	p := Probe{Ranking: ensemble.RankingOf(c) != "", Inputs: tensor.Map{}, Check: func(tensor.Map) error { return nil }}
 	for _, in := range c.Inputs {
 		var shape []int
 		if c.MaxBatchSize > 0 {

@@ -183,24 +183,28 @@ func (s *session) others(ctx context.Context, but ...string) error {
 	return nil
 }
 
-// unload takes an ensemble off every server and, when it is, removes its folders.
-func (s *session) unload(ctx context.Context, name string) error {
+// unload takes ensembles off every server and, when all are, removes their folders, those of the first one last: whoever repeats it finds that.
+func (s *session) unload(ctx context.Context, names ...string) error {
 	var errs []error
-	for _, server := range s.Servers {
-		err := server.Unload(ctx, name)
-		if err == nil {
-			continue
-		}
-		// Of a model that it does not have a server says so.
-		if ready, readyErr := server.Ready(ctx, name, ""); ready || readyErr != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", server, errors.Join(err, readyErr)))
+	for _, name := range names {
+		for _, server := range s.Servers {
+			err := server.Unload(ctx, name)
+			if err == nil {
+				continue
+			}
+			// Of a model that it does not have a server says so.
+			if ready, readyErr := server.Ready(ctx, name, ""); ready || readyErr != nil {
+				errs = append(errs, fmt.Errorf("%s: %w", server, errors.Join(err, readyErr)))
+			}
 		}
 	}
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
-	for _, dir := range s.Folders {
-		errs = append(errs, os.RemoveAll(filepath.Join(dir, name)))
+	for _, name := range slices.Backward(names) {
+		for _, dir := range s.Folders {
+			errs = append(errs, os.RemoveAll(filepath.Join(dir, name)))
+		}
 	}
 	return errors.Join(errs...)
 }
