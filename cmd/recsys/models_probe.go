@@ -15,6 +15,7 @@ import (
 	"recsys/engine"
 	"recsys/ensemble"
 	"recsys/ensemble/generation"
+	"recsys/ensemble/stage"
 	"recsys/featurestore"
 	"recsys/gateway"
 	"recsys/internal/verify"
@@ -33,17 +34,23 @@ func gatewayProbes(ctx context.Context, dir, name string) (_ []generation.Probe,
 	if err != nil {
 		return nil, err
 	}
-	e, err := engine.Open(ctx, dir, engine.Options{Models: []string{name}})
+	s := &served{dir: filepath.Join(dir, generation.Source(c), strconv.FormatInt(c.VersionPolicy.Specific[0], 10))}
+	if s.manifest, err = ensemble.ReadManifest(filepath.Join(s.dir, ensemble.ManifestFile)); err != nil {
+		return nil, exportAgain(err)
+	}
+	names := []string{name}
+	if s.manifest.Ranking != nil {
+		names = append(names, ensemble.RankingName(name))
+	}
+	e, err := engine.Open(ctx, dir, engine.Options{Models: names})
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, e.Close()) }()
-	if err := e.Ready(ctx, name); errors.Is(err, engine.ErrUnimplemented) {
-		return nil, nil // only the server knows what is right: that it answers at all has to do
-	}
-	s := &served{dir: filepath.Join(dir, generation.Source(c), strconv.FormatInt(c.VersionPolicy.Specific[0], 10))}
-	if s.manifest, err = ensemble.ReadManifest(filepath.Join(s.dir, ensemble.ManifestFile)); err != nil {
-		return nil, exportAgain(err)
+	for _, name := range names {
+		if err := e.Ready(ctx, name); errors.Is(err, engine.ErrUnimplemented) {
+			return nil, nil // only the server knows what is right: that it answers at all has to do
+		}
 	}
 	store, err := openStore(ctx, "", s)
 	if err != nil {
@@ -96,19 +103,45 @@ func (r *recorder) Infer(ctx context.Context, _ string, inputs tensor.Map, outpu
 	if err != nil {
 		return nil, "", err
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	expected := clones(want)
-	r.probes = append(r.probes, generation.Probe{
-		Inputs: clones(inputs), Outputs: slices.Clone(outputs),
-		Check: func(got tensor.Map) error { return r.compare(expected, got) },
-	})
+	o := r.manifest.Outputs
+	if r.manifest.Ranking != nil {
+		o = candidateOutputs(r.manifest.Ranking)
+	}
+	r.note(generation.Probe{Inputs: inputs, Outputs: outputs}, o, want)
 	return want, version, err
 }
 
-// compare says what is different in the lists of a batch's users. Items of nearly equal score may change places.
-func (r *recorder) compare(want, got tensor.Map) error {
-	o := r.manifest.Outputs
+// InferVersion asks the pre-flight's ranking in the place of the ensemble's.
+func (r *recorder) InferVersion(ctx context.Context, _, version string, inputs tensor.Map, outputs []string) (tensor.Map, error) {
+	want, err := engineRanker{r.engine}.InferVersion(ctx, ensemble.RankingName(r.model), version, inputs, outputs)
+	if err != nil {
+		return nil, err
+	}
+	r.note(generation.Probe{Ranking: true, Inputs: inputs, Outputs: outputs}, r.manifest.Outputs, want)
+	return want, nil
+}
+
+// candidateOutputs name the candidates and their scores among what the ranking takes: those that the filter leaves, or the first further filter gets.
+func candidateOutputs(r *ensemble.ManifestRanking) ensemble.ManifestOutputs {
+	o := ensemble.ManifestOutputs{ItemIDs: r.Keys, Scores: ensemble.RankingPrefix + stage.MaskedScores}
+	if !slices.Contains(r.Tensors, stage.MaskedScores) {
+		o.Scores = ensemble.RankingPrefix + stage.FilteredScores
+	}
+	return o
+}
+
+// note adds a probe that compares lists with those that the engine has answered with.
+func (r *recorder) note(p generation.Probe, o ensemble.ManifestOutputs, want tensor.Map) {
+	want = clones(want)
+	p.Inputs, p.Outputs = clones(p.Inputs), slices.Clone(p.Outputs)
+	p.Check = func(got tensor.Map) error { return compareLists(o, want, got) }
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.probes = append(r.probes, p)
+}
+
+// compareLists says what is different in the lists of a batch's users. Items of nearly equal score may change places.
+func compareLists(o ensemble.ManifestOutputs, want, got tensor.Map) error {
 	for _, name := range []string{o.ItemIDs, o.Scores} {
 		if got[name] == nil || got[name].DType() != want[name].DType() || !slices.Equal(got[name].Shape(), want[name].Shape()) {
 			return fmt.Errorf("output %q is not of the type and shape that the embedded engine gives", name)

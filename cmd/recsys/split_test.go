@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"recsys/engine"
 	"recsys/ensemble"
 	"recsys/featurestore"
 	"recsys/gateway"
@@ -133,5 +134,55 @@ func changeRow(t *testing.T, s subject, l *local, user string) {
 	}
 	if again := recommended(t, s, user); !slices.Equal(again.Scores, after.Scores) {
 		t.Errorf("after the export was loaded again: %v, want %v", again.Scores, after.Scores)
+	}
+}
+
+// TestSplitProbes has the probes of both ensembles look at right answers, and at answers that are wrong in one way.
+func TestSplitProbes(t *testing.T) {
+	dir := t.TempDir()
+	options := pipeline.ExportOptions{Layout: pipeline.LayoutSplit}
+	if _, err := pipeline.Export(t.Context(), filepath.Join(makeShared(t), "run"), dir, options); err != nil {
+		t.Fatal(err)
+	}
+	probes, err := gatewayProbes(t.Context(), dir, "shop")
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := engine.Open(t.Context(), dir, engine.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := e.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	counts := map[bool]int{}
+	for i, p := range probes {
+		counts[p.Ranking]++
+		name, ids, scores := "shop", "ranking_raw_item_item_id", "ranking_masked_scores"
+		if p.Ranking {
+			name, ids, scores = "shop_ranking", "item_ids", "scores"
+		}
+		answer, _, err := e.Infer(t.Context(), name, p.Inputs, p.Outputs)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := p.Check(answer); err != nil {
+			t.Errorf("probe %d refuses the right answer: %v", i, err)
+		}
+		for what, spoil := range map[string]func(tensor.Map){
+			"item":  func(out tensor.Map) { tensor.MustData[int64](out[ids])[0] = -1 },
+			"score": func(out tensor.Map) { tensor.MustData[float32](out[scores])[0] += 0.01 },
+		} {
+			out := clones(answer)
+			spoil(out)
+			if p.Check(out) == nil {
+				t.Errorf("probe %d takes an answer with another %s", i, what)
+			}
+		}
+	}
+	if counts[false] != probeUsers || counts[true] != probeUsers {
+		t.Errorf("%d probes of the first ensemble and %d of the second, want %d of each", counts[false], counts[true], probeUsers)
 	}
 }
