@@ -5,7 +5,8 @@
 // filled with [Store.Load], which never undoes an event. [Memory] keeps everything in the process; the package
 // featurestore/redis keeps it in Redis. The suite in featurestore/storetest says what every Store promises.
 //
-// [Store.Items] answers for many items in one round trip.
+// [Store.Items] answers for many items in one round trip. A store also keeps the set of items that are not available for the time being
+// ([Availability]), whose state comes with every user.
 //
 // A [Codec] packs the columns of a schema into a row and back, and a [Batch] reads many rows into tensors. [WriteRows] and [ReadRows] stream records to and
 // from the row files of an exported ensemble, NAME/N/features/users.rows and items.rows:

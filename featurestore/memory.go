@@ -27,6 +27,9 @@ type Memory struct {
 	items  map[string][]byte // rows
 	guests []string          // Users made by events, oldest first; some may have been loaded since.
 	alone  int               // Users among guests that have not been loaded.
+
+	unavailable  map[string]bool
+	availability string // Its state.
 }
 
 var _ Store = (*Memory)(nil)
@@ -63,7 +66,7 @@ func WithClock(now func() time.Time) MemoryOption { return func(m *Memory) { m.n
 func NewMemory(options ...MemoryOption) *Memory {
 	m := &Memory{
 		maxSeen: DefaultMaxSeen, maxGuests: defaultMaxGuests, eventTTL: DefaultEventTTL, now: time.Now,
-		users: map[string]*entry{}, items: map[string][]byte{},
+		users: map[string]*entry{}, items: map[string][]byte{}, unavailable: map[string]bool{},
 	}
 	for _, o := range options {
 		o(m)
@@ -80,9 +83,11 @@ func (m *Memory) User(ctx context.Context, id string, historyLimit int) (User, e
 	defer m.mu.RUnlock()
 	e := m.users[id]
 	if e == nil {
-		return User{}, nil
+		return User{Availability: m.availability}, nil
 	}
 	return User{
+		Availability: m.availability,
+
 		Row:     slices.Clone(e.row),
 		History: slices.Clone(newest(e.history, max(0, historyLimit))),
 		Seen:    slices.Clone(e.seen),

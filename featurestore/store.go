@@ -29,6 +29,8 @@ type User struct {
 	Row []byte
 	// History holds item keys, oldest first; Seen holds item keys in no particular order, each once.
 	History, Seen []string
+	// Availability is the state of the set of unavailable items; see [Unavailable.State].
+	Availability string
 }
 
 // Event says that a user did something with an item.
@@ -83,6 +85,7 @@ type Store interface {
 	// User returns what is known about a user, in one round trip: the newest historyLimit items of the
 	// history, none for a limit below 1. An unknown user is a zero User and no error.
 	User(ctx context.Context, id string, historyLimit int) (User, error)
+	Availability
 	// AddEvents appends items to histories and seen items. What it has acknowledged with a nil error is in the
 	// next answer of User, and no later Load of older data removes it. Events of one user are applied
 	// atomically. After an error some users' events may have been applied: repeat the call, IDs prevent

@@ -51,6 +51,8 @@ const (
 	FeaturesUnavailable = "features_unavailable"
 	// FeaturesInvalid means that the user's row is of another export: defaults stand for it.
 	FeaturesInvalid = "features_invalid"
+	// AvailabilityUnknown means that the set of unavailable items has changed and could not be read in time: the one before counts.
+	AvailabilityUnknown = "availability_unknown"
 	// GenerationChanged means that another generation answered than the one whose manifest the request was made by: replicas that
 	// switch at the moment, or a generation that the gateway cannot read.
 	GenerationChanged = "generation_changed"

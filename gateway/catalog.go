@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"sync/atomic"
 
 	"recsys/ensemble"
 	"recsys/featurestore"
@@ -11,11 +12,14 @@ import (
 	"recsys/schema"
 )
 
-// catalog knows the items that the ensemble can recommend, by key. It is immutable.
+// catalog knows the items that the ensemble can recommend, by key. But for what it keeps of the last set of unavailable items it is
+// immutable.
 type catalog struct {
 	index map[string]int // From canonical key to item index.
 	base  []byte         // The bitmap with every index blocked that is no item, or none that is ever recommended.
 	input string
+
+	shelved atomic.Pointer[shelved]
 }
 
 // newCatalog reads the items, and their attributes of which row are the columns.

@@ -149,6 +149,31 @@ type flaky struct {
 	featurestore.Store
 	mu  sync.Mutex
 	err error
+	// unavailable fails reading the set of unavailable items alone.
+	unavailable error
+}
+
+func (s *flaky) failAvailability(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.unavailable = err
+}
+
+func (s *flaky) Unavailable(ctx context.Context) (featurestore.Unavailable, error) {
+	s.mu.Lock()
+	err := s.unavailable
+	s.mu.Unlock()
+	if err != nil {
+		return featurestore.Unavailable{}, err
+	}
+	return s.Store.Unavailable(ctx)
+}
+
+func (s *flaky) SetAvailable(ctx context.Context, item string, available bool) error {
+	if err := s.failure(); err != nil {
+		return err
+	}
+	return s.Store.SetAvailable(ctx, item, available)
 }
 
 func (s *flaky) fail(err error) {

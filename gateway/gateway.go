@@ -113,6 +113,7 @@ func WithIDs(id func() string) Option { return func(g *Gateway) { g.newID = id }
 type Gateway struct {
 	config   Config
 	views    *views
+	stocks   *stocks
 	slots    chan struct{}
 	draining atomic.Bool
 	metrics  *metrics
@@ -157,6 +158,7 @@ func New(config Config, options ...Option) (*Gateway, error) {
 		o(g)
 	}
 	g.warnings = newThrottle(g.log)
+	g.stocks = newStocks(config.Store)
 	g.views = newViews(first, config.Generations, config.Ranker != nil, g.log)
 	return g, nil
 }

@@ -80,7 +80,7 @@ func (m *metrics) handler() http.Handler {
 
 // methodLabel keeps the label's values few: anybody may send any method.
 func methodLabel(method string) string {
-	if slices.Contains([]string{http.MethodGet, http.MethodHead, http.MethodPost}, method) {
+	if slices.Contains([]string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut}, method) {
 		return method
 	}
 	return "other"

@@ -16,7 +16,7 @@ func (g *Gateway) getPopular(w http.ResponseWriter, req *http.Request) {
 		g.fail(w, req, err)
 		return
 	}
-	e := &asked{q: q, items: v.popular(q.results, v.everything(), nil)}
+	e := &asked{q: q, items: v.popular(q.results, v.everything(g.stocks.now.Load()), nil)}
 	g.finish(req.Context(), v, e, v.manifest.Generation)
 	g.countAnswer(e.answer)
 	g.write(w, req, http.StatusOK, e.answer)

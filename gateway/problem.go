@@ -91,10 +91,12 @@ func asProblem(err error) *problemError {
 		return p
 	case errors.As(err, &large):
 		return &problemError{kind: tooLarge, detail: fmt.Sprintf("at most %d bytes are read", large.Limit)}
+	case errors.Is(err, featurestore.ErrUnavailableFull):
+		return &problemError{kind: invalid, detail: fmt.Sprintf("%d items are unavailable, and no more can be", featurestore.MaxUnavailable)}
 	case errors.Is(err, featurestore.ErrEvent):
 		return &problemError{kind: invalid, detail: "an event lacks a user or an item"}
 	case errors.Is(err, errStore):
-		return &problemError{kind: unavailable, detail: "the feature store does not answer; repeat the request with the same event ids"}
+		return &problemError{kind: unavailable, detail: "the feature store does not answer; repeat the request, events with the same ids"}
 	case errors.Is(err, errModel) && errors.Is(err, context.DeadlineExceeded):
 		return &problemError{kind: timeout, detail: "the ensemble did not answer in time"}
 	case errors.Is(err, errModel), errors.Is(err, errScore):

@@ -75,9 +75,10 @@ type selection struct {
 	only    map[string]bool // Nil for all.
 	catalog *catalog
 	bits    []byte // What is blocked of the catalog, all in all.
+	stock   *stock // What is not available, which may be of another generation.
 }
 
 // drops reports whether the item must not be in the answer.
 func (s selection) drops(id string) bool {
-	return s.blocked[id] || s.only != nil && !s.only[id] || s.catalog.blocks(s.bits, id)
+	return s.blocked[id] || s.only != nil && !s.only[id] || s.stock.items[id] || s.catalog.blocks(s.bits, id)
 }

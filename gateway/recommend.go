@@ -235,7 +235,7 @@ func (g *Gateway) ready(ctx context.Context, v *view, e *asked) error {
 	if storeErr == nil {
 		g.metrics.countRow("user", user.Row, rowErr)
 	}
-	if e.selection, err = v.selection(ctx, q, user, in); err != nil {
+	if e.selection, err = v.selection(ctx, q, user, g.stockFor(ctx, e, user, storeErr), in); err != nil {
 		return err
 	}
 	for _, c := range v.manifest.Attributes {
@@ -282,17 +282,24 @@ func (g *Gateway) answered(ctx context.Context, v *view, generation int, again b
 	return nil
 }
 
-// everything drops what is never recommended.
-func (v *view) everything() selection { return selection{catalog: v.catalog, bits: v.catalog.base} }
+// everything drops what is recommended to nobody.
+func (v *view) everything(s *stock) selection {
+	bits := slices.Clone(v.catalog.base)
+	for i, b := range v.catalog.missing(s) {
+		bits[i] |= b
+	}
+	return selection{catalog: v.catalog, bits: bits, stock: s}
+}
 
 // selection joins what must not be recommended, given the merged columns of the request. An ensemble without a bitmap does not leave
 // seen items out, nor does a ranking.
-func (v *view) selection(ctx context.Context, q *recommendation, user featurestore.User, in tensor.Map) (selection, error) {
+func (v *view) selection(ctx context.Context, q *recommendation, user featurestore.User, set *stock, in tensor.Map) (selection, error) {
 	seen := user.Seen
 	if v.catalog.input == "" || v.manifest.KeepSeen || q.ranking {
 		seen = nil
 	}
-	s := selection{blocked: make(map[string]bool, len(seen)+len(q.exclude)), catalog: v.catalog, bits: slices.Clone(v.catalog.base)}
+	s := v.everything(set)
+	s.blocked = make(map[string]bool, len(seen)+len(q.exclude))
 	for _, ids := range [][]string{seen, q.exclude} {
 		for _, id := range ids {
 			s.blocked[id] = true

@@ -217,21 +217,25 @@ func (v *view) contextColumns() []string {
 func (v *view) readShort(req *http.Request) (*recommendation, error) {
 	q := &recommendation{results: v.defaultResults()}
 	r := newStrictReader(nil)
-	text := chi.URLParam(req, "id")
-	if req.URL.RawPath != "" { // chi has matched the escaped path.
-		unescaped, err := url.PathUnescape(text)
-		if err != nil {
-			return nil, fmt.Errorf("path: %w", err) // net/http has parsed it already.
-		}
-		text = unescaped
-	}
-	id, err := canonicalID(text, v.manifest.UserKey.DType.DType)
+	id, err := pathID(req, v.manifest.UserKey.DType.DType)
 	if err != nil {
 		r.fault("/user_id", "%v", err)
 	}
 	q.userID = id
 	v.readQuery(r, req, q)
 	return q, invalidRequest(r.faults)
+}
+
+// pathID reads the id in a path.
+func pathID(req *http.Request, dtype tensor.DType) (string, error) {
+	text := chi.URLParam(req, "id")
+	if req.URL.RawPath != "" { // chi has matched the escaped path.
+		var err error
+		if text, err = url.PathUnescape(text); err != nil {
+			return "", fmt.Errorf("path: %w", err) // net/http has parsed it already.
+		}
+	}
+	return canonicalID(text, dtype)
 }
 
 // readQuery reads num_results.

@@ -28,12 +28,13 @@ func (g *Gateway) Handler() http.Handler {
 	return r
 }
 
-// AdminHandler returns the interface for operators: /metrics, /healthz and /readyz.
+// AdminHandler returns the interface for operators: /metrics, /healthz and /readyz, and the availability of items.
 func (g *Gateway) AdminHandler() http.Handler {
 	r := g.router()
 	r.Get("/healthz", g.getHealth)
 	r.Get("/readyz", g.getReady)
 	r.Method(http.MethodGet, "/metrics", g.metrics.handler())
+	g.routeAvailability(r)
 	return r
 }
 
@@ -45,7 +46,7 @@ func (g *Gateway) router() *chi.Mux {
 		g.fail(w, r, &problemError{kind: notFound, detail: "no such path"})
 	})
 	r.MethodNotAllowed(func(w http.ResponseWriter, req *http.Request) {
-		for _, m := range []string{http.MethodGet, http.MethodPost} {
+		for _, m := range []string{http.MethodGet, http.MethodPost, http.MethodPut} {
 			if r.Match(chi.NewRouteContext(), m, req.URL.Path) {
 				w.Header().Add("Allow", m)
 			}

@@ -75,6 +75,7 @@ func (g *Gateway) Serve(ctx context.Context, l Listeners) error {
 		}
 	}
 	g.views.open.Wait()
+	g.stocks.reads.Wait()
 	return errors.Join(errs...)
 }
 

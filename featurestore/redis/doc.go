@@ -9,7 +9,10 @@
 //	rs:{NAME:USER}:seen     set     item keys; when it is full, an arbitrary one makes place for a new one
 //	rs:{NAME:USER}:asof     string  Unix milliseconds up to which history and seen are complete
 //
-// and rs:{NAME:USER}:event:DIGEST for each event ID of the last day, so that an event is applied once.
+// and rs:{NAME:USER}:event:DIGEST for each event ID of the last day, so that an event is applied once. Two keys are those of all:
+//
+//	rs:{NAME}:unavailable   set     keys of items that are not available
+//	rs:{NAME}:availability  string  the state of that set, a random text that is another one after each change
 //
 // An item has one, rs:{NAME:ITEM}:item, its packed row.
 //

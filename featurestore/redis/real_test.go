@@ -77,6 +77,38 @@ func TestEventsSurviveACrashAndALoad(t *testing.T) {
 	}
 }
 
+// What is not available is so for every store of the ensemble, and after a crash.
+func TestAvailabilitySurvivesACrash(t *testing.T) {
+	server := redistest.Start(t, "--appendonly", "yes", "--appendfsync", "always")
+	s, other := open(t, server.URL()), open(t, server.URL())
+	t.Cleanup(func() { _, _ = s.Close(), other.Close() })
+	for _, item := range []string{"a", "b"} {
+		if err := s.SetAvailable(t.Context(), item, false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before, err := other.Unavailable(t.Context())
+	if err != nil || len(before.Items) != 2 || before.State == "" {
+		t.Fatalf("another store has %+v, %v; want two items", before, err)
+	}
+	server.Kill()
+	server.Restart(t)
+	if err := s.SetAvailable(t.Context(), "a", true); err != nil {
+		t.Fatal(err)
+	}
+	after, err := other.Unavailable(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	u, err := other.User(t.Context(), "u", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(after.Items, []string{"b"}); diff != "" || after.State == before.State || u.Availability != after.State {
+		t.Errorf("after the crash %+v, before %+v; a user has %q", after, before, u.Availability)
+	}
+}
+
 func TestDurableSaysWhatTheServerSays(t *testing.T) {
 	s := open(t, redistest.Start(t).URL())
 	t.Cleanup(func() { _ = s.Close() })

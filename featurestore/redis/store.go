@@ -21,8 +21,10 @@ type Store struct {
 	owned          bool
 	prefix         string
 	set            settings
+	name           string
 	add, load      script
 	loadItem       script
+	available      script
 	persistence    atomic.Int32
 }
 
@@ -46,11 +48,11 @@ func newStore(client, loader goredis.UniversalClient, name string, set settings)
 	if name == "" || strings.ContainsAny(name, "{}:") {
 		return nil, fmt.Errorf("feature store for ensemble %q: a name must not be empty nor hold braces or a colon", name)
 	}
-	s := &Store{client: client, loader: loader, owned: loader != nil, prefix: "rs:{" + name + ":", set: set}
+	s := &Store{client: client, loader: loader, owned: loader != nil, name: name, prefix: "rs:{" + name + ":", set: set}
 	if loader == nil {
 		s.loader = client
 	}
-	s.add, s.load, s.loadItem = newScript(addEvents), newScript(loadUser), newScript(loadItem)
+	s.add, s.load, s.loadItem, s.available = newScript(addEvents), newScript(loadUser), newScript(loadItem), newScript(setAvailable)
 	return s, nil
 }
 
@@ -59,7 +61,7 @@ func (s *Store) key(user, kind string) string { return s.prefix + user + "}:" + 
 
 // User reads row, history and seen items in one pipeline.
 func (s *Store) User(ctx context.Context, id string, historyLimit int) (featurestore.User, error) {
-	var row *goredis.StringCmd
+	var row, availability *goredis.StringCmd
 	var history, seen *goredis.StringSliceCmd
 	_, err := s.client.Pipelined(ctx, func(p goredis.Pipeliner) error {
 		row = p.Get(ctx, s.key(id, "row"))
@@ -67,12 +69,16 @@ func (s *Store) User(ctx context.Context, id string, historyLimit int) (features
 			history = p.LRange(ctx, s.key(id, "history"), 0, int64(historyLimit)-1)
 		}
 		seen = p.SMembers(ctx, s.key(id, "seen"))
+		availability = p.Get(ctx, s.catalogue("availability"))
 		return nil
 	})
 	if err != nil && !errors.Is(err, goredis.Nil) {
 		return featurestore.User{}, fmt.Errorf("read user from redis: %w", err)
 	}
 	var user featurestore.User
+	if user.Availability, err = availability.Result(); err != nil && !errors.Is(err, goredis.Nil) {
+		return featurestore.User{}, fmt.Errorf("read availability from redis: %w", err)
+	}
 	if b, err := row.Bytes(); err == nil {
 		user.Row = b
 	} else if !errors.Is(err, goredis.Nil) {

@@ -44,7 +44,7 @@ func TestStore(t *testing.T, open func(t *testing.T) featurestore.Store) {
 
 // Checks returns all checks, in a fixed order.
 func Checks() []Check {
-	return slices.Concat(readChecks(), eventChecks(), loadChecks(), itemChecks())
+	return slices.Concat(readChecks(), eventChecks(), loadChecks(), itemChecks(), availabilityChecks())
 }
 
 // Times of loads: no clock of a sane machine is before the past or after the future.

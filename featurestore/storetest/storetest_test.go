@@ -113,6 +113,21 @@ func TestChecksRejectBrokenStores(t *testing.T) {
 				return b.Store.User(context.Background(), id, limit)
 			}
 		}, "an ended context is an error"},
+		{"says nothing of availability", func(b *broken) {
+			b.user = func(ctx context.Context, id string, limit int) (featurestore.User, error) {
+				u, err := b.Store.User(ctx, id, limit)
+				u.Availability = ""
+				return u, err
+			}
+		}, "availability changes the next answer"},
+		{"loads clear availability", func(b *broken) {
+			b.load = func(ctx context.Context, rs iter.Seq2[featurestore.Record, error]) (featurestore.LoadStats, error) {
+				if err := b.SetAvailable(ctx, "a", true); err != nil {
+					return featurestore.LoadStats{}, err
+				}
+				return b.Store.Load(ctx, rs)
+			}
+		}, "a load leaves availability as it is"},
 		{"loses events", func(b *broken) {
 			b.add = func(context.Context, []featurestore.Event) error { return nil }
 		}, "events change the next answer"},
