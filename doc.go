@@ -16,6 +16,7 @@
 //	sampler/ optim/  negatives; optimisers
 //	metric/ eval/    metrics; offline evaluation
 //	train/           the trainer
+//	ordering/        answers of ranked candidates: boosts, diversity, exploration, slots
 //	ensemble/        stages, ensembles, config.pbtxt, the model repository; stage/ the stages that are not models,
 //	                 ensembletest/ their conformance suite, generation/ publishes what servers serve
 //	engine/          runs a model repository in process; server/ offers it as KServe v2

@@ -136,6 +136,22 @@ func (t *Table) Value(name string, row int) any {
 	return list[0]
 }
 
+// Tokens returns numbers that stand for the values of an attribute of a row: equal ones for equal values, none for null.
+func (t *Table) Tokens(name string, row int) []uint64 {
+	c := t.columns[name]
+	from, to := c.span(row)
+	tokens := make([]uint64, 0, to-from)
+	for i := from; i < to; i++ {
+		switch {
+		case c.code != nil && c.codes[i] >= 0:
+			tokens = append(tokens, uint64(c.codes[i]))
+		case c.code == nil && !math.IsNaN(c.numbers[i]):
+			tokens = append(tokens, math.Float64bits(c.numbers[i]))
+		}
+	}
+	return tokens
+}
+
 // floats returns numbers and truths as float64, null as NaN. A float32 becomes the number of its shortest decimal, so that what was
 // written as 0.1 is equal to 0.1; an int64 beyond 2^53 is rounded.
 func floats(t *tensor.Tensor) []float64 {
