@@ -23,6 +23,8 @@ type topCase struct {
 	build func(b *graph.Builder, t tableOf, x *graph.Value, v int) *graph.Value
 	// want is the joint step, "" for none.
 	want string
+	// least tells that the least are looked for.
+	least bool
 }
 
 // few draws from few different numbers, so that scores tie.
@@ -73,51 +75,57 @@ func topCases() map[string]topCase {
 	return map[string]topCase{
 		"float32": {func(_ *graph.Builder, t tableOf, x *graph.Value, v int) *graph.Value {
 			return t.product(x, v)
-		}, "TopK(MatMul(A, B))"},
+		}, "TopK(MatMul(A, B))", false},
 		"float32 and bias": {func(b *graph.Builder, t tableOf, x *graph.Value, v int) *graph.Value {
 			return b.Relu(b.Add(t.product(x, v), b.Const("bias", t.few(v))))
-		}, "TopK(MatMul(A, B)+bias+Relu)"},
+		}, "TopK(MatMul(A, B)+bias+Relu)", false},
 		"float32 turned": {func(b *graph.Builder, _ tableOf, x *graph.Value, v int) *graph.Value {
 			return b.MatMul(x, turn(b, b.Param("items", graph.Dims(v, topDepth), graph.Uniform(1))))
-		}, ""},
+		}, "", false},
 		"int8": {func(_ *graph.Builder, t tableOf, x *graph.Value, v int) *graph.Value {
 			return t.narrow(x, v)
-		}, "TopK(MatMul(A, Bᵀ) of int8)"},
+		}, "TopK(MatMul(A, Bᵀ) of int8)", false},
 		"int8, a scale for each row": {func(b *graph.Builder, t tableOf, x *graph.Value, v int) *graph.Value {
 			return b.MatMul(x, turn(b, b.DequantizeLinear(t.int8(v, topDepth), t.scales(v), nil, 0)))
-		}, "TopK(MatMul(A, Bᵀ) of int8)"},
+		}, "TopK(MatMul(A, Bᵀ) of int8)", false},
 		"half": {func(b *graph.Builder, t tableOf, x *graph.Value, v int) *graph.Value {
 			return b.MatMul(x, turn(b, b.Cast(t.half(v, topDepth), tensor.Float32)))
-		}, "TopK(MatMul(A, Bᵀ) of float16)"},
+		}, "TopK(MatMul(A, Bᵀ) of float16)", false},
 		"numbers by column, row, and for all": {func(b *graph.Builder, t tableOf, x *graph.Value, v int) *graph.Value {
 			y := b.Mul(t.narrow(x, v), b.Const("by", t.few(v)))
 			y = b.Sub(b.ReduceMax(x, []int64{1}, true), y)
 			return b.Neg(b.Mul(b.Add(y, b.Float32(0.25)), b.Input("all", tensor.Float32, batch(v))))
-		}, "TopK(MatMul(A, Bᵀ) of int8, Mul, Sub, Add, Mul, Neg)"},
+		}, "TopK(MatMul(A, Bᵀ) of int8, Mul, Sub, Add, Mul, Neg)", false},
 		"in another shape": {func(b *graph.Builder, t tableOf, x *graph.Value, v int) *graph.Value {
 			return b.Squeeze(t.narrow(b.Unsqueeze(x, []int64{1}), v), []int64{1})
-		}, "TopK(MatMul(A, Bᵀ) of int8)"},
+		}, "TopK(MatMul(A, Bᵀ) of int8)", false},
 		"mask": {func(b *graph.Builder, t tableOf, x *graph.Value, v int) *graph.Value {
 			return b.Where(mask(b, batch(v)), infinity(b), b.Neg(t.narrow(x, v)))
-		}, "TopK(MatMul(A, Bᵀ) of int8, Neg, Where)"},
+		}, "TopK(MatMul(A, Bᵀ) of int8, Neg, Where)", false},
 		"one mask for all": {func(b *graph.Builder, t tableOf, x *graph.Value, v int) *graph.Value {
 			return b.Where(mask(b, graph.Dims(v)), infinity(b), t.product(x, v))
-		}, "TopK(MatMul(A, B), Where)"},
+		}, "TopK(MatMul(A, B), Where)", false},
 		"bitmap": {func(b *graph.Builder, t tableOf, x *graph.Value, v int) *graph.Value {
 			return b.Where(bitmap(b, v, false), infinity(b), t.narrow(x, v))
-		}, "TopK(MatMul(A, Bᵀ) of int8, Where)"},
+		}, "TopK(MatMul(A, Bᵀ) of int8, Where)", false},
 		"bitmap, highest bit first": {func(b *graph.Builder, t tableOf, x *graph.Value, v int) *graph.Value {
 			return b.Where(bitmap(b, v, true), infinity(b), t.narrow(x, v))
-		}, "TopK(MatMul(A, Bᵀ) of int8, Where)"},
+		}, "TopK(MatMul(A, Bᵀ) of int8, Where)", false},
 		"mask with a number": {func(b *graph.Builder, t tableOf, x *graph.Value, v int) *graph.Value {
 			return b.Where(mask(b, batch(v)), b.Float32(-3), t.narrow(x, v))
-		}, ""},
+		}, "", false},
 		"mask of what is kept": {func(b *graph.Builder, t tableOf, x *graph.Value, v int) *graph.Value {
 			return b.Where(mask(b, batch(v)), t.narrow(x, v), infinity(b))
-		}, ""},
+		}, "", false},
+		"the least": {func(_ *graph.Builder, t tableOf, x *graph.Value, v int) *graph.Value {
+			return t.narrow(x, v)
+		}, "TopK(MatMul(A, Bᵀ) of int8)", true},
+		"the least of what is masked": {func(b *graph.Builder, t tableOf, x *graph.Value, v int) *graph.Value {
+			return b.Where(mask(b, batch(v)), infinity(b), t.narrow(x, v))
+		}, "", true},
 		"not a product": {func(b *graph.Builder, _ tableOf, x *graph.Value, v int) *graph.Value {
 			return b.Add(b.ReduceSum(x, []int64{1}, true), b.Input("all", tensor.Float32, batch(v)))
-		}, ""},
+		}, "", false},
 	}
 }
 
@@ -161,9 +169,13 @@ func topPlans(t *testing.T, c topCase, v, k int, o exec.Options) (joint, plain *
 	for i := range plans {
 		g := build(t, func(b *graph.Builder) {
 			scores := c.build(b, tableOf{b, rand.New(rand.NewPCG(1, 15))}, b.Input("x", tensor.Float32, batch(topDepth)), v)
-			values, ids := b.TopK(scores, int64(k), 1)
-			b.Output("values", values)
-			b.Output("ids", ids)
+			attrs := graph.Attrs{"axis": int64(1)}
+			if c.least {
+				attrs["largest"] = int64(0)
+			}
+			top := b.Apply(graph.Standard()["TopK"], attrs, scores, b.Int64s(int64(k)))
+			b.Output("values", top[0])
+			b.Output("ids", top[1])
 			if i == 1 {
 				b.Output("scores", scores)
 			}
@@ -183,7 +195,10 @@ func topPlans(t *testing.T, c topCase, v, k int, o exec.Options) (joint, plain *
 func TestTopSteps(t *testing.T) {
 	for name, c := range topCases() {
 		t.Run(name, func(t *testing.T) {
-			joint, _ := topPlans(t, c, 20, 5, exec.Options{})
+			joint, plain := topPlans(t, c, 20, 5, exec.Options{})
+			if last := plain.Steps()[len(plain.Steps())-1]; last != "topk: TopK" {
+				t.Errorf("where the scores have another reader the last step is %q", last)
+			}
 			steps := joint.Steps()
 			got := strings.TrimPrefix(steps[len(steps)-1], "topk: ")
 			if c.want == "" {
