@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"maps"
@@ -138,13 +137,13 @@ func (e *Engine) snapshot() (map[string]*model, error) {
 
 func (e *Engine) loader(repo *ensemble.Repository, old map[string]*model) *loader {
 	l := &loader{
-		repo: repo, plans: e.plans, slots: e.slots, cache: e.cache, old: old, models: map[string]*model{}, files: map[[sha256.Size]byte]*loaded{},
+		repo: repo, plans: e.plans, slots: e.slots, cache: e.cache, old: old, models: map[string]*model{}, files: map[fileKey]*loaded{},
 		sent: map[string]bool{},
 	}
 	for _, m := range old {
 		for _, v := range m.versions {
 			for _, f := range v.files() {
-				l.files[f.sum] = f
+				l.files[f.fileKey] = f
 			}
 		}
 	}

@@ -26,7 +26,8 @@ type Options struct {
 	Concurrency int
 	// Threads is the number of threads that the requests share; 0 is the number of processors. A request takes more than
 	// its own for the large steps of a model while others leave some free, so requests side by side compute alone. The
-	// answers do not depend on it. (intra_op_thread_count in config.pbtxt is for ONNX Runtime, whose models do not share.)
+	// answers do not depend on it. An intra_op_thread_count of 2 or more in config.pbtxt bounds those of one request to the
+	// model.
 	Threads int
 	// CacheSize bounds the answers that are kept of models with response_cache, in bytes; 0 keeps none.
 	CacheSize int64

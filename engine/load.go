@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"recsys/ensemble"
@@ -28,13 +29,20 @@ type loader struct {
 	cache  *cache
 	old    map[string]*model
 	models map[string]*model
-	files  map[[sha256.Size]byte]*loaded // by content
-	sent   map[string]bool               // models that are served, and that the repository has not
+	files  map[fileKey]*loaded
+	sent   map[string]bool // models that are served, and that the repository has not
+}
+
+// fileKey is a model file's content, and how many threads a run of it may take.
+type fileKey struct {
+	sum     [sha256.Size]byte
+	threads int
 }
 
 // loaded is a model file that was read and compiled.
 type loaded struct {
-	sum   [sha256.Size]byte
+	fileKey
+
 	graph *graph.Graph
 	plan  *exec.Plan
 }
@@ -189,7 +197,7 @@ func (l *loader) version(ctx context.Context, m *ensemble.Model, n int64) (*vers
 			return &version{config: m.Config, number: n, stats: &counters{}, missing: missing(m.Config)}, nil
 		}
 	}
-	f, err := l.file(path)
+	f, err := l.file(path, threads(m.Config, l.plans.Threads))
 	if err != nil {
 		return nil, err
 	}
@@ -220,8 +228,19 @@ func missing(c *ensemble.Config) error {
 
 func sameConfig(a, b *ensemble.Config) bool { return bytes.Equal(a.Marshal(), b.Marshal()) }
 
+// threads is the most that a run of a model takes: what the engine has, or fewer if intra_op_thread_count says so. 1 does not: that is
+// what keeps the pools apart that ONNX Runtime starts for each instance of each model, and every export has it; here all models share
+// the engine's threads.
+func threads(c *ensemble.Config, most int) int {
+	n, err := strconv.Atoi(c.Parameters["intra_op_thread_count"])
+	if err != nil || n < 2 {
+		return most
+	}
+	return min(n, most)
+}
+
 // file reads a model file, or the one in a folder of that name, and the external data beside it.
-func (l *loader) file(path string) (*loaded, error) {
+func (l *loader) file(path string, threads int) (*loaded, error) {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		path = filepath.Join(path, ensemble.DefaultModelFile)
 	}
@@ -229,29 +248,31 @@ func (l *loader) file(path string) (*loaded, error) {
 	if err != nil {
 		return nil, err
 	}
-	sum := sha256.Sum256(data)
-	if f := l.files[sum]; f != nil {
+	key := fileKey{sha256.Sum256(data), threads}
+	if f := l.files[key]; f != nil {
 		return f, nil
 	}
 	g, err := onnx.Unmarshal(data)
 	if err != nil {
 		// It may have external data: these count by the times of the files, for they may be large.
-		if sum, err = folderSum(sum, filepath.Dir(path)); err != nil {
+		if key.sum, err = folderSum(key.sum, filepath.Dir(path)); err != nil {
 			return nil, err
 		}
-		if f := l.files[sum]; f != nil {
+		if f := l.files[key]; f != nil {
 			return f, nil
 		}
 		if g, err = onnx.Unmarshal(data, onnx.Folder(filepath.Dir(path))); err != nil {
 			return nil, fmt.Errorf("%s: %w", path, err)
 		}
 	}
-	p, err := exec.Compile(g, l.plans)
+	options := l.plans
+	options.Threads = threads
+	p, err := exec.Compile(g, options)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	l.files[sum] = &loaded{sum: sum, graph: g, plan: p}
-	return l.files[sum], nil
+	l.files[key] = &loaded{fileKey: key, graph: g, plan: p}
+	return l.files[key], nil
 }
 
 // folderSum adds to sum what the folder says of its files.
