@@ -309,11 +309,24 @@ func edit(path, from, to string) func(t *testing.T, dir string) {
 	}
 }
 
-func TestOpenRefusesDecoupled(t *testing.T) {
-	dir := t.TempDir()
-	double(t, dir, "double", "1", "model_transaction_policy { decoupled: true }")
-	if _, err := engine.Open(t.Context(), dir, engine.Options{}); err == nil || !strings.Contains(err.Error(), `model "double": has model_transaction_policy.decoupled`) {
-		t.Errorf("a decoupled model gives %v", err)
+// TestLoadUnimplemented: what Triton does and the engine does not is refused by name when it is loaded, as not implemented.
+func TestLoadUnimplemented(t *testing.T) {
+	for text, want := range map[string]string{
+		"sequence_batching { direct { } }":                                         "has sequence_batching, which is not implemented by the embedded engine: it keeps no state",
+		`sequence_batching { state { input_name: "x" output_name: "y" } }`:         "has sequence_batching",
+		`batch_input { target_name: "n" data_type: TYPE_INT32 source_input: "x" }`: "has batch_input",
+		`batch_output { target_name: "y" source_input: "x" }`:                      "has batch_output",
+		"model_transaction_policy { decoupled: true }":                             "has model_transaction_policy.decoupled",
+	} {
+		dir := t.TempDir()
+		double(t, dir, "double", "1", text)
+		if _, err := engine.Open(t.Context(), dir, engine.Options{}); !errors.Is(err, engine.ErrUnimplemented) || !strings.Contains(err.Error(), `model "double": `+want) {
+			t.Errorf("%s: a start gives %v", text, err)
+		}
+		e := open(t, dir, engine.Options{Models: []string{}})
+		if err := e.Load(t.Context(), "double", engine.LoadOptions{}); !errors.Is(err, engine.ErrUnimplemented) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: a load gives %v", text, err)
+		}
 	}
 }
 

@@ -156,15 +156,22 @@ func topFolder(path string) string {
 	}
 }
 
-// runs returns what a configuration asks for that Triton does and the engine does not.
+// runs returns what a configuration asks for that Triton does and the engine does not; it wraps [ErrUnimplemented].
 func runs(c *ensemble.Config) error {
-	if c.Decoupled {
-		return errors.New("has model_transaction_policy.decoupled, which the embedded engine does not do")
+	absent := []struct{ path, instead string }{
+		{"sequence_batching", "it keeps no state between requests: let the model take the history as an input"},
+		{"batch_input", "pad lists to a fixed length"},
+		{"batch_output", "pad lists to a fixed length"},
+		{"input.allow_ragged_batch", "pad lists to a fixed length"},
+		{"input.optional", "let requests give every input"},
 	}
-	for _, path := range []string{"sequence_batching", "batch_input", "batch_output", "input.allow_ragged_batch", "input.optional"} {
-		if slices.Contains(c.Unread, path) {
-			return fmt.Errorf("has %s, which the embedded engine does not do", path)
+	for _, x := range absent {
+		if slices.Contains(c.Unread, x.path) {
+			return fmt.Errorf("has %s, which is %w: %s, or serve it with Triton", x.path, ErrUnimplemented, x.instead)
 		}
+	}
+	if c.Decoupled {
+		return fmt.Errorf("has model_transaction_policy.decoupled, which is %w: let it answer once, or serve it with Triton", ErrUnimplemented)
 	}
 	return nil
 }
