@@ -32,10 +32,15 @@ func columnsOf(t *data.Table, raw schema.Schema, skip ...string) tensor.Map {
 
 // fitWorkflow fits the features on the interactions of the training part: keys and context columns stream from them, so
 // that frequencies count interactions, other columns from the tables of users and items, and what is made of several of
-// these from the interactions joined with both. Former, if not nil, keeps its ids.
-func fitWorkflow(ctx context.Context, c *Config, r *Registry, t *Tables, former *feature.FittedWorkflow) (*feature.FittedWorkflow, error) {
+// these from the interactions joined with both. Folder dir has the data. Former, if not nil, keeps its ids.
+func fitWorkflow(
+	ctx context.Context, c *Config, r *Registry, t *Tables, dir string, former *feature.FittedWorkflow,
+) (*feature.FittedWorkflow, error) {
 	w, err := r.workflow(c)
 	if err != nil {
+		return nil, err
+	}
+	if err := readVocabularies(ctx, w, dir); err != nil {
 		return nil, err
 	}
 	in := c.Data.Interactions

@@ -154,7 +154,7 @@ func (p *Pipeline) Fit(ctx context.Context) error {
 		return err
 	}
 	p.phase("fit features")
-	w, err := fitWorkflow(ctx, p.config, p.options.Registry, p.tables, former)
+	w, err := fitWorkflow(ctx, p.config, p.options.Registry, p.tables, p.data, former)
 	if err != nil {
 		return err
 	}

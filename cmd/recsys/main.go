@@ -23,6 +23,7 @@ type cli struct {
 	Demo        demoCmd        `cmd:"" help:"Make a synthetic shop, train on it, export it and serve it."`
 	Init        initCmd        `cmd:"" help:"Draft a pipeline from data files."`
 	Data        dataCmd        `cmd:"" help:"Look at a pipeline's data."`
+	Import      importCmd      `cmd:"" help:"Draft a pipeline from what other tools wrote."`
 	Run         runCmd         `cmd:"" help:"Fit, train and evaluate a pipeline."`
 	Fit         fitCmd         `cmd:"" help:"Fit a pipeline's features."`
 	Train       trainCmd       `cmd:"" help:"Train a fitted pipeline's models."`

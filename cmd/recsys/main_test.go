@@ -3,6 +3,7 @@ package main
 // These tests run whole command lines. They are inside the package, as nothing can import a command.
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"log/slog"
@@ -57,7 +58,11 @@ func TestScripts(t *testing.T) {
 			e.Setenv("REPO", filepath.Join(shared, "repo"))
 			e.Setenv("HOME", e.WorkDir)
 			e.Values[stateKey{}] = &state{services: map[string]*service{}, redis: map[string]*miniredis.Miniredis{}}
-			return os.CopyFS(filepath.Join(e.WorkDir, "data"), os.DirFS(filepath.Join(shared, "data")))
+			var merlin error
+			if filepath.Base(e.WorkDir) == "script-import" {
+				merlin = os.CopyFS(filepath.Join(e.WorkDir, "nvtabular"), os.DirFS("../../pipeline/merlin/testdata"))
+			}
+			return errors.Join(merlin, os.CopyFS(filepath.Join(e.WorkDir, "data"), os.DirFS(filepath.Join(shared, "data"))))
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"fails": failsCmd, "start": startCmd, "end": endCmd, "http": httpCmd, "occupy": occupyCmd, "redis": redisCmd,

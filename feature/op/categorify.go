@@ -37,6 +37,9 @@ type Categorify struct {
 	// Vocabulary lists the values to use, in the order of their ids, instead of learning them: integers or strings as the
 	// columns are, unique and not null. Nothing is counted then, so MinFrequency and MaxSize must not be set.
 	Vocabulary []any `json:"vocabulary,omitempty"`
+	// VocabularyFile names a table whose first column is used in the place of Vocabulary. Pipelines read it, relative to
+	// the folder of the data; a program sets Vocabulary.
+	VocabularyFile string `json:"vocabulary_file,omitempty"`
 }
 
 // Name returns "categorify".
@@ -53,10 +56,13 @@ func (o *Categorify) Validate() error {
 		errs = append(errs, fmt.Errorf("the vocabulary of %q is learned by the operator that encodes it; "+
 			"set min_frequency, max_size and oov_buckets there", o.Share))
 	}
-	if len(o.Vocabulary) > 0 && (o.MinFrequency != 0 || o.MaxSize != 0) {
+	if len(o.Vocabulary) > 0 && o.VocabularyFile != "" {
+		errs = append(errs, errors.New("vocabulary and vocabulary_file are both set; choose one"))
+	}
+	if o.given() && (o.MinFrequency != 0 || o.MaxSize != 0) {
 		errs = append(errs, errors.New("the vocabulary is given, so min_frequency and max_size choose nothing; leave them out"))
 	}
-	if len(o.Vocabulary) > 0 && o.borrows() {
+	if o.given() && o.borrows() {
 		errs = append(errs, fmt.Errorf("vocabulary and share %q are both set; choose one", o.Share))
 	}
 	return errors.Join(errs...)
@@ -65,8 +71,14 @@ func (o *Categorify) Validate() error {
 // borrows reports whether the vocabulary is that of an operator before.
 func (o *Categorify) borrows() bool { return o.Share != "" && !slices.Contains(o.Columns, o.Share) }
 
+// given reports whether the vocabulary is not learned.
+func (o *Categorify) given() bool { return len(o.Vocabulary) > 0 || o.VocabularyFile != "" }
+
 // Plan is the schema rule: each column becomes int64 ids, tagged categorical.
 func (o *Categorify) Plan(in feature.Columns) (feature.Plan, error) {
+	if o.VocabularyFile != "" {
+		return feature.Plan{}, fmt.Errorf("vocabulary_file %s has not been read: only pipelines do; set vocabulary", o.VocabularyFile)
+	}
 	p, err := eachColumn(in, o.Columns, keys(),
 		func(c schema.Column) (schema.Schema, error) {
 			if c.Has(schema.Continuous) {
@@ -75,7 +87,7 @@ func (o *Categorify) Plan(in feature.Columns) (feature.Plan, error) {
 			if err := o.checkShared(in, c); err != nil || len(o.Vocabulary) == 0 {
 				return schema.Schema{ids(c, 0)}, err
 			}
-			v, err := o.given(c.Name, c.DType.DType)
+			v, err := o.values(c.Name, c.DType.DType)
 			if err != nil {
 				return nil, err
 			}
@@ -170,7 +182,7 @@ func (o *Categorify) vocabularies(in feature.Columns, learned feature.Partial) (
 		if err != nil {
 			return nil, err
 		}
-		if out[name], err = o.given(name, c.DType.DType); err != nil {
+		if out[name], err = o.values(name, c.DType.DType); err != nil {
 			return nil, err
 		}
 		if former, ok := in.Former(name); ok && !begins(out[name], former) {
@@ -214,8 +226,8 @@ func (o *Categorify) choose(in feature.Columns, c *counts) (map[string]*feature.
 	return out, err
 }
 
-// given returns the vocabulary of the settings for a column.
-func (o *Categorify) given(name string, dtype tensor.DType) (*feature.Vocabulary, error) {
+// values returns the vocabulary of the settings for a column.
+func (o *Categorify) values(name string, dtype tensor.DType) (*feature.Vocabulary, error) {
 	oov := max(o.OOVBuckets, 1)
 	if dtype == tensor.String {
 		texts := make([]string, len(o.Vocabulary))

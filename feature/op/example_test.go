@@ -15,5 +15,5 @@ func ExampleRegistry() {
 		return
 	}
 	fmt.Printf("%s %+v\n", o.Name(), *o.(*op.Categorify))
-	// Output: categorify {Columns:[movie_id] MinFrequency:5 MaxSize:0 OOVBuckets:0 Share: Vocabulary:[]}
+	// Output: categorify {Columns:[movie_id] MinFrequency:5 MaxSize:0 OOVBuckets:0 Share: Vocabulary:[] VocabularyFile:}
 }

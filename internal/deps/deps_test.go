@@ -73,6 +73,7 @@ var policy = map[string]string{
 		"graph/grad graph/kernel internal/atomicfile internal/ivf layer loss metric model onnx optim sampler schema tensor train internal/portable",
 	"pipeline/draft":  "data data/profile pipeline tensor",
 	"pipeline/report": "data data/profile pipeline schema tensor",
+	"pipeline/merlin": "data internal/pbtxt tensor",
 	"internal/verify": "ensemble featurestore tensor",
 	"internal/load":   "internal/portable internal/record",
 	"internal/tune":   "internal/record",
