@@ -30,8 +30,24 @@ func Lookup(encoded, raw tensor.Map, k int) (ensemble.Stage, error) {
 					LookupName, column, t)
 			}
 			rows = t.Dim(0)
-			b.Output(tables.name(column), b.Gather(b.Const(tables.scope+column, t), candidates, 0))
+			b.Output(tables.name(column), rowsOf(b, tables.scope+column, t, candidates))
 		}
 	}
 	return build(LookupName, b)
+}
+
+// rowsOf returns the candidates' rows of a table. ONNX Runtime (1.32) copies the first string of a row alone, so lists of strings are
+// gathered element by element.
+func rowsOf(b *graph.Builder, name string, t *tensor.Tensor, candidates *graph.Value) *graph.Value {
+	if t.DType() != tensor.String || t.Rank() == 1 {
+		return b.Gather(b.Const(name, t), candidates, 0)
+	}
+	l := t.Dim(1)
+	places := make([]int64, l)
+	for i := range places {
+		places[i] = int64(i)
+	}
+	flat := b.Const(name, tensor.Of(tensor.MustData[string](t), t.Len()))
+	at := b.Mul(b.Unsqueeze(candidates, []int64{2}), b.Int64(int64(l)))
+	return b.Gather(flat, b.Add(at, b.Const("", tensor.Of(places, l))), 0)
 }

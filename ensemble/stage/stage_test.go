@@ -168,7 +168,9 @@ func TestLookup(t *testing.T) {
 		"brand":  tensor.Of([]int64{0, 10, 20, 30}, 4),
 		"price":  tensor.Of([]float32{0, 1.5, 2.5, 3.5}, 4),
 		"genres": tensor.Of([]int64{0, 0, 1, 2, 3, 4, 5, 0}, 4, 2),
-	}, tensor.Map{"title": tensor.Of([]string{"", "x", "y", "z"}, 4)}, 3)
+	}, tensor.Map{
+		"title": tensor.Of([]string{"", "x", "y", "z"}, 4), "tags": tensor.Of([]string{"", "", "a", "b", "c", "", "d", "e"}, 4, 2),
+	}, 3)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -176,6 +178,7 @@ func TestLookup(t *testing.T) {
 	same(t, "item_brand", tensor.Of([]int64{30, 10, 20, 0, 30, 30}, 2, 3), got["item_brand"])
 	same(t, "item_price", tensor.Of([]float32{3.5, 1.5, 2.5, 0, 3.5, 3.5}, 2, 3), got["item_price"])
 	same(t, "item_genres", tensor.Of([]int64{5, 0, 1, 2, 3, 4, 0, 0, 5, 0, 5, 0}, 2, 3, 2), got["item_genres"])
+	same(t, "raw_item_tags", tensor.Of([]string{"d", "e", "a", "b", "c", "", "", "", "d", "e", "d", "e"}, 2, 3, 2), got["raw_item_tags"])
 	same(t, "raw_item_title", tensor.Of([]string{"z", "x", "y", "", "z", "z"}, 2, 3), got["raw_item_title"])
 }
 
