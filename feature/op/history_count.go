@@ -88,7 +88,7 @@ func historyCountRule() rule[counted] {
 		},
 		join: func(b *graph.Builder, e entry[counted], in []*graph.Value) []*graph.Value {
 			history, own := in[0], b.Unsqueeze(in[1], []int64{1})
-			before := b.Gather(b.Const("", e.Learned.table()), history, 0) // [B,L]
+			before := e.Learned.of(b, history) // [B,L]
 			alike := b.And(b.Equal(before, own), b.GreaterOrEqual(before, b.Int64(int64(e.Learned.First))))
 			count := b.ReduceSum(b.Cast(alike, tensor.Float32), []int64{1}, false)
 			if e.Learned.Share {

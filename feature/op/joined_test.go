@@ -15,6 +15,30 @@ import (
 	"recsys/tensor"
 )
 
+// TestHistoryOfItemsThatCameLater asks with items that the workflow was given after the fit: they have ids, and nothing is known
+// of them.
+func TestHistoryOfItemsThatCameLater(t *testing.T) {
+	f := fit(t, pick("item_id", "year"), table("item_id", "year"),
+		&op.Categorify{Columns: []string{"item_id"}}, &op.Sequence{Column: "history", Of: "item_id", Length: 2},
+		&op.Categorify{Columns: []string{"year"}}, &op.Lag{Column: "last", Of: "year", History: "history"},
+		&op.HistoryCount{Column: "n", Of: "year", History: "history"})
+	before, _ := f.Vocabulary("item_id")
+	f, err := f.Append("item_id", tensor.Of([]string{"new"}, 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := transform(t, f, tensor.Map{
+		"item_id": tensor.Of([]string{"new"}, 1), "year": tensor.Of([]int64{0}, 1), "history": tensor.Of([]string{"a", "new"}, 1, 2),
+	})
+	if id := got["item_id"].([]int64)[0]; id != int64(before.Cardinality()) {
+		t.Fatalf("the new item has the id %d behind %d", id, before.Cardinality())
+	}
+	// The older item, a, is of the year that is asked for.
+	if last, n := got["last"].([]int64)[0], got["n"].([]float32)[0]; last != feature.NullID || n != 1 {
+		t.Errorf("the newest item's year is %d and %v items are of the year; want %d and 1", last, n, feature.NullID)
+	}
+}
+
 // TestValuesOfKeysAndTimes is TestValues for operators that hash keys, take times or join columns.
 func TestValuesOfKeysAndTimes(t *testing.T) {
 	texts := tensor.Of([]string{"b", "a", "", "b", "c", "a"}, 6)

@@ -192,6 +192,13 @@ func (v itemValues) table() *tensor.Tensor {
 	return tensor.Of(floats, len(floats))
 }
 
+// of looks items up. Ids that a vocabulary got after the values were learned are null.
+func (v itemValues) of(b *graph.Builder, items *graph.Value) *graph.Value {
+	t := v.table()
+	known := b.Less(items, b.Int64(int64(t.Dim(0))))
+	return b.Gather(b.Const("", t), b.Where(known, items, b.Int64(feature.PaddingID)), 0)
+}
+
 func (v itemValues) check() error {
 	lists := 0
 	for _, n := range []int{len(v.Ints), len(v.Floats), len(v.Strings)} {
@@ -230,7 +237,7 @@ func lagRule() rule[itemValues] {
 			before := b.Less(at, b.Int64(0))
 			item := b.GatherElements(history, b.Where(before, b.Int64(0), at), 1)
 			item = b.Where(before, b.Int64(feature.PaddingID), item) // [B,1]
-			return []*graph.Value{b.Gather(b.Const("", e.Learned.table()), b.Squeeze(item, []int64{1}), 0)}
+			return []*graph.Value{e.Learned.of(b, b.Squeeze(item, []int64{1}))}
 		},
 	}
 }
