@@ -201,7 +201,7 @@ func (w wide) encode(ctx context.Context, at places) (tensor.Map, error) {
 	if w.part == nil {
 		return tensor.Map{}, nil
 	}
-	columns, err := w.rawRows.columns(w.part.Raw(), at)
+	columns, err := w.columns(w.part.Raw(), at)
 	if err == nil {
 		columns, err = w.part.Transform(ctx, columns)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"recsys/data"
 	"recsys/ensemble/stage"
+	"recsys/feature"
 	"recsys/graph/kernel"
 	"recsys/schema"
 	"recsys/tensor"
@@ -38,6 +39,13 @@ func TestInteractionsAreServedAsTrained(t *testing.T) {
 			at := slices.Index(candidates[i*k:(i+1)*k], int64(p.examples.Item[q.row]))
 			if at < 0 {
 				t.Fatalf("user %d: the item of the interaction is no candidate", p.examples.User[q.row])
+			}
+			// Features of the history rest on it: it ends strictly before the interaction, here and in training.
+			length := out[stage.Encoded("history")].Dim(1)
+			history := make([]int64, length)
+			feature.Window(history, p.examples.Sequences.Of(p.examples.User[q.row]), p.examples.Position[q.row])
+			if got := tensor.MustData[int64](out[stage.Encoded("history")])[i*length : (i+1)*length]; !slices.Equal(got, history) {
+				t.Errorf("user %d: the history is served as %v and was trained as %v", p.examples.User[q.row], got, history)
 			}
 			for _, name := range columns {
 				want := p.examples.Context[name].Rows(int(q.row), int(q.row)+1)

@@ -125,7 +125,7 @@ func (r rule[P]) make(b *graph.Builder, e entry[P], in map[string]*graph.Value) 
 
 // inputs returns the columns that an entry is read with, in order.
 func (r rule[P]) inputs(e entry[P], in map[string]*graph.Value) []*graph.Value {
-	columns := []*graph.Value{in[e.From]}
+	columns := append(make([]*graph.Value, 0, 1+len(e.With)), in[e.From])
 	for _, name := range e.With {
 		columns = append(columns, in[name])
 	}

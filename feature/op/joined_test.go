@@ -15,6 +15,27 @@ import (
 	"recsys/tensor"
 )
 
+// TestEntities says whom a column of several belongs to.
+func TestEntities(t *testing.T) {
+	for _, c := range []struct {
+		of, minus string
+		want      schema.Tag
+	}{
+		{"age", "user_id", schema.User}, {"time", "offset", schema.Context}, {"time", "age", schema.Context},
+		{"age", "time", schema.Context}, {"year", "votes", schema.Item}, {"year", "time", schema.Interaction},
+		{"age", "year", schema.Interaction},
+	} {
+		raw := pick("user_id", "age", "year", "votes", "time", "offset")
+		s, err := feature.Workflow{Operators: []feature.Operator{&op.Difference{Column: "x", Of: c.of, Minus: c.minus}}}.Plan(raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := feature.EntityOf(s[0]); got != c.want {
+			t.Errorf("%s - %s belongs to the %s, want the %s", c.of, c.minus, got, c.want)
+		}
+	}
+}
+
 // TestHistoryOfItemsThatCameLater asks with items that the workflow was given after the fit: they have ids, and nothing is known
 // of them.
 func TestHistoryOfItemsThatCameLater(t *testing.T) {

@@ -177,8 +177,8 @@ func (t *tuples) len() int {
 // keys returns the numbers of a tuple's keys by column.
 func (t *tuples) keys(tuple int) []int {
 	out := make([]int, len(t.columns))
-	for i := len(t.levels) - 1; i >= 0; i-- {
-		pair := t.levels[i].pairs[tuple]
+	for i, level := range slices.Backward(t.levels) {
+		pair := level.pairs[tuple]
 		tuple, out[i+1] = pair[0], pair[1]
 	}
 	out[0] = tuple

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"recsys/feature"
 	"recsys/graph"
@@ -117,7 +118,7 @@ func learnItems(ctx context.Context, src feature.Source, of ofItems) (itemValues
 	var v itemValues
 	n := of.key.Cardinality
 	floats := make([]float32, n)
-	switch of.column.DType.DType { //nolint:exhaustive // columns have these types
+	switch of.column.DType.DType {
 	case tensor.Int64:
 		null := int64(tensor.NullInt64)
 		if of.column.Has(schema.Categorical) {
@@ -224,6 +225,12 @@ func lagRule() rule[itemValues] {
 			err := e.Learned.check()
 			if e.Learned.Steps < 1 {
 				err = errors.Join(err, fmt.Errorf("%d steps", e.Learned.Steps))
+			}
+			if len(e.Writes) == 1 && e.Writes[0].Has(schema.Categorical) {
+				err = errors.Join(err, checkIDs(e.Writes, 1, 0))
+				if slices.ContainsFunc(e.Learned.Ints, func(id int64) bool { return id < 0 || id >= int64(e.Writes[0].Cardinality) }) {
+					err = errors.Join(err, fmt.Errorf("an item has an id beyond the %d of column %q", e.Writes[0].Cardinality, e.Writes[0].Name))
+				}
 			}
 			if len(e.Writes) != 1 || err == nil && e.Writes[0].DType.DType != e.Learned.table().DType() {
 				err = errors.Join(err, errors.New("it writes one column of the type of its values"))

@@ -98,10 +98,9 @@ func (o *TargetEncoding) Plan(in feature.Columns) (feature.Plan, error) {
 	if err = errors.Join(err, targetErr, scalars(found)); err != nil {
 		return feature.Plan{}, err
 	}
-	switch entity {
-	case schema.User:
+	if entity == schema.User {
 		entity = schema.Context
-	case schema.Item:
+	} else if entity == schema.Item {
 		entity = schema.Interaction
 	}
 	c := number(belonging(entity, found[0]))

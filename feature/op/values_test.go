@@ -282,12 +282,15 @@ func TestValues(t *testing.T) {
 			},
 		},
 		{
-			"vector", pick("scores"), nil, []feature.Operator{&op.Vector{Columns: []string{"scores"}}},
-			tensor.Map{"scores": tensor.Of([]float32{2, nan(), -6}, 1, 3)}, map[string]any{"scores": []float32{2, 0, -6}},
+			"vector", pick("scores"), nil,
+			[]feature.Operator{&op.Vector{Columns: []string{"scores"}}},
+			tensor.Map{"scores": tensor.Of([]float32{2, nan(), -6}, 1, 3)},
+			map[string]any{"scores": []float32{2, 0, -6}},
 		},
 		{
 			// The squares of 3e30 and 4e30 are beyond float32, those of 3e-30 and 4e-30 are 0.
-			"vector of length 1", pick("scores"), nil, []feature.Operator{&op.Vector{Columns: []string{"scores"}, Unit: true}},
+			"vector of length 1", pick("scores"), nil,
+			[]feature.Operator{&op.Vector{Columns: []string{"scores"}, Unit: true}},
 			tensor.Map{"scores": tensor.Of([]float32{3e30, nan(), -4e30, 0, nan(), 0, 3e-30, 4e-30, 0, 9, float32(inf()), 0}, 4, 3)},
 			map[string]any{"scores": []float32{0.6, 0, -0.8, 0, 0, 0, 0.6, 0.8, 0, 0, 0, 0}},
 		},

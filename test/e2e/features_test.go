@@ -60,17 +60,23 @@ func featuresRun(t *testing.T, w *world) *world {
 	return &world{binary: w.binary, run: run}
 }
 
-// TestFeaturesAgree compares, for every fusing, a pipeline with features of users, items and requests together offline with the
+// TestFeaturesAgree compares, for every fusing and layout, a pipeline with features of users, items and requests together offline with the
 // embedded engine, a real Triton and the gateway with that Triton and a real Redis.
 func TestFeaturesAgree(t *testing.T) {
 	store := redis.Start(t)
 	w := featuresRun(t, theWorld(t))
-	for _, fuse := range []ensemble.Fuse{ensemble.FuseNone, ensemble.FuseGroups, ensemble.FuseAll} {
-		t.Run(string(fuse), func(t *testing.T) {
+	for _, c := range []struct {
+		name, flag, value string
+		models            []string
+	}{
+		{"none", "--fuse", "none", []string{"shop"}}, {"groups", "--fuse", "groups", []string{"shop"}},
+		{"all", "--fuse", "all", []string{"shop"}}, {"split", "--layout", "split", []string{"shop", "shop_ranking"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
 			repository := filepath.Join(t.TempDir(), "repository")
-			w.must(t, "export", "--run", w.run, "--to", repository, "--fuse", string(fuse))
+			w.must(t, "export", "--run", w.run, "--to", repository, c.flag, c.value)
 			w.must(t, "check", repository)
-			server := triton.Start(t, repository, triton.Options{LoadModels: []string{"shop"}})
+			server := triton.Start(t, repository, triton.Options{LoadModels: c.models})
 			w.must(t, "features", "load", "--repository", repository, "--redis", store.URL(), "--wait", "10s")
 			url := w.serve(t, "--repository", repository, "--triton", server.GRPC, "--redis", store.URL(), "--timeout", "10s")
 			out := w.must(t, "verify", "--run", w.run, "--repository", repository, "--triton", server.GRPC, "--gateway", url,
