@@ -62,9 +62,14 @@ func (l *load) ask(ctx context.Context, c *client.Client, model string, user int
 	out, version, err := c.Infer(ctx, model, inputs, outputs)
 	l.asked.Add(1)
 	if err == nil {
-		l.generations.Store(version, true)
 		err = checkStamp(out, version)
 	}
+	l.note(version, err)
+}
+
+// note counts an answer of a version, and what is wrong with it.
+func (l *load) note(version string, err error) {
+	l.generations.Store(version, true)
 	switch {
 	case err == nil:
 		return
