@@ -8,6 +8,7 @@ import (
 
 	"recsys/client"
 	"recsys/engine"
+	"recsys/ensemble"
 	"recsys/internal/atomicfile"
 	"recsys/internal/load"
 )
@@ -141,6 +142,9 @@ func (c benchCmd) open(ctx context.Context) (s *benchSubject, err error) {
 			return s, err
 		}
 		s.model, s.server = target.name(), target.name()
+		if target.served.manifest.Ranking != nil && target.stage == "" {
+			s.ranking = ensemble.RankingName(target.ensemble)
+		}
 	}
 	bodies, err := c.bodies(target)
 	if err != nil {
@@ -164,10 +168,14 @@ func (c benchCmd) open(ctx context.Context) (s *benchSubject, err error) {
 		s.gateway(c.Gateway, bodies, c.clients())
 		return s, nil
 	}
+	if target.stage == "" && target.served.manifest.Ranking != nil {
+		return s, fmt.Errorf("%s ranks with rows that a gateway reads between its two ensembles: start recsys serve and name it with --gateway, or one of its "+
+			"stages with --model", s.model)
+	}
 	var local *engine.Engine
 	if c.Triton == "" || target.stage != "" {
 		options := c.options()
-		options.Models = []string{target.ensemble}
+		options.Models = target.models()
 		if local, err = engine.Open(ctx, c.Repository, options); err != nil {
 			return s, err
 		}

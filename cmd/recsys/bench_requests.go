@@ -26,9 +26,10 @@ import (
 // benchModel is an ensemble of a repository, or one of its stages.
 type benchModel struct {
 	served   *served
-	config   *ensemble.Config
+	config   *ensemble.Config // of the ensemble that has the stage
 	ensemble string
 	stage    string // empty for the ensemble
+	ranking  bool   // the stage is one of the ranking
 }
 
 // findModel finds the ensemble or stage called name, or the only ensemble when name is empty.
@@ -43,13 +44,27 @@ func findModel(dir, name string) (*benchModel, error) {
 		if m.ensemble = stageOf(r, name); m.ensemble == "" {
 			return nil, fmt.Errorf("no ensemble of %s has the stage %q, whose inputs its other stages would make", dir, name)
 		}
+		m.config = r.Models[m.ensemble].Config
+		if of := ensemble.RankingOf(m.config); of != "" {
+			m.ensemble, m.ranking = of, true
+		}
 	}
 	if m.served, err = openServed(dir, m.ensemble); err != nil {
 		return nil, err
 	}
 	m.ensemble = m.served.manifest.Name
-	m.config = r.Models[m.ensemble].Config
+	if m.config == nil {
+		m.config = r.Models[m.ensemble].Config
+	}
 	return m, nil
+}
+
+// models are the ensembles to open for the benchmark.
+func (m *benchModel) models() []string {
+	if m.served.manifest.Ranking != nil {
+		return []string{m.ensemble, ensemble.RankingName(m.ensemble)}
+	}
+	return []string{m.ensemble}
 }
 
 // stageOf returns the first ensemble that has the stage, one that is neither a canary nor a pre-flight before others.
@@ -157,8 +172,11 @@ type call struct {
 	outputs []string
 }
 
-// capture is a gateway.Inferencer that keeps the call and answers nothing.
-type capture struct{ last *call }
+// capture is a gateway.Inferencer that keeps the call and answers nothing. With an engine it keeps the call of the ranking, for candidates of which it asks that.
+type capture struct {
+	last   *call
+	engine *engine.Engine
+}
 
 // errCaptured ends a captured call.
 var errCaptured = errors.New("captured")
@@ -167,9 +185,18 @@ var errCaptured = errors.New("captured")
 func (*capture) Ready(context.Context, string) error { return nil }
 
 // Infer keeps its arguments.
-func (c *capture) Infer(_ context.Context, _ string, inputs tensor.Map, outputs []string) (tensor.Map, string, error) {
+func (c *capture) Infer(ctx context.Context, model string, inputs tensor.Map, outputs []string) (tensor.Map, string, error) {
+	if c.engine != nil {
+		return c.engine.Infer(ctx, model, inputs, outputs)
+	}
 	c.last = &call{clones(inputs), slices.Clone(outputs)}
 	return nil, "", errCaptured
+}
+
+// InferVersion keeps its arguments.
+func (c *capture) InferVersion(_ context.Context, _, _ string, inputs tensor.Map, outputs []string) (tensor.Map, error) {
+	c.last = &call{clones(inputs), slices.Clone(outputs)}
+	return nil, errCaptured
 }
 
 // calls merges the requests' features as a gateway does. For a stage, the engine runs the stages before it.
@@ -180,6 +207,9 @@ func (m *benchModel) calls(ctx context.Context, e *engine.Engine, bodies [][]byt
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
 	c := &capture{}
+	if m.ranking {
+		c.engine = e
+	}
 	g, err := newGateway(m.served, c, store, gateway.Config{Timeout: verifyTimeout, NoFallback: true}, gateway.WithLogger(slog.New(slog.DiscardHandler)))
 	if err != nil {
 		return nil, err

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,6 +24,7 @@ type benchSubject struct {
 	kind, model string
 	// server is the model whose counts the budget takes; counter asks for them, nil where nothing can be asked.
 	server  string
+	ranking string // the second ensemble's name, if there is one; its times count as the first one's
 	counter counter
 	remedy  string
 	timeout time.Duration
@@ -200,19 +202,32 @@ func (s *benchSubject) count(ctx context.Context) ([]load.StageTime, error) {
 	if s.counter == nil || s.server == "" {
 		return nil, nil
 	}
-	names, err := s.counter.steps(ctx, s.server)
+	served, list, err := s.countOne(ctx, s.server)
+	if err != nil || s.ranking == "" {
+		return append([]load.StageTime{served}, list...), err
+	}
+	second, more, err := s.countOne(ctx, s.ranking)
+	served.Total += second.Total
+	return slices.Concat([]load.StageTime{served}, list, more), err
+}
+
+// countOne asks for the times of an ensemble and of its stages.
+func (s *benchSubject) countOne(ctx context.Context, name string) (load.StageTime, []load.StageTime, error) {
+	served, err := s.counter.times(ctx, name)
 	if err != nil {
-		return nil, err
+		return served, nil, err
 	}
-	var list []load.StageTime
-	for _, name := range append([]string{s.server}, names...) {
-		t, err := s.counter.times(ctx, name)
-		if err != nil {
-			return nil, err
+	names, err := s.counter.steps(ctx, name)
+	if err != nil {
+		return served, nil, err
+	}
+	list := make([]load.StageTime, len(names))
+	for i, name := range names {
+		if list[i], err = s.counter.times(ctx, name); err != nil {
+			return served, nil, err
 		}
-		list = append(list, t)
 	}
-	return list, nil
+	return served, list, nil
 }
 
 // outside names what lies between a request and the server that counts.

@@ -139,17 +139,26 @@ func generationChain(side *diff.Side) (chainInferencer, error) {
 	if err != nil {
 		return chainInferencer{}, err
 	}
+	c := chainInferencer{generation: strconv.FormatInt(side.Generation, 10)}
+	first := len(side.Config.Steps)
+	if c.chain, err = stageChain(stages[:first]); err != nil || side.Ranking == nil {
+		return c, err
+	}
+	c.ranking, err = stageChain(stages[first:])
+	return c, err
+}
+
+func stageChain(stages []diff.Stage) (*pipeline.Chain, error) {
 	graphs := make([]pipeline.NamedGraph, len(stages))
 	for i, s := range stages {
 		if s.Renames() {
-			return chainInferencer{}, fmt.Errorf("the ensemble renames tensors of stage %q", s.Name)
+			return nil, fmt.Errorf("the ensemble renames tensors of stage %q", s.Name)
 		}
 		g, err := onnx.Read(s.Path)
 		if err != nil {
-			return chainInferencer{}, err
+			return nil, err
 		}
 		graphs[i] = pipeline.NamedGraph{Name: s.Name, Graph: g}
 	}
-	chain, err := pipeline.NewChain(graphs, nil)
-	return chainInferencer{chain, strconv.FormatInt(side.Generation, 10)}, err
+	return pipeline.NewChain(graphs, nil)
 }

@@ -66,6 +66,13 @@ func (c tuneCmd) Run(ctx context.Context, o output) (err error) {
 	if err != nil {
 		return err
 	}
+	layout, err := pipeline.RunLayout(c.Run_)
+	if err != nil {
+		return err
+	}
+	if layout == pipeline.LayoutSplit {
+		return fmt.Errorf("%s has export.layout split: tune measures one ensemble; measure both with recsys bench --gateway", c.Run_)
+	}
 	if c.Out == "" {
 		c.Out = filepath.Join(c.Run_, "tune.yaml")
 	}

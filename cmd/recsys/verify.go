@@ -82,7 +82,7 @@ func (c verifyCmd) Run(ctx context.Context, o output) (err error) {
 	whole.manifest = new(ensemble.Manifest)
 	*whole.manifest = *s.manifest
 	whole.manifest.Ranking = nil
-	backends := []backend{{"offline", &whole, chainInferencer{chain, strconv.Itoa(s.manifest.Generation)}}, {"embedded", s, l.engine}}
+	backends := []backend{{"offline", &whole, chainInferencer{chain: chain, generation: strconv.Itoa(s.manifest.Generation)}}, {"embedded", s, l.engine}}
 	for _, address := range c.Triton {
 		triton, err := client.New(ctx, address)
 		if err != nil {
@@ -285,6 +285,7 @@ func (c verifyCmd) print(o output, subjects []subject, reports []compared) error
 type chainInferencer struct {
 	chain      *pipeline.Chain
 	generation string
+	ranking    *pipeline.Chain // nil for one ensemble
 }
 
 // Ready returns nil.
@@ -294,15 +295,26 @@ func (chainInferencer) Ready(context.Context, string) error { return nil }
 func (c chainInferencer) Infer(
 	ctx context.Context, _ string, inputs tensor.Map, outputs []string,
 ) (tensor.Map, string, error) {
-	all, err := c.chain.Run(ctx, inputs)
+	out, err := runChain(ctx, c.chain, inputs, outputs)
+	return out, c.generation, err
+}
+
+// InferVersion runs the stages of the ranking.
+func (c chainInferencer) InferVersion(ctx context.Context, _, _ string, inputs tensor.Map, outputs []string) (tensor.Map, error) {
+	return runChain(ctx, c.ranking, inputs, outputs)
+}
+
+// runChain runs stages and returns the wanted outputs.
+func runChain(ctx context.Context, chain *pipeline.Chain, inputs tensor.Map, outputs []string) (tensor.Map, error) {
+	all, err := chain.Run(ctx, inputs)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	out := make(tensor.Map, len(outputs))
 	for _, name := range outputs {
 		if out[name] = all[name]; out[name] == nil {
-			return nil, "", fmt.Errorf("no output %q", name)
+			return nil, fmt.Errorf("no output %q", name)
 		}
 	}
-	return out, c.generation, nil
+	return out, nil
 }

@@ -21,9 +21,12 @@ type Side struct {
 	// Config is the generation's configuration of the ensemble; Manifest may be nil for an ensemble that is not ours.
 	Config   *ensemble.Config
 	Manifest *ensemble.Manifest
+	// Ranking is the configuration of the generation's second ensemble, nil if it has none.
+	Ranking *ensemble.Config
 
 	models map[string]*ensemble.Model
 	text   []byte // of the configuration
+	second []byte // of the ranking's
 }
 
 // Open reads a generation of the ensemble called name; 0 is the one that is served.
@@ -56,6 +59,13 @@ func Open(dir, name string, generation int64) (*Side, error) {
 		return nil, err
 	}
 	if s.Config, err = ensemble.ParseConfig(path, s.text); err != nil {
+		return nil, err
+	}
+	path = filepath.Join(s.Folder(), ensemble.RankingConfigFile)
+	if s.second, err = os.ReadFile(path); err == nil {
+		s.Ranking, err = ensemble.ParseConfig(path, s.second)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
 	s.Manifest, err = ensemble.ReadManifest(filepath.Join(s.Folder(), ensemble.ManifestFile))
@@ -91,10 +101,14 @@ func stageName(ensemble, model string) string {
 	return interfaceNumber.ReplaceAllString(strings.TrimPrefix(model, ensemble+"_"), "")
 }
 
-// Stages lists the steps in order.
+// Stages lists the steps in order, those of the ranking last.
 func (s *Side) Stages() ([]Stage, error) {
-	list := make([]Stage, len(s.Config.Steps))
-	for i, step := range s.Config.Steps {
+	steps := s.Config.Steps
+	if s.Ranking != nil {
+		steps = slices.Concat(steps, s.Ranking.Steps)
+	}
+	list := make([]Stage, len(steps))
+	for i, step := range steps {
 		m := s.models[step.Model]
 		if m == nil {
 			return nil, fmt.Errorf("%s: stage %q has no readable folder; run recsys check %s", s, step.Model, s.Dir)
@@ -153,12 +167,12 @@ func Compare(a, b *Side) (*Report, error) {
 	if a.Ensemble != b.Ensemble {
 		r.Config = append(r.Config, Change{"name", a.Ensemble, b.Ensemble})
 	}
-	r.Interface = changes(tensors(a.Config), tensors(b.Config))
-	was, err := fields(a.Ensemble, a.text)
+	r.Interface = changes(a.tensors(), b.tensors())
+	was, err := a.fields()
 	if err != nil {
 		return nil, err
 	}
-	is, err := fields(b.Ensemble, b.text)
+	is, err := b.fields()
 	if err != nil {
 		return nil, err
 	}

@@ -341,3 +341,36 @@ func TestText(t *testing.T) {
 		t.Errorf("(-got +want):\n%s", d)
 	}
 }
+
+// TestRanking compares generations of two ensembles: those of one run are the same, whatever the versions; a change of the second one's
+// configuration is told as its own; and one ensemble differs from two by all of the second.
+func TestRanking(t *testing.T) {
+	dir := t.TempDir()
+	for _, shop := range []func(uint64) (ensemble.Ensemble, ensemble.Manifest, error){ensembletest.SplitShop, ensembletest.SplitShop, ensembletest.Shop} {
+		e, m, err := shop(1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := ensemble.Write(t.Context(), dir, e, m, ensemble.Options{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if r := compare(t, dir, 1, dir, 2); !r.Same || r.Equal != 3 {
+		t.Errorf("two exports of one run: %+v, want three equal stages", r)
+	}
+	r := compare(t, dir, 1, dir, 3)
+	found := false
+	for _, c := range r.Interface {
+		found = found || c == diff.Change{Field: "ranking: output scores", Was: "TYPE_FP32[4]"}
+	}
+	if !found {
+		t.Errorf("the interface changes by %v, want the second ensemble's scores among them", r.Interface)
+	}
+	edit(t, filepath.Join(dir, "shop", "2", ensemble.RankingConfigFile), "max_batch_size: 64", "max_batch_size: 32")
+	want := []diff.Change{{Field: "ranking: max_batch_size", Was: "64", Is: "32"}}
+	if r := compare(t, dir, 1, dir, 2); r.Same {
+		t.Error("a change of the second ensemble is no difference")
+	} else if d := cmp.Diff(want, r.Config); d != "" {
+		t.Errorf("changes (-want +got):\n%s", d)
+	}
+}

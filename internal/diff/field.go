@@ -32,6 +32,33 @@ func changes(was, is map[string]string) []Change {
 	return list
 }
 
+// ofRanking begins the names of fields of the second ensemble.
+const ofRanking = "ranking: "
+
+// tensors describes the inputs and outputs of the ensembles.
+func (s *Side) tensors() map[string]string {
+	out := tensors(s.Config)
+	if s.Ranking != nil {
+		for name, text := range tensors(s.Ranking) {
+			out[ofRanking+name] = text
+		}
+	}
+	return out
+}
+
+// fields takes the configurations of the ensembles apart.
+func (s *Side) fields() (map[string]string, error) {
+	out, err := fields(s.Ensemble, s.text)
+	if err != nil || s.Ranking == nil {
+		return out, err
+	}
+	second, err := fields(s.Ensemble, s.second)
+	for name, text := range second {
+		out[ofRanking+name] = text
+	}
+	return out, err
+}
+
 // tensors describes inputs and outputs.
 func tensors(c *ensemble.Config) map[string]string {
 	out := map[string]string{}
@@ -111,7 +138,7 @@ func withoutSteps(list []Change, a, b []Stage) []Change {
 		both[s.Name]++
 	}
 	return slices.DeleteFunc(list, func(c Change) bool {
-		rest, ok := strings.CutPrefix(c.Field, "ensemble_scheduling.step[")
+		rest, ok := strings.CutPrefix(strings.TrimPrefix(c.Field, ofRanking), "ensemble_scheduling.step[")
 		name, _, _ := strings.Cut(rest, "]")
 		return ok && both[name] < 2
 	})
@@ -184,7 +211,7 @@ func files(dir string) (map[string]string, error) {
 			return err
 		}
 		name, err := filepath.Rel(dir, path)
-		if err != nil || name == ensemble.ConfigFile || name == ensemble.ManifestFile {
+		if err != nil || slices.Contains([]string{ensemble.ConfigFile, ensemble.RankingConfigFile, ensemble.ManifestFile}, name) {
 			return err
 		}
 		sum, size, err := checksum(path)
