@@ -50,6 +50,7 @@ func (p *program) rewrite() {
 	p.packWeights()
 	p.dropUnused()
 	p.fuseTops()
+	p.fuseBags()
 	p.fuseRows()
 	p.fuseAttention()
 }
