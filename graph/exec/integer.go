@@ -64,7 +64,7 @@ func (p *program) integerProduct(s *step, makers map[*graph.Value]*step) *step {
 	if len(s.in) > 2 && s.in[2] != nil {
 		in = append(in, s.in[2])
 	}
-	return &step{node: s.node, in: in, out: s.out, form: "MatMulInteger(A, Bᵀ)", part: f.part, units: f.units}
+	return &step{node: s.node, in: in, out: s.out, form: "MatMulInteger(A, Bᵀ)", integer: f, part: f.part, units: f.units}
 }
 
 // integerAt returns element i of a tensor of int8 or uint8.
@@ -84,40 +84,41 @@ func (f *integer) part(l *lane, in, out []*tensor.Tensor, from, to int) error {
 	if len(z) == 0 {
 		return nil
 	}
-	x, whole := in[0].Any().([]uint8)
-	zero := int32(0)
-	if len(in) > 1 {
-		zero = integerAt(in[1], 0)
-	}
 	var room [shiftLimit]uint8
 	for b := from; b < to; b++ {
 		first, end := b*f.block, min((b+1)*f.block, f.rows)
 		for m := range len(z) / f.rows {
-			var query []uint8
-			at := zero
-			if whole {
-				query = x[m*f.width:][:f.width]
-			} else {
-				query = room[:f.width]
-				for k, v := range tensor.MustData[int8](in[0])[m*f.width:][:f.width] {
-					query[k] = uint8(v) ^ 0x80
-				}
-				at += 128
-			}
-			f.products(l, z[m*f.rows:][:f.rows], query, at, first, end)
+			query, at := f.query(in, m, room[:])
+			f.products(l, z[m*f.rows+first:m*f.rows+end], query, at, first)
 		}
 	}
 	return nil
 }
 
-// products computes z of rows [first,end): the sum of (x-at)·(w-zero), multiplied out, because the table's sums are known.
-func (f *integer) products(l *lane, z []int32, x []uint8, at int32, first, end int) {
-	l.Kernels.DotsInteger(z[first:end], x, f.table[first*f.width:])
+// query returns row m of the left-hand side as uint8, in room if it is int8, and its zero point.
+func (f *integer) query(in []*tensor.Tensor, m int, room []uint8) (query []uint8, at int32) {
+	if len(in) > 1 {
+		at = integerAt(in[1], 0)
+	}
+	if x, ok := in[0].Any().([]uint8); ok {
+		return x[m*f.width:][:f.width], at
+	}
+	query = room[:f.width]
+	for k, v := range tensor.MustData[int8](in[0])[m*f.width:][:f.width] {
+		query[k] = uint8(v) ^ 0x80
+	}
+	return query, at + 128
+}
+
+// products computes z of rows from first on: the sum of (x-at)·(w-zero), multiplied out, because the table's sums are known.
+func (f *integer) products(l *lane, z []int32, x []uint8, at int32, first int) {
+	l.Kernels.DotsInteger(z, x, f.table[first*f.width:][:len(z)*f.width])
 	sum := -int32(f.width) * at
 	for _, v := range x {
 		sum += int32(v)
 	}
-	for i := first; i < end; i++ {
-		z[i] -= at*f.sums[i] + f.zero[i]*sum
+	sums, zero := f.sums[first:][:len(z)], f.zero[first:][:len(z)]
+	for i := range z {
+		z[i] -= at*sums[i] + zero[i]*sum
 	}
 }

@@ -14,6 +14,8 @@ type lane struct {
 	scores    []float32        // of attention
 	operands  []*tensor.Tensor // of attention
 	tops      []graph.Top      // by row
+	ints      []int32          // of digits
+	digits    []float32        // of digits
 }
 
 // space returns n floats of arbitrary content that are valid until the next call.

@@ -33,6 +33,7 @@ type step struct {
 	reuse []int
 	// product is set for matrix products, rows for regions.
 	product *product
+	integer *integer // of products with a constant table of bytes
 	rows    *rows
 	// gather tells that the step copies rows of a float32 table.
 	gather bool

@@ -2,6 +2,7 @@ package exec
 
 import (
 	"math"
+	"slices"
 	"strings"
 
 	"recsys/graph"
@@ -100,8 +101,13 @@ func (f *topFuser) chain(v *graph.Value) bool {
 		return f.chain(m.in[0])
 	}
 	if s := scoresOf(m); s != nil {
-		f.scores, f.step.in = s, append(f.step.in, m.in...)
+		f.scores, f.step.in = s, slices.Clone(m.in)
 		f.names = append(f.names, m.what())
+		return true
+	}
+	if d, in := f.digitsOf(m); d != nil {
+		f.scores, f.step.in = d, in
+		f.names = append(f.names, "MatMul(A, MatMulInteger(B, Cᵀ))")
 		return true
 	}
 	if m.rule == nil || m.rule.Kind != graph.Elementwise || m.what() != m.node.Op.String() {

@@ -47,6 +47,20 @@ func (t tableOf) narrow(x *graph.Value, v int) *graph.Value {
 	return t.b.MatMul(x, turn(t.b, t.b.DequantizeLinear(t.b.Const("table", table), scale, nil, 0)))
 }
 
+// digits scores queries of two rows of bytes with units of their own.
+func (t tableOf) digits(x *graph.Value, v int, dtype tensor.DType) (scores, products *graph.Value) {
+	b := t.b
+	row := func(x *graph.Value) *graph.Value { return b.Unsqueeze(x, []int64{1}) }
+	var zero *graph.Value
+	if dtype == tensor.Uint8 {
+		zero = b.Const("zero", tensor.Scalar(uint8(9)))
+	}
+	bytes := b.Cast(b.Add(b.Concat(1, row(x), row(b.Neg(x))), b.Float32(9)), dtype)
+	units := b.Concat(2, row(b.Exp(b.ReduceMax(x, []int64{1}, true))), row(b.Exp(b.ReduceMin(x, []int64{1}, true))))
+	products = b.Cast(b.MatMulInteger(bytes, turn(b, t.int8(v, topDepth)), zero, nil), tensor.Float32)
+	return b.Squeeze(b.MatMul(units, products), []int64{1}), products
+}
+
 func infinity(b *graph.Builder) *graph.Value { return b.Float32(float32(math.Inf(-1))) }
 
 // mask is an input of bools by name.
@@ -91,6 +105,18 @@ func topCases() map[string]topCase {
 		"half": {func(b *graph.Builder, t tableOf, x *graph.Value, v int) *graph.Value {
 			return b.MatMul(x, turn(b, b.Cast(t.half(v, topDepth), tensor.Float32)))
 		}, "TopK(MatMul(A, Bᵀ) of float16)", false},
+		"digits": {func(b *graph.Builder, t tableOf, x *graph.Value, v int) *graph.Value {
+			y, _ := t.digits(x, v, tensor.Uint8)
+			return b.Where(bitmap(b, v, false), infinity(b), b.Mul(y, t.scales(v)))
+		}, "TopK(MatMul(A, MatMulInteger(B, Cᵀ)), Mul, Where)", false},
+		"digits of int8": {func(_ *graph.Builder, t tableOf, x *graph.Value, v int) *graph.Value {
+			y, _ := t.digits(x, v, tensor.Int8)
+			return y
+		}, "TopK(MatMul(A, MatMulInteger(B, Cᵀ)))", false},
+		"digits with another reader": {func(b *graph.Builder, t tableOf, x *graph.Value, v int) *graph.Value {
+			y, products := t.digits(x, v, tensor.Uint8)
+			return b.Add(y, b.ReduceMax(products, []int64{1}, false))
+		}, "", false},
 		"numbers by column, row, and for all": {func(b *graph.Builder, t tableOf, x *graph.Value, v int) *graph.Value {
 			y := b.Mul(t.narrow(x, v), b.Const("by", t.few(v)))
 			y = b.Sub(b.ReduceMax(x, []int64{1}, true), y)
