@@ -60,6 +60,25 @@ func TestGradients(t *testing.T) {
 			y := layer.Experts{Name: "e", Experts: 3, Units: []int{3}, Gates: []string{"like", "buy"}}.Apply(b, x(b, "x", 2, 2, 3))
 			return b.Concat(-1, y...)
 		},
+		"extraction": func(b *graph.Builder) *graph.Value {
+			shared := x(b, "shared", 2, 2, 3)
+			own, all := layer.Extraction{
+				Name: "e", Tasks: []string{"like", "shared"}, Own: 1, Shared: 2, Units: []int{3},
+			}.Apply(b, []*graph.Value{x(b, "x", 2, 2, 3), shared}, shared)
+			return b.Concat(-1, append(own, all)...)
+		},
+		"compressed interaction": func(b *graph.Builder) *graph.Value {
+			return layer.CompressedInteraction{Name: "c", Maps: []int{3, 2}}.Apply(b, x(b, "x", 2, 2, 3, 4))
+		},
+		"interacting": func(b *graph.Builder) *graph.Value {
+			return layer.Interacting{Name: "i", Heads: 2, Width: 3}.Apply(b, x(b, "x", 2, 2, 3, 4))
+		},
+		"mask block": func(b *graph.Builder) *graph.Value {
+			return layer.MaskBlock{Name: "m", Hidden: 4, Units: 5}.Apply(b, x(b, "e", 2, 3, 4), x(b, "x", 2, 3, 6))
+		},
+		"bilinear": func(b *graph.Builder) *graph.Value {
+			return layer.Bilinear{Name: "f", Heads: 2}.Apply(b, x(b, "x", 2, 1, 4), x(b, "y", 2, 3, 6))
+		},
 		"layer norm": func(b *graph.Builder) *graph.Value {
 			return layer.LayerNorm{Name: "n"}.Apply(b, x(b, "x", 2, 3, 4))
 		},

@@ -65,6 +65,16 @@ func (r rankerBase) head(b *graph.Builder, i int, x *graph.Value) *graph.Value {
 	return b.Squeeze(y, []int64{-1})
 }
 
+// towers are an MLP and a linear unit per task over its own x [B,K,F]: [B,K] each.
+func (r rankerBase) towers(b *graph.Builder, units []int, x []*graph.Value) []*graph.Value {
+	logits := make([]*graph.Value, len(r.tasks))
+	for i, task := range r.tasks {
+		tower := layer.MLP{Name: "tower/" + task, Units: units, Last: layer.ReLU}
+		logits[i] = r.head(b, i, tower.Apply(b, x[i]))
+	}
+	return logits
+}
+
 // fields are columns as vectors: of users [B,1,D], of candidates [B,K,D].
 type fields struct{ users, items []*graph.Value }
 
@@ -115,6 +125,16 @@ func (f fields) concat(b *graph.Builder, axes *graph.Value) *graph.Value {
 		return items
 	}
 	return layer.Concat{}.Apply(b, b.Expand(layer.Concat{}.Apply(b, f.users...), axes), items)
+}
+
+// stack puts the vectors, of width dim, behind one another: [B,K,F,dim]. Axes is the shape [B,K,1] of the candidates.
+func (f fields) stack(b *graph.Builder, axes *graph.Value, dim int) *graph.Value {
+	return b.Reshape(f.concat(b, axes), b.Int64s(0, 0, int64(len(f.users)+len(f.items)), int64(dim)))
+}
+
+// flat joins the fields of x [B,K,F,D] to [B,K,F·D], which is width.
+func flat(b *graph.Builder, x *graph.Value, width int) *graph.Value {
+	return b.Reshape(x, b.Int64s(0, 0, int64(width)))
 }
 
 // split makes [B,K] per task of x [B,K,T] plus a bias per task.

@@ -68,10 +68,5 @@ func (m *mmoe) Logits(b *graph.Builder, query, candidates Columns) []*graph.Valu
 	mixtures := layer.Experts{
 		Name: "expert", Experts: m.settings.Experts, Units: m.settings.Expert, Gates: m.tasks,
 	}.Apply(b, x)
-	logits := make([]*graph.Value, len(m.tasks))
-	for i, task := range m.tasks {
-		tower := layer.MLP{Name: "tower/" + task, Units: m.settings.Tower, Last: layer.ReLU}
-		logits[i] = m.head(b, i, tower.Apply(b, mixtures[i]))
-	}
-	return logits
+	return m.towers(b, m.settings.Tower, mixtures)
 }

@@ -53,6 +53,34 @@ func Standard() *Registry {
 				m.Tasks = tasks
 				return model.NewMMoE(s, m)
 			}),
+			"fm": RankerOf(func(s schema.Schema, m model.FM, tasks []string) (model.Ranker, error) {
+				m.Tasks = tasks
+				return model.NewFM(s, m)
+			}),
+			"wide_deep": RankerOf(func(s schema.Schema, m model.WideDeep, tasks []string) (model.Ranker, error) {
+				m.Tasks = tasks
+				return model.NewWideDeep(s, m)
+			}),
+			"xdeepfm": RankerOf(func(s schema.Schema, m model.XDeepFM, tasks []string) (model.Ranker, error) {
+				m.Tasks = tasks
+				return model.NewXDeepFM(s, m)
+			}),
+			"autoint": RankerOf(func(s schema.Schema, m model.AutoInt, tasks []string) (model.Ranker, error) {
+				m.Tasks = tasks
+				return model.NewAutoInt(s, m)
+			}),
+			"finalmlp": RankerOf(func(s schema.Schema, m model.FinalMLP, tasks []string) (model.Ranker, error) {
+				m.Tasks = tasks
+				return model.NewFinalMLP(s, m)
+			}),
+			"masknet": RankerOf(func(s schema.Schema, m model.MaskNet, tasks []string) (model.Ranker, error) {
+				m.Tasks = tasks
+				return model.NewMaskNet(s, m)
+			}),
+			"ple": RankerOf(func(s schema.Schema, m model.PLE, tasks []string) (model.Ranker, error) {
+				m.Tasks = tasks
+				return model.NewPLE(s, m)
+			}),
 		},
 	}
 }

@@ -57,5 +57,13 @@ func rankingRows() []row {
 		{"dlrm", "dlrm", "{}", 0, ranked("PyTorch, dim 16", 0.8130, 0.5196)},
 		{"dcn_v2", "dcn_v2", "{}", 0, ranked("PyTorch", 0.8184, 0.5133)},
 		{"mmoe", "mmoe", "{}", 0, nil},
+		{"fm", "fm", "{}", 0, nil},
+		{"wide_deep", "wide_deep", "{}", 0, nil},
+		{"xdeepfm", "xdeepfm", "{}", 0, nil},
+		{"autoint", "autoint", "{}", 0, nil},
+		{"finalmlp", "finalmlp", "{}", 0, nil},
+		{"masknet", "masknet", "{}", 0, nil},
+		{"ple", "ple", "{}", 0, nil},
+		{"ple, one level", "ple", "{levels: 1}", 0, nil},
 	}
 }

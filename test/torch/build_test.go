@@ -120,6 +120,37 @@ func (b *builder) layer(t *testing.T, s step, in []*graph.Value) *graph.Value {
 			Query: in[0], Items: in[1], PositiveID: in[2], ItemIDs: in[2], LogQ: in[3],
 		})
 	}
+	return b.fields(t, s, in)
+}
+
+// fields are the layers that multiply and mix the fields of rankers.
+func (b *builder) fields(t *testing.T, s step, in []*graph.Value) *graph.Value {
+	t.Helper()
+	o := s.Settings
+	one, oneErr := decode[int](o.Units)
+	several, severalErr := decode[[]int](o.Units)
+	if len(o.Units) > 0 && oneErr != nil && severalErr != nil {
+		t.Fatal(oneErr, severalErr)
+	}
+	switch s.Layer {
+	case "compressed_interaction":
+		return layer.CompressedInteraction{Name: o.Name, Maps: several}.Apply(b.Builder, in[0])
+	case "interacting":
+		return layer.Interacting{Name: o.Name, Heads: o.Heads, Width: one}.Apply(b.Builder, in[0])
+	case "mask_block":
+		return layer.MaskBlock{Name: o.Name, Hidden: o.Rows, Units: one}.Apply(b.Builder, in[0], in[1])
+	case "bilinear":
+		return layer.Bilinear{Name: o.Name, Heads: o.Heads}.Apply(b.Builder, in[0], in[1])
+	case "experts":
+		return b.Concat(-1, layer.Experts{
+			Name: o.Name, Experts: o.Rows, Units: several, Gates: []string{"like", "buy"},
+		}.Apply(b.Builder, in[0])...)
+	case "extraction":
+		own, all := layer.Extraction{
+			Name: o.Name, Tasks: []string{"like", "buy"}, Own: 2, Shared: o.Rows, Units: several,
+		}.Apply(b.Builder, in[:2], in[2])
+		return b.Concat(-1, append(own, all)...)
+	}
 	return b.Fail(fmt.Errorf("unknown layer %q", s.Layer))
 }
 

@@ -459,6 +459,58 @@ def sampled_softmax(g, query, items, ids, log_q, temperature):
     return T.cross_entropy(logits.masked_fill(same, -math.inf), torch.arange(len(ids)), reduction="none")
 
 
+def compressed_interaction(g, x, name, units):
+    """xDeepFM's equation 6 as the authors have it: a convolution of width 1 over the outer products."""
+    rows, sums = x, []
+    for i, n in enumerate(units):
+        products = torch.einsum("bhd,bfd->bhfd", rows, x).flatten(1, 2)
+        w = g.values[g.param(f"{name}/{i}/weight", products.shape[1], n)]
+        rows = T.conv1d(products, w.T.unsqueeze(-1))
+        sums.append(rows.sum(-1))
+    return torch.cat(sums, -1)
+
+
+def interacting(g, x, name, heads, units):
+    outs = []
+    for i in range(heads):
+        q, k, v = (x @ g.values[g.param(f"{name}/{i}/{part}", x.shape[-1], units)] for part in ("query", "key", "value"))
+        outs.append(T.scaled_dot_product_attention(q, k, v, scale=1.0))
+    rest = x @ g.values[g.param(f"{name}/rest", x.shape[-1], heads * units)]
+    return torch.relu(torch.cat(outs, -1) + rest)
+
+
+def mask_block(g, embeddings, x, name, rows, units):
+    mask = mlp(g, embeddings, f"{name}/mask", [rows, x.shape[-1]], "relu", "linear")
+    y = (mask * x) @ g.values[g.param(f"{name}/weight", x.shape[-1], units)]
+    return torch.relu(layer_norm(g, y, f"{name}/norm"))
+
+
+def bilinear(g, x, y, name, heads):
+    total = dense(g, x, f"{name}/x", 1, "linear") + dense(g, y, f"{name}/y", 1, "linear")
+    for i, (a, c) in enumerate(zip(x.chunk(heads, -1), y.chunk(heads, -1))):
+        w = g.values[g.param(f"{name}/{i}/weight", a.shape[-1], c.shape[-1])]
+        total = total + T.bilinear(a, c, w.unsqueeze(0))
+    return total
+
+
+def gated(g, x, name, experts):
+    weights = torch.softmax(dense(g, x, name, len(experts), "linear"), -1)
+    return sum(weights[..., i:i + 1] * e for i, e in enumerate(experts))
+
+
+def experts(g, x, name, rows, units):
+    e = [mlp(g, x, f"{name}/{i}", units, "relu", "relu") for i in range(rows)]
+    return torch.cat([gated(g, x, f"{name}/gate/{t}", e) for t in ("like", "buy")], -1)
+
+
+def extraction(g, like, buy, shared, name, rows, units):
+    """Two experts of each task and rows shared ones; the mixtures of both tasks and the shared one joined."""
+    common = [mlp(g, shared, f"{name}/shared/{i}", units, "relu", "relu") for i in range(rows)]
+    own = {t: [mlp(g, x, f"{name}/task/{t}/{i}", units, "relu", "relu") for i in range(2)] for t, x in (("like", like), ("buy", buy))}
+    outs = [gated(g, x, f"{name}/gate/task/{t}", own[t] + common) for t, x in (("like", like), ("buy", buy))]
+    return torch.cat(outs + [gated(g, shared, f"{name}/gate/shared", common + own["like"] + own["buy"])], -1)
+
+
 LAYERS = {
     "embedding": embedding, "list_embedding": list_embedding, "sequence_embedding": sequence_embedding, "dense": dense,
     "mlp": mlp, "dot_interaction": dot_interaction, "cross": cross, "layer_norm": layer_norm, "attention": attention,
@@ -467,7 +519,8 @@ LAYERS = {
     "binary_cross_entropy": lambda g, z, y: T.binary_cross_entropy_with_logits(z, y, reduction="none").mean(-1),
     "bpr": lambda g, s: -T.logsigmoid(s[:, :1] - s[:, 1:]).mean(-1),
     "softmax_cross_entropy": lambda g, z, y: T.cross_entropy(z, y, reduction="none"),
-    "sampled_softmax": sampled_softmax,
+    "sampled_softmax": sampled_softmax, "compressed_interaction": compressed_interaction, "interacting": interacting,
+    "mask_block": mask_block, "bilinear": bilinear, "experts": experts, "extraction": extraction,
 }
 
 
@@ -561,10 +614,28 @@ def pairs(name, seed):
     return g.finish([g.layer("bpr", [scores])])
 
 
+def fields():
+    """The layers that multiply and mix the fields of rankers, each by itself."""
+    out = []
+    for i, (kind, shapes, settings) in enumerate([
+        ("compressed_interaction", [(3, 4, 2)], {"units": [3, 2]}), ("compressed_interaction", [(2, 3, 5)], {"units": [4]}),
+        ("interacting", [(3, 4, 5)], {"heads": 1, "units": 3}), ("interacting", [(3, 4, 2)], {"heads": 3, "units": 2}),
+        ("mask_block", [(4, 6), (4, 6)], {"rows": 5, "units": 3}), ("mask_block", [(4, 3), (4, 7)], {"rows": 4, "units": 5}),
+        ("bilinear", [(4, 3), (4, 5)], {"heads": 1}), ("bilinear", [(4, 6), (4, 4)], {"heads": 2}),
+        ("experts", [(4, 3)], {"rows": 3, "units": [4, 2]}),
+        ("extraction", [(4, 3), (4, 3), (4, 3)], {"rows": 1, "units": [3]}),
+        ("extraction", [(2, 3), (2, 4), (2, 5)], {"rows": 3, "units": [4, 2]}),
+    ]):
+        g = Graph(f"{kind} {i}", 300 + i)
+        out.append(g.finish([g.layer(kind, [g.param(f"x{j}", *s) for j, s in enumerate(shapes)], name="l", **settings)]))
+    return out
+
+
 def main():
     folder = pathlib.Path(__file__).parent / "testdata"
     groups = {
         "operator": [alone(i) for i in range(len(CHAINS))],
+        "fields": fields(),
         "operators": [operators(f"operators {i}", 100 + i, CHAINS) for i in range(2)],
     }
     for kind, make, count in (("ranker", ranker, 6), ("two_tower", two_tower, 4), ("sequence", sequence, 4), ("pairs", pairs, 2)):
