@@ -73,6 +73,11 @@ func TestGradients(t *testing.T) {
 		"interacting": func(b *graph.Builder) *graph.Value {
 			return layer.Interacting{Name: "i", Heads: 2, Width: 3}.Apply(b, x(b, "x", 2, 2, 3, 4))
 		},
+		"local activation": func(b *graph.Builder) *graph.Value {
+			ids := b.Const("", lists)
+			return layer.LocalActivation{Name: "l", Units: []int{3, 2}}.Apply(
+				b, item.Apply(b, ids), b.Not(b.Equal(ids, b.Int64(0))), x(b, "x", 4, 2, 3))
+		},
 		"mask block": func(b *graph.Builder) *graph.Value {
 			return layer.MaskBlock{Name: "m", Hidden: 4, Units: 5}.Apply(b, x(b, "e", 2, 3, 4), x(b, "x", 2, 3, 6))
 		},

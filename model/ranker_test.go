@@ -145,3 +145,9 @@ func TestPLE(t *testing.T) {
 		})
 	}
 }
+
+func TestDIN(t *testing.T) {
+	modeltest.Ranker(t, func(s schema.Schema) (model.Ranker, error) {
+		return model.NewDIN(s, model.DIN{Dim: 4, Attention: []int{6, 3}, MLP: []int{16}, Tasks: both})
+	})
+}

@@ -33,6 +33,7 @@ func TestReference(t *testing.T) {
 		{"models", "autoint", model.AutoInt{}},
 		{"models", "finalmlp", model.FinalMLP{}},
 		{"models", "masknet", model.MaskNet{}},
+		{"models", "din", model.DIN{}},
 		{"models", "ple", model.PLE{}},
 		{"losses", "binary_cross_entropy", loss.BinaryCrossEntropy{}},
 		{"models", "sasrec", model.SASRec{}},

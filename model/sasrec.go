@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"slices"
 	"strconv"
 
 	"recsys/graph"
@@ -55,18 +54,11 @@ func NewSASRec(s schema.Schema, settings SASRec) (SequenceRetriever, error) {
 	if settings.Dropout != nil {
 		m.dropout = *settings.Dropout
 	}
-	item, err := key(s, schema.Item)
+	item, history, err := itemSequence(s)
 	if err := errors.Join(err, check(s), m.settings.validate(m.dropout)); err != nil {
 		return nil, fmt.Errorf("model %q: %w", m.settings.Name, err)
 	}
-	m.item = item
-	at := slices.IndexFunc(s, func(c schema.Column) bool {
-		return c.Has(schema.Sequence) && c.Length > 0 && c.Cardinality == item.Cardinality
-	})
-	if at < 0 {
-		return nil, fmt.Errorf("model %q: the schema has no sequence of %q; add a sequence of it to features", m.settings.Name, item.Name)
-	}
-	m.history = s[at]
+	m.item, m.history = item, history
 	return m, nil
 }
 

@@ -77,6 +77,10 @@ func Standard() *Registry {
 				m.Tasks = tasks
 				return model.NewMaskNet(s, m)
 			}),
+			"din": RankerOf(func(s schema.Schema, m model.DIN, tasks []string) (model.Ranker, error) {
+				m.Tasks = tasks
+				return model.NewDIN(s, m)
+			}),
 			"ple": RankerOf(func(s schema.Schema, m model.PLE, tasks []string) (model.Ranker, error) {
 				m.Tasks = tasks
 				return model.NewPLE(s, m)

@@ -89,7 +89,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	return writeResults(results)
 }
 
-// features are those of both splits; the second one has no history.
+// tables and the features are those of both splits; a ranker gets a history where its row has one.
 const (
 	tables = `name: quality
 data:
@@ -101,13 +101,13 @@ features:
   - categorify: {columns: [user_id, movie_id, gender, age, occupation, zip, genres]}
   - normalize: {columns: [year]}
 `
-	retrievalText = tables + `  - sequence: {name: history, of: movie_id, length: %d}
-split: {by: column, column: loo_split}
+	history       = "  - sequence: {name: history, of: movie_id, length: %d}\n"
+	retrievalText = tables + history + `split: {by: column, column: loo_split}
 filter: [seen]
 retrieval:
   - %s: %s
 `
-	rankingText = tables + `split: {by: column, column: ctr_split}
+	rankingText = tables + `%ssplit: {by: column, column: ctr_split}
 ranking:
   %s: %s
 `
@@ -122,7 +122,11 @@ func (r row) text(kind string) string {
 	if own := strings.Trim(r.Settings, "{}"); own != "" {
 		settings += ", " + own
 	}
-	return fmt.Sprintf(rankingText, r.Model, settings+"}")
+	sequence := ""
+	if r.History > 0 {
+		sequence = fmt.Sprintf(history, r.History)
+	}
+	return fmt.Sprintf(rankingText, sequence, r.Model, settings+"}")
 }
 
 // clock takes the time of the phase that trains the model.

@@ -63,6 +63,7 @@ func rankingRows() []row {
 		{"autoint", "autoint", "{}", 0, nil},
 		{"finalmlp", "finalmlp", "{}", 0, nil},
 		{"masknet", "masknet", "{}", 0, nil},
+		{"din", "din", "{}", 50, nil},
 		{"ple", "ple", "{}", 0, nil},
 		{"ple, one level", "ple", "{levels: 1}", 0, nil},
 	}

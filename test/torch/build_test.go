@@ -139,6 +139,8 @@ func (b *builder) fields(t *testing.T, s step, in []*graph.Value) *graph.Value {
 		return layer.Interacting{Name: o.Name, Heads: o.Heads, Width: one}.Apply(b.Builder, in[0])
 	case "mask_block":
 		return layer.MaskBlock{Name: o.Name, Hidden: o.Rows, Units: one}.Apply(b.Builder, in[0], in[1])
+	case "local_activation":
+		return layer.LocalActivation{Name: o.Name, Units: several}.Apply(b.Builder, in[0], in[1], in[2])
 	case "bilinear":
 		return layer.Bilinear{Name: o.Name, Heads: o.Heads}.Apply(b.Builder, in[0], in[1])
 	case "experts":

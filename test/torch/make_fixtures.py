@@ -485,6 +485,17 @@ def mask_block(g, embeddings, x, name, rows, units):
     return torch.relu(layer_norm(g, y, f"{name}/norm"))
 
 
+def local_activation(g, history, present, candidates, name, units):
+    rows, length, width = history.shape
+    h = history.unsqueeze(1).expand(-1, candidates.shape[1], -1, -1)
+    c = candidates.unsqueeze(2).expand(-1, -1, length, -1)
+    joined = torch.cat([h, c, h * c], -1)
+    w = torch.cat([g.values[g.param(f"{name}/{part}/weight", width, units[0])] for part in ("item", "candidate", "product")], 0)
+    hidden = torch.sigmoid(T.linear(joined, w.T, g.values[g.param(f"{name}/bias", units[0])]))
+    weights = mlp(g, hidden, f"{name}/mlp", units[1:] + [1], "sigmoid", "linear")
+    return (weights * h).masked_fill(~present[:, None, :, None], 0).sum(2)
+
+
 def bilinear(g, x, y, name, heads):
     total = dense(g, x, f"{name}/x", 1, "linear") + dense(g, y, f"{name}/y", 1, "linear")
     for i, (a, c) in enumerate(zip(x.chunk(heads, -1), y.chunk(heads, -1))):
@@ -520,7 +531,7 @@ LAYERS = {
     "bpr": lambda g, s: -T.logsigmoid(s[:, :1] - s[:, 1:]).mean(-1),
     "softmax_cross_entropy": lambda g, z, y: T.cross_entropy(z, y, reduction="none"),
     "sampled_softmax": sampled_softmax, "compressed_interaction": compressed_interaction, "interacting": interacting,
-    "mask_block": mask_block, "bilinear": bilinear, "experts": experts, "extraction": extraction,
+    "mask_block": mask_block, "local_activation": local_activation, "bilinear": bilinear, "experts": experts, "extraction": extraction,
 }
 
 
@@ -628,6 +639,11 @@ def fields():
     ]):
         g = Graph(f"{kind} {i}", 300 + i)
         out.append(g.finish([g.layer(kind, [g.param(f"x{j}", *s) for j, s in enumerate(shapes)], name="l", **settings)]))
+    for i, units in enumerate([[3], [4, 2]]):
+        g = Graph(f"local_activation {i}", 350 + i)
+        present = g.input(torch.tensor([[True, True, False], [False, False, False], [True, False, False]]))
+        names = [g.param("history", 3, 3, 4), present, g.param("candidates", 3, 2, 4)]
+        out.append(g.finish([g.layer("local_activation", names, name="l", units=units)]))
     return out
 
 
