@@ -36,6 +36,27 @@ stages:
   - {name: affordable, as: filter, inputs: {years: age, prices: raw_item_price}, FORM}
 `
 
+// sourcesText is a shop that trains quickly, with candidates of three models.
+const sourcesText = `
+name: shop
+data:
+  interactions: {path: interactions.csv.gz, user: user_id, item: item_id, time: timestamp}
+  users: {path: users.csv.gz, key: user_id}
+  items: {path: items.csv.gz, key: item_id, lists: {categories: "|"}}
+features:
+  - categorify: {columns: [user_id, item_id, brand]}
+  - sequence: {name: history, of: item_id, length: 5}
+retrieval:
+  - two_tower: {dim: 8, query: [8], candidate: [8], train: {epochs: 1}}
+  - ease: {quota: 20}
+  - popularity: {quota: 10}
+candidates: 60
+filter: [seen]
+ranking:
+  dlrm: {dim: 4, top: [8], tasks: [{name: cart, binary: "carted == 1"}], train: {epochs: 1}}
+ordering: {return: 20}
+`
+
 // stagesRun trains the pipeline with the filter of examples/stages as an ONNX file, as a folder of Triton's Python backend with the file as its
 // stand-in, or as the folder alone.
 func stagesRun(t *testing.T, w *world, form string) string {
@@ -82,25 +103,54 @@ func TestCustomStagesAgree(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			run := stagesRun(t, w, test.form)
 			for _, fuse := range test.fuses {
-				repository := filepath.Join(t.TempDir(), "repository")
-				w.must(t, "export", "--run", run, "--to", repository, "--fuse", string(fuse))
-				w.must(t, "check", repository)
-				server := triton.Start(t, repository, triton.Options{LoadModels: []string{"shop"}})
-				w.must(t, "features", "load", "--repository", repository, "--redis", store.URL(), "--wait", "10s")
-				url := w.serve(t, "--repository", repository, "--triton", server.GRPC, "--redis", store.URL(), "--timeout", "10s")
-				out := w.must(t, "verify", "--run", run, "--repository", repository, "--triton", server.GRPC, "--gateway", url,
-					"--users", strconv.Itoa(stagesUsers), "--results", "20", "--json")
-				reports := map[string]verify.Report{}
-				if err := json.Unmarshal(out, &reports); err != nil {
-					t.Fatalf("%v in %s", err, out)
-				}
-				for _, name := range []string{"embedded", "triton", "rest"} {
-					if r := reports[name]; r.Users != stagesUsers || !r.Agrees() {
-						t.Errorf("%s: %s: %+v, want %d users that agree", fuse, name, r, stagesUsers)
-					}
-				}
+				everybodyAgrees(t, w, run, fuse, store.URL())
 			}
 		})
+	}
+}
+
+// everybodyAgrees exports a run of the golden shop in a fusing and compares its answers to all users offline with those of the embedded
+// engine, a real Triton, and the gateway with that Triton and the Redis at url.
+func everybodyAgrees(t *testing.T, w *world, run string, fuse ensemble.Fuse, url string) {
+	t.Helper()
+	repository := filepath.Join(t.TempDir(), "repository")
+	w.must(t, "export", "--run", run, "--to", repository, "--fuse", string(fuse))
+	w.must(t, "check", repository)
+	server := triton.Start(t, repository, triton.Options{LoadModels: []string{"shop"}})
+	w.must(t, "features", "load", "--repository", repository, "--redis", url, "--wait", "10s")
+	gateway := w.serve(t, "--repository", repository, "--triton", server.GRPC, "--redis", url, "--timeout", "10s")
+	out := w.must(t, "verify", "--run", run, "--repository", repository, "--triton", server.GRPC, "--gateway", gateway,
+		"--users", strconv.Itoa(stagesUsers), "--results", "20", "--json")
+	reports := map[string]verify.Report{}
+	if err := json.Unmarshal(out, &reports); err != nil {
+		t.Fatalf("%v in %s", err, out)
+	}
+	for _, name := range []string{"embedded", "triton", "rest"} {
+		if r := reports[name]; r.Users != stagesUsers || !r.Agrees() {
+			t.Errorf("%s: %s: %+v, want %d users that agree", fuse, name, r, stagesUsers)
+		}
+	}
+}
+
+// TestSourcesAgree is TestCustomStagesAgree for candidates of three models, one of which scores all items itself, with a ranker.
+func TestSourcesAgree(t *testing.T) {
+	store := redis.Start(t)
+	w := theWorld(t)
+	dir := t.TempDir()
+	tables, err := synthetic.Shop(synthetic.Golden())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := tables.Write(dir); err != nil {
+		t.Fatal(err)
+	}
+	config, run := filepath.Join(dir, "recsys.yaml"), filepath.Join(dir, "run")
+	if err := os.WriteFile(config, []byte(sourcesText), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w.must(t, "run", "-c", config, "--data", dir, "--out", run)
+	for _, fuse := range []ensemble.Fuse{ensemble.FuseNone, ensemble.FuseGroups, ensemble.FuseAll} {
+		everybodyAgrees(t, w, run, fuse, store.URL())
 	}
 }
 
