@@ -73,6 +73,9 @@ func TestGradients(t *testing.T) {
 		"interacting": func(b *graph.Builder) *graph.Value {
 			return layer.Interacting{Name: "i", Heads: 2, Width: 3}.Apply(b, x(b, "x", 2, 2, 3, 4))
 		},
+		"gated recurrent unit": func(b *graph.Builder) *graph.Value {
+			return layer.GRU{Name: "g", Units: 3}.Apply(b, x(b, "x", 2, 3, 4))
+		},
 		"local activation": func(b *graph.Builder) *graph.Value {
 			ids := b.Const("", lists)
 			return layer.LocalActivation{Name: "l", Units: []int{3, 2}}.Apply(

@@ -50,16 +50,12 @@ func (s EASE) Fit(ctx context.Context, seen *UserItems, items, first int, kernel
 		kernels = kernel.Best()
 	}
 	workers := runtime.GOMAXPROCS(0)
-	p := make([]float32, n*n)
-	err := seen.sets(first, items).together(ctx, workers, items, func(i int, counts []int32) {
-		row := p[(i-first)*n : (i-first+1)*n]
-		for j, c := range counts[first:] {
-			row[j] = float32(c)
-		}
-		row[i-first] += float32(s.L2)
-	}, first)
+	p, err := seen.gram(ctx, workers, items, first)
 	if err != nil {
 		return nil, err
+	}
+	for i := range n {
+		p[i*n+i] += float32(s.L2)
 	}
 	if err := linear.Invert(ctx, kernels, workers, p, n); err != nil {
 		return nil, fmt.Errorf(`model "ease": %w`, err)
@@ -87,6 +83,18 @@ func (s EASE) Fit(ctx context.Context, seen *UserItems, items, first int, kernel
 		copy(tensor.MustData[float32](m.Weights)[(first+i)*items+first:], row)
 		return nil
 	})
+}
+
+// gram returns XᵀX of the items from first on, [n,n]: in how many sets two items are together.
+func (s *UserItems) gram(ctx context.Context, workers, items, first int) ([]float32, error) {
+	n := items - first
+	g := make([]float32, n*n)
+	return g, s.sets(first, items).together(ctx, workers, items, func(i int, counts []int32) {
+		row := g[(i-first)*n : (i-first+1)*n]
+		for j, c := range counts[first:] {
+			row[j] = float32(c)
+		}
+	}, first)
 }
 
 // together counts, for every item from first on, how many users have it together with each other item, and itself how

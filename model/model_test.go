@@ -28,6 +28,13 @@ func TestTwoTower(t *testing.T) {
 	}
 }
 
+func TestGRU4Rec(t *testing.T) {
+	none := float32(0) // The world is too small for any.
+	modeltest.SequenceRetriever(t, func(s schema.Schema) (model.SequenceRetriever, error) {
+		return model.NewGRU4Rec(s, model.GRU4Rec{Dim: 16, Hidden: 32, Dropout: &none, Deviation: 0.1})
+	})
+}
+
 func TestSASRec(t *testing.T) {
 	none, some := float32(0), float32(0.1) // The world is too small for more.
 	for name, settings := range map[string]model.SASRec{

@@ -17,6 +17,8 @@ func TestReference(t *testing.T) {
 		settings      any
 	}{
 		{"models", model.PopularityName, struct{}{}},
+		{"models", model.TrendingName, model.Trending{}},
+		{"models", "slim", model.SLIM{}},
 		{"models", "item_knn", model.ItemKNN{}},
 		{"models", "ease", model.EASE{}},
 		{"models", "ials", model.IALS{}},
@@ -37,6 +39,7 @@ func TestReference(t *testing.T) {
 		{"models", "ple", model.PLE{}},
 		{"losses", "binary_cross_entropy", loss.BinaryCrossEntropy{}},
 		{"models", "sasrec", model.SASRec{}},
+		{"models", "gru4rec", model.GRU4Rec{}},
 		{"losses", "softmax_cross_entropy", loss.SoftmaxCrossEntropy{}},
 		{"losses", "bpr", loss.BPR{}},
 		{"losses", "sampled_softmax", loss.SampledSoftmax{}},

@@ -2,10 +2,12 @@ package model_test
 
 import (
 	"maps"
+	"math"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"recsys/graph"
 	"recsys/graph/exec"
@@ -37,6 +39,25 @@ func TestPopularity(t *testing.T) {
 	}
 	if want := tensor.Of([]float32{1, 1, 1}, 3, 1); !out["query"].Equal(want) {
 		t.Errorf("queries are %v, want ones %s", tensor.MustData[float32](out["query"]), want)
+	}
+}
+
+// TestTrending: an item that is met often now is before one that was met more often, but long ago.
+func TestTrending(t *testing.T) {
+	e := modeltest.Examples()
+	// Item 3 three times two half-lives ago, item 4 once now, item 5 once a half-life ago and once three ago.
+	r, err := model.Trending{HalfLife: 10}.Fit(e.Schema, []int32{3, 3, 3, 4, 5, 5, 0}, []int64{80, 80, 80, 100, 90, 70, 100}, 6, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []float32{0, 0, 0, float32(math.Log1p(0.75)), float32(math.Log1p(1)), float32(math.Log1p(0.625))}
+	if diff := cmp.Diff(want, tensor.MustData[float32](r.Items), cmpopts.EquateApprox(1e-6, 0)); diff != "" {
+		t.Errorf("scores (-want +got):\n%s", diff)
+	}
+	for _, s := range []model.Trending{{HalfLife: -1}, {HalfLife: math.NaN()}} {
+		if _, err := s.Fit(e.Schema, nil, nil, 6, 3); err == nil || !strings.Contains(err.Error(), "half_life") {
+			t.Errorf("%+v: error %v", s, err)
+		}
 	}
 }
 

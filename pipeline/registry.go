@@ -29,8 +29,9 @@ func Standard() *Registry {
 	return &Registry{
 		Operators: op.Registry(),
 		Retrieval: map[string]func(Block) (RetrievalTrainer, error){
-			model.PopularityName: newPopularity, "item_knn": newItemKNN, "ease": newEASE, "ials": newIALS, "mf": newMF,
-			"two_tower": newTwoTower, "sasrec": newSASRec,
+			model.PopularityName: newPopularity, model.TrendingName: newTrending, "item_knn": newItemKNN, "ease": newEASE,
+			"slim": newSLIM, "ials": newIALS, "mf": newMF,
+			"two_tower": newTwoTower, "sasrec": newSASRec, "gru4rec": newGRU4Rec,
 		},
 		Ranking: map[string]func(Block) (RankingTrainer, error){
 			"logistic_regression": RankerOf(func(s schema.Schema, m model.LogisticRegression, tasks []string) (model.Ranker, error) {
@@ -96,7 +97,9 @@ type Job struct {
 	Schema schema.Schema
 	// Train and Valid are the interactions of these parts.
 	Train, Valid []int32
-	Seed         uint64
+	// Times are those of all interactions in Unix seconds; nil where the data has none.
+	Times []int64
+	Seed  uint64
 	// Kernels is the set to compute with; nil means the fastest.
 	Kernels *kernel.Set
 	// Progress may be nil.

@@ -50,15 +50,21 @@ func (p *Pipeline) train(ctx context.Context) error {
 }
 
 // job is what every trainer works on.
-func (p *Pipeline) job() Job {
+func (p *Pipeline) job() (Job, error) {
 	j := Job{
 		Examples: p.examples, Schema: p.examples.Schema, Train: p.rows(data.Train), Valid: p.rows(data.Valid),
 		Seed: p.config.Seed, Kernels: p.options.Kernels,
 	}
+	if time := p.config.Data.Interactions.Time; time != "" {
+		var err error
+		if j.Times, err = data.Values[int64](p.tables.Interactions, time); err != nil {
+			return j, fmt.Errorf("data.interactions.time: %w", err)
+		}
+	}
 	if p.options.Reporter != nil {
 		j.Progress = p.options.Reporter.Training
 	}
-	return j
+	return j, nil
 }
 
 // trainRetrieval trains all retrieval models and returns those that are served, none for a pipeline without retrieval.
@@ -70,7 +76,10 @@ func (p *Pipeline) trainRetrieval(ctx context.Context) ([]source, error) {
 	if trainers, err = p.withPopularity(trainers); err != nil {
 		return nil, err
 	}
-	j := p.job()
+	j, err := p.job()
+	if err != nil {
+		return nil, err
+	}
 	j.Train = p.ordered(j.Train)
 	if j.Valid = p.ordered(j.Valid); len(j.Valid) > 0 {
 		j.Score = func(ctx context.Context, r *model.Retrieval) (float64, error) {
@@ -151,8 +160,11 @@ func (p *Pipeline) trainRanking(ctx context.Context) (*Ranking, error) {
 	}
 	name := p.config.Ranking.Name
 	p.phase("train %s", name)
-	j, err := p.withCheckpoints(p.job(), "ranking", name)
+	j, err := p.job()
 	if err != nil {
+		return nil, err
+	}
+	if j, err = p.withCheckpoints(j, "ranking", name); err != nil {
 		return nil, err
 	}
 	ranking, err := trainer.Train(ctx, j)

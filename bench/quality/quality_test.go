@@ -23,10 +23,10 @@ func TestEveryModelHasARow(t *testing.T) {
 		t.Fatal(err)
 	}
 	registry := pipeline.Standard()
-	if diff := cmp.Diff(slices.Sorted(maps.Keys(registry.Retrieval)), names(results, "retrieval", retrievalRows())); diff != "" {
+	if diff := cmp.Diff(slices.Sorted(maps.Keys(registry.Retrieval)), names(results, false)); diff != "" {
 		t.Errorf("retrieval models of the registry and of RESULTS.json (-registry +results); run make quality:\n%s", diff)
 	}
-	if diff := cmp.Diff(slices.Sorted(maps.Keys(registry.Ranking)), names(results, "ranking", rankingRows())); diff != "" {
+	if diff := cmp.Diff(slices.Sorted(maps.Keys(registry.Ranking)), names(results, true)); diff != "" {
 		t.Errorf("rankers of the registry and of RESULTS.json (-registry +results); run make quality:\n%s", diff)
 	}
 	md, err := os.ReadFile("RESULTS.md")
@@ -40,9 +40,9 @@ func TestEveryModelHasARow(t *testing.T) {
 
 // TestRowsAreRead: every row's recsys.yaml is one.
 func TestRowsAreRead(t *testing.T) {
-	for kind, rows := range map[string][]row{"retrieval": retrievalRows(), "ranking": rankingRows()} {
-		for _, r := range rows {
-			if _, err := pipeline.New([]byte(r.text(kind)), "", t.TempDir(), 0, pipeline.Options{}); err != nil {
+	for _, k := range kinds() {
+		for _, r := range k.rows {
+			if _, err := pipeline.New([]byte(k.text(r)), "", t.TempDir(), 0, pipeline.Options{}); err != nil {
 				t.Errorf("%s: %v", r.Name, err)
 			}
 		}
