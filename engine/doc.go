@@ -4,7 +4,7 @@
 //	e, err := engine.Open(ctx, "model_repository", engine.Options{})
 //	out, version, err := e.Infer(ctx, "shop", inputs, []string{"item_ids", "scores"})
 //
-// [Open] refuses what Triton refuses: it applies the rules of [ensemble.Repository.Check] and [ensemble.CheckGraph] and runs the warm-ups for
+// [Open] refuses what Triton refuses: it applies the rules of [ensemble.Repository.Check] and [ensemble.CheckPorts] and runs the warm-ups for
 // one user. [Engine.Infer] takes tensors as they come over the wire, so a scalar column has the shape [B,1] that config.pbtxt declares, and
 // checks names, types, shapes and the batch size. A step of an ensemble runs when its tensors are there, side by side with those that do not need it;
 // steps that the wanted outputs do not need are left out.

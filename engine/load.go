@@ -15,7 +15,6 @@ import (
 	"strings"
 
 	"recsys/ensemble"
-	"recsys/graph"
 	"recsys/graph/exec"
 	"recsys/onnx"
 	"recsys/tensor"
@@ -43,8 +42,9 @@ type fileKey struct {
 type loaded struct {
 	fileKey
 
-	graph *graph.Graph
-	plan  *exec.Plan
+	plan            *exec.Plan
+	inputs, outputs []onnx.Port     // that the file declares
+	used            map[string]bool // inputs that the plan takes: none that nothing uses
 }
 
 // versionError says which version of a model does not load, and why, with paths below the repository.
@@ -212,7 +212,7 @@ func (l *loader) version(ctx context.Context, m *ensemble.Model, n int64) (*vers
 		return old, nil
 	}
 	var errs []error
-	for _, finding := range ensemble.CheckGraph(m.Config, path, f.graph) {
+	for _, finding := range ensemble.CheckPorts(m.Config, path, f.inputs, f.outputs) {
 		errs = append(errs, errors.New(finding.String()))
 	}
 	if err := errors.Join(errs...); err != nil {
@@ -278,8 +278,15 @@ func (l *loader) file(path string, threads int) (*loaded, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	l.files[key] = &loaded{fileKey: key, graph: g, plan: p}
-	return l.files[key], nil
+	f := &loaded{fileKey: key, plan: p, used: map[string]bool{}}
+	if f.inputs, f.outputs, err = onnx.UnmarshalPorts(data); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	for _, v := range p.Inputs() {
+		f.used[v.Name()] = true
+	}
+	l.files[key] = f
+	return f, nil
 }
 
 // folderSum adds to sum what the folder says of its files.

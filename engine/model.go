@@ -104,6 +104,9 @@ func (v *version) doSteps(t *task, r *Request) error {
 func (v *version) inferStage(ctx context.Context, inputs tensor.Map, outputs []string) (tensor.Map, error) {
 	in := make(tensor.Map, len(v.config.Inputs))
 	for _, c := range v.config.Inputs {
+		if !v.file.used[c.Name] {
+			continue
+		}
 		t, err := v.reshape(inputs[c.Name], c.Dims, c.ModelDims(), c.Reshape != nil)
 		if err != nil {
 			return nil, fmt.Errorf("input %q: %w", c.Name, err)

@@ -27,10 +27,15 @@ func CheckGraph(cfg *Config, file string, g *graph.Graph) []Finding {
 	for _, o := range g.Outputs {
 		outputs = append(outputs, port(o.Name, o.Value))
 	}
+	return CheckPorts(cfg, file, inputs, outputs)
+}
+
+// CheckPorts is [CheckGraph] of what a model declares, with inputs that nothing in it uses: a graph that was read has none of them.
+func CheckPorts(cfg *Config, file string, inputs, outputs []onnx.Port) []Finding {
 	return checkPorts(cfg, file, inputs, outputs, nil)
 }
 
-// checkPorts is CheckGraph on inputs and outputs. Given are further inputs, which the server makes itself, by name.
+// checkPorts is CheckPorts where given are further inputs, which the server makes itself, by name.
 func checkPorts(cfg *Config, file string, inputs, outputs []onnx.Port, given map[string]givenInput) []Finding {
 	c := &checker{model: &Model{Name: cfg.Name, Config: cfg}, file: file}
 	find := func(list []onnx.Port, name string) *onnx.Port {

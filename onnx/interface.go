@@ -24,12 +24,20 @@ func Ports(path string) (inputs, outputs []Port, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	if inputs, outputs, err = UnmarshalPorts(data); err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return inputs, outputs, nil
+}
+
+// UnmarshalPorts is [Ports] of a model's bytes.
+func UnmarshalPorts(data []byte) (inputs, outputs []Port, err error) {
 	m, err := onnxpb.Unmarshal(data)
 	if err == nil && m.Graph == nil {
 		err = errors.New("the model has no graph: is it an ONNX file?")
 	}
 	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", path, err)
+		return nil, nil, err
 	}
 	initialized := map[string]bool{}
 	for _, t := range m.Graph.Initializers {
@@ -45,11 +53,11 @@ func Ports(path string) (inputs, outputs []Port, err error) {
 				err = errNoShape
 			}
 			if err != nil {
-				return nil, fmt.Errorf("%s: %q: %w", path, v.Name, err)
+				return nil, fmt.Errorf("%q: %w", v.Name, err)
 			}
 			dims, err := dimensions(v.Name, shape)
 			if err != nil {
-				return nil, fmt.Errorf("%s: %q: %w", path, v.Name, err)
+				return nil, fmt.Errorf("%q: %w", v.Name, err)
 			}
 			ports = append(ports, Port{v.Name, d, dims})
 		}
