@@ -45,6 +45,7 @@ type loaded struct {
 	plan            *exec.Plan
 	inputs, outputs []onnx.Port     // that the file declares
 	used            map[string]bool // inputs that the plan takes: none that nothing uses
+	scalars         map[string]bool // inputs and outputs of rank 0
 }
 
 // versionError says which version of a model does not load, and why, with paths below the repository.
@@ -111,7 +112,7 @@ func (l *loader) keepSent(loading string) {
 
 // refused reports whether a finding keeps the engine from loading a model: what Triton refuses, and what it does not do itself.
 func refused(f ensemble.Finding) bool {
-	return f.Severity() == ensemble.SeverityError || f.Rule == ensemble.RuleNested || f.Rule == ensemble.RuleAutoComplete
+	return f.Severity() == ensemble.SeverityError || f.Rule == ensemble.RuleNested || f.Rule == ensemble.RuleAutoComplete || f.Rule == ensemble.RuleBatchAxis
 }
 
 // check applies the rules of configurations to the models and their stages.
@@ -278,12 +279,15 @@ func (l *loader) file(path string, threads int) (*loaded, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	f := &loaded{fileKey: key, plan: p, used: map[string]bool{}}
+	f := &loaded{fileKey: key, plan: p, used: map[string]bool{}, scalars: map[string]bool{}}
 	if f.inputs, f.outputs, err = onnx.UnmarshalPorts(data); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	for _, v := range p.Inputs() {
 		f.used[v.Name()] = true
+	}
+	for _, x := range slices.Concat(f.inputs, f.outputs) {
+		f.scalars[x.Name] = len(x.Shape) == 0
 	}
 	l.files[key] = f
 	return f, nil

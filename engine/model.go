@@ -107,7 +107,7 @@ func (v *version) inferStage(ctx context.Context, inputs tensor.Map, outputs []s
 		if !v.file.used[c.Name] {
 			continue
 		}
-		t, err := v.reshape(inputs[c.Name], c.Dims, c.ModelDims(), c.Reshape != nil)
+		t, err := v.reshape(inputs[c.Name], c.Dims, v.modelDims(c))
 		if err != nil {
 			return nil, fmt.Errorf("input %q: %w", c.Name, err)
 		}
@@ -122,7 +122,7 @@ func (v *version) inferStage(ctx context.Context, inputs tensor.Map, outputs []s
 		if !slices.Contains(outputs, c.Name) {
 			continue
 		}
-		t, err := v.reshape(got[c.Name], c.ModelDims(), c.Dims, c.Reshape != nil)
+		t, err := v.reshape(got[c.Name], v.modelDims(c), c.Dims)
 		if err != nil {
 			return nil, fmt.Errorf("output %q: %w", c.Name, err)
 		}
@@ -131,9 +131,17 @@ func (v *version) inferStage(ctx context.Context, inputs tensor.Map, outputs []s
 	return out, nil
 }
 
+// modelDims are the dims that the model's file has, behind the batch axis. Without batches, dims of 1 may stand for a scalar.
+func (v *version) modelDims(c ensemble.TensorConfig) []int64 {
+	if v.config.MaxBatchSize == 0 && v.file.scalars[c.Name] {
+		return nil
+	}
+	return c.ModelDims()
+}
+
 // reshape turns the shape behind the batch axis from one form into the other. Free axes keep their sizes in order, as in Triton.
-func (v *version) reshape(t *tensor.Tensor, from, to []int64, differs bool) (*tensor.Tensor, error) {
-	if !differs {
+func (v *version) reshape(t *tensor.Tensor, from, to []int64) (*tensor.Tensor, error) {
+	if slices.Equal(from, to) {
 		return t, nil
 	}
 	shape, rest := []int(nil), t.Shape()

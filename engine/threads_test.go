@@ -62,10 +62,18 @@ func TestThreads(t *testing.T) {
 		parameter string
 		want      int
 	}{
-		{1, "", 1}, {2, "", 2}, {3, "", 3}, // what others are compared with
-		{1, "1", 1}, {2, "1", 2}, {3, "1", 3},
-		{1, "2", 1}, {2, "2", 2}, {3, "2", 2},
-		{2, "7", 2}, {3, "0", 3}, {3, "3", 3},
+		{1, "", 1}, // the first three are what the others are compared with
+		{2, "", 2},
+		{3, "", 3},
+		{1, "1", 1},
+		{2, "1", 2},
+		{3, "1", 3},
+		{1, "2", 1},
+		{2, "2", 2},
+		{3, "2", 2},
+		{2, "7", 2},
+		{3, "0", 3},
+		{3, "3", 3},
 	} {
 		// One thread computes the product as a whole, several compute pieces of it, more of them the more they are.
 		var n atomic.Int64

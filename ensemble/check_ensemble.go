@@ -9,19 +9,24 @@ import (
 	"recsys/tensor"
 )
 
-// wire is an ensemble's tensor as its maker has it: Dims include the batch axis.
+// wire is an ensemble's tensor as one of its ends has it.
 type wire struct {
-	dtype tensor.DType
-	dims  []int64
-	maker string
+	dtype   tensor.DType
+	dims    []int64 // without the batch axis
+	batched bool    // there is one
+	maker   string
+}
+
+// shape are the dims with the batch axis.
+func (w wire) shape() []int64 {
+	if w.batched {
+		return append([]int64{-1}, w.dims...)
+	}
+	return w.dims
 }
 
 func newWire(t TensorConfig, maxBatch int, maker string) wire {
-	dims := t.Dims
-	if maxBatch > 0 {
-		dims = append([]int64{-1}, dims...)
-	}
-	return wire{t.DType, dims, maker}
+	return wire{t.DType, t.Dims, maxBatch > 0, maker}
 }
 
 // own is an input or output of the ensemble, which Triton takes in the shape that a model behind it would get.
@@ -180,8 +185,13 @@ func (c *checker) compare(field string, reader, maker wire) {
 		c.add(RuleDType, field, "export both stages again from one run", "is %s, but %s makes %s",
 			reader.dtype.Config(), maker.maker, maker.dtype.Config())
 	}
-	if !compatible(reader.dims, maker.dims) {
-		c.add(RuleDims, field, "export both stages again from one run", "has shape %v, but %s makes %v", reader.dims, maker.maker, maker.dims)
+	switch {
+	case compatible(reader.shape(), maker.shape()):
+	case compatible(reader.dims, maker.dims):
+		c.add(RuleBatchAxis, field, "give both a max_batch_size, or dims with an axis of -1 in front to the one that has none",
+			"has shape %v, but %s makes %v: requests of one user pass, those of more fail", reader.shape(), maker.maker, maker.shape())
+	default:
+		c.add(RuleDims, field, "export both stages again from one run", "has shape %v, but %s makes %v", reader.shape(), maker.maker, maker.shape())
 	}
 }
 

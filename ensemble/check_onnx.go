@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"recsys/internal/nearest"
 )
 
 // numbers are the parameters of ONNX Runtime's backend that it reads as whole numbers.
@@ -25,6 +27,12 @@ func (c *checker) onnx() {
 			c.add(RuleParameter, fmt.Sprintf("parameters %q", key), "give a whole number", "is %q", text)
 		case key == "execution_mode" && n != 0 && n != 1:
 			c.add(RuleParameter, `parameters "execution_mode"`, "give 0 (one node after the other) or 1", "is %d", n)
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(cfg.Parameters)) {
+		if !slices.Contains(parameters(), key) {
+			c.add(RuleIgnored, fmt.Sprintf("parameters %q", key), "correct the name or remove it", "is none that ONNX Runtime's backend reads%s",
+				nearest.Hint(key, parameters()))
 		}
 	}
 	if c.has("optimization.cuda") {

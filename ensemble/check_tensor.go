@@ -41,6 +41,12 @@ func (c *checker) tensors(kind string, list []TensorConfig) {
 			c.add(RuleTensor, field, "reshape keeps the number of elements", "dims %v cannot be reshaped to %v", t.Dims, t.Reshape.Shape)
 		}
 	}
+	for i, t := range list {
+		if t.Reshape != nil && len(t.Reshape.Shape) == 0 && c.model.Config.MaxBatchSize == 0 && !c.model.Config.IsEnsemble() {
+			c.add(RuleTensor, fmt.Sprintf("%s[%d] %q", kind, i, t.Name), "remove the reshape: the ONNX backend takes dims of 1 for a scalar",
+				"is reshaped to a scalar, which models without batches are not")
+		}
+	}
 	for i, f := range c.at(kind) {
 		if f.Kind == pbtxt.Block && i < len(list) {
 			c.tensorFields(fmt.Sprintf("%s[%d] %q", kind, i, list[i].Name), f.Block, list[i])

@@ -32,7 +32,7 @@ func (f Finding) Severity() Severity {
 	switch f.Rule {
 	case RulePolicy, RuleUnpinned, RuleOutput, RuleNested, RuleAutoComplete, RuleRandomWarmup, RuleQueueSize, RuleQueueDelay, RuleFreeLength,
 		RuleInstanceCount, RuleThreads, RuleGraphLevel, RuleCUDA, RuleTensorRT, RuleRateLimiter, RuleCacheServer, RuleMissingVersion,
-		RulePath, RuleRepeatedKey, RuleRelease, RuleIgnored, RuleUnreadModel:
+		RulePath, RuleRepeatedKey, RuleRelease, RuleIgnored, RuleUnreadModel, RuleBatchAxis:
 		return SeverityWarning
 	}
 	return SeverityError
@@ -89,6 +89,7 @@ const (
 	RuleGraphLevel     = "graph-level"     // graph optimisation is not switched off, as level 2 does
 	RuleCUDA           = "cuda"            // settings of CUDA are where ONNX Runtime's backend reads them
 	RuleTensorRT       = "tensorrt"        // TensorRT is told the shapes and where to keep its engines
+	RuleBatchAxis      = "batch-axis"      // both ends of a mapping have the batch axis: requests of several users fail otherwise
 	RuleRateLimiter    = "rate-limiter"    // no resources are claimed, which servers pass over unless told to limit
 	RuleCacheServer    = "cache-server"    // no cache is asked for, which servers pass over unless they have one
 	RuleMissingVersion = "missing-version" // policies name versions that have a folder

@@ -168,9 +168,26 @@ func operator(domain string, named bool) func(*onnxpb.Model) {
 	}
 }
 
+// unbatched is a stage without batches whose x and y have dims, and whose id has what is said.
+func unbatched(dims, id string) *change {
+	return &change{stageText[strings.Index(stageText, "max_batch_size"):strings.Index(stageText, "optimization")], `max_batch_size: 0
+input { name: "x" data_type: TYPE_FP32 dims: [ ` + dims + ` ] }
+input { name: "id" data_type: TYPE_INT64 ` + id + ` }
+output { name: "y" data_type: TYPE_FP32 dims: [ ` + dims + ` ] }
+version_policy { specific { versions: [ 1 ] } }
+instance_group { count: 1 kind: KIND_CPU }
+`}
+}
+
 // start is a batcher of sequences that gives an input "start" of a type.
 func start(dtype string) string {
 	return `direct { } control_input { name: "start" control { kind: CONTROL_SEQUENCE_START ` + dtype + `_false_true: [ 0, 1 ] } }`
+}
+
+// forOne takes the batch axis from the inputs and outputs.
+func forOne(m *onnxpb.Model) {
+	four := &onnxpb.Shape{Dims: []*onnxpb.Dim{{HasValue: true, Value: 4}}}
+	m.Graph.Inputs[0].Type.Tensor.Shape, m.Graph.Inputs[1].Type.Tensor.Shape, m.Graph.Outputs[0].Type.Tensor.Shape = four, &onnxpb.Shape{}, four
 }
 
 // addInput adds an input "start" FP32 [B,1].
@@ -299,6 +316,10 @@ func brokenRules() []broken {
 			"version_policy { specific { versions: [ 1 ] } }\n" + steps,
 			"output { name: \"z\" data_type: TYPE_FP32 dims: [ 4 ] }\n" + single[:len(single)-2] + strings.Replace(second, `"y" }`, `"z" }`, 1) + "}\n",
 		}},
+		{name: "a stage without batches", rule: ensemble.RuleBatchAxis, stage: unbatched("-1, 4", "dims: [ -1 ]")},
+		{name: "a stage for one user", rule: ensemble.RuleBatchAxis, stage: unbatched("4", "dims: [ 1 ]"), model: forOne},
+		{name: "a reshape to a scalar without batches", rule: ensemble.RuleTensor, stage: unbatched("4", "dims: [ 1 ] reshape { shape: [ ] }"), model: forOne},
+		{name: "an unknown parameter", rule: ensemble.RuleIgnored, stage: add(`parameters { key: "inter_op_threads" value { string_value: "1" } }`)},
 		{name: "max-batch-size", rule: ensemble.RuleMaxBatchSize, top: &change{"max_batch_size: 8", "max_batch_size: 16"}},
 		{name: "output", rule: ensemble.RuleOutput, top: &change{"version_policy", "output { name: \"h\" data_type: TYPE_FP32 dims: [ 4 ] }\nversion_policy"}},
 		{name: "nested", rule: ensemble.RuleNested, top: &change{`"STAGE" model_version: 1`, `"a000" model_version: 1`}},
