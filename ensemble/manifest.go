@@ -73,7 +73,8 @@ type Manifest struct {
 	// hash, version. Readers show Origin and never act on it.
 	Fuse   string            `json:"fuse"`
 	Origin map[string]string `json:"origin,omitempty"`
-	// Weights are hashes, sha256:HEX, of what was fitted and trained: "features", "query", "tower" and "ranker", as far as there are such. A
+	// Weights are hashes, sha256:HEX, of what was fitted and trained: "features", "query", "tower" and "ranker", as
+	// far as there are such, and "query of NAME" and "tower of NAME" for further sources. A
 	// run of refreshed items has those of the run that was trained.
 	Weights map[string]string `json:"weights,omitempty"`
 	// Metrics are those of the run that was exported; nil for one that was not evaluated.

@@ -118,6 +118,9 @@ func Export(ctx context.Context, run, dir string, eo ExportOptions) (*Exported, 
 	def(&o.Profile, ensemble.ProfileAuto)
 	precision := settings.precision(o.Profile)
 	if eo.Refresh != "" {
+		if eo.Refresh != RefreshItems {
+			return nil, fmt.Errorf("export: refresh %q; there is: %s", eo.Refresh, RefreshItems)
+		}
 		def(&o.Fuse, ensemble.FuseGroups)
 		served, err := refreshable(run, dir, s.Manifest, o.Fuse, precision)
 		if err != nil {

@@ -126,18 +126,18 @@ func (r *refresher) tunedIndex() error {
 
 // write builds the stages from the grown graphs and writes the run, serving.json last.
 func (r *refresher) write(ctx context.Context) error {
-	retrieval, ranking, err := r.models(ctx)
+	sources, ranking, err := r.models(ctx)
 	if err != nil {
 		return err
 	}
-	stages, err := r.stages(ctx, []source{{retrieval, r.config.Candidates}}, ranking)
+	stages, err := r.stages(ctx, sources, ranking)
 	if err != nil {
 		return err
 	}
-	if err := r.writeBasis(retrieval, ranking); err != nil {
+	if err := r.writeBasis(sources, ranking); err != nil {
 		return err
 	}
-	return r.writeStages(stages, ranking, r.manifest(retrieval), func(dir string) error {
+	return r.writeStages(stages, ranking, r.manifest(sources[0].Retrieval), func(dir string) error {
 		if err := copyFile(filepath.Join(dir, userRowsFile), UserRows(r.from)); err != nil {
 			return notRun(err, "train")
 		}
@@ -145,40 +145,53 @@ func (r *refresher) write(ctx context.Context) error {
 	})
 }
 
-// models reads the served retrieval model and the ranker, with rows for the new ids.
-func (r *refresher) models(ctx context.Context) (*model.Retrieval, *Ranking, error) {
-	name, first := r.config.Retrieval[0].Name, r.serving.Manifest.Items.First
-	if n := len(r.serving.Manifest.Sources); n > 0 {
-		return nil, nil, fmt.Errorf("candidates come from %d models, of which some know items by their interactions alone; train anew, which "+
-			"recsys fit --append-to does with the ids kept", n)
-	}
-	source, err := readSource(filepath.Join(r.from, sourcesDir, name), name, first)
-	if err != nil {
-		return nil, nil, err
-	}
-	if source.Tower == nil {
-		return nil, nil, fmt.Errorf("%s knows items by their interactions alone and has no item tower; train anew, which "+
-			"recsys fit --append-to does with the ids kept", name)
-	}
+// models reads the served retrieval models and the ranker, with rows for the new ids.
+func (r *refresher) models(ctx context.Context) ([]source, *Ranking, error) {
 	g := newGrowth(r.former, r.config.Data.Interactions.Item, r.buckets)
-	if source.Query, err = g.tables(source.Query); err != nil {
-		return nil, nil, err
+	m := r.serving.Manifest
+	served := m.Sources
+	if len(served) == 0 {
+		served = []ensemble.ManifestSource{{Name: r.config.Retrieval[0].Name, Quota: m.Limits.Candidates}}
 	}
-	if source.Tower, err = g.tables(source.Tower); err != nil {
-		return nil, nil, err
-	}
-	if source.Items, err = model.ItemMatrix(ctx, source.Tower, r.examples.Items, first, r.options.Kernels); err != nil {
-		return nil, nil, fmt.Errorf("%s: item vectors: %w", name, err)
+	sources := make([]source, len(served))
+	for i, s := range served {
+		grown, err := r.source(ctx, s.Name, g)
+		if err != nil {
+			return nil, nil, err
+		}
+		sources[i] = source{grown, s.Quota}
 	}
 	if r.config.Ranking == nil {
-		return source, nil, nil
+		return sources, nil, nil
 	}
 	ranking, err := readRanking(r.config, r.options.Registry, r.from)
 	if err != nil {
 		return nil, nil, err
 	}
 	ranking.Graph, err = g.tables(ranking.Graph)
-	return source, ranking, err
+	return sources, ranking, err
+}
+
+// source reads a retrieval model and computes its item vectors anew.
+func (r *refresher) source(ctx context.Context, name string, g growth) (*model.Retrieval, error) {
+	s, err := readSource(filepath.Join(r.from, sourcesDir, name), name, r.serving.Manifest.Items.First)
+	if err != nil {
+		return nil, err
+	}
+	if s.Tower == nil {
+		return nil, fmt.Errorf("%s knows items by their interactions alone and has no item tower; train anew, which "+
+			"recsys fit --append-to does with the ids kept", name)
+	}
+	if s.Query, err = g.tables(s.Query); err != nil {
+		return nil, err
+	}
+	if s.Tower, err = g.tables(s.Tower); err != nil {
+		return nil, err
+	}
+	if s.Items, err = model.ItemMatrix(ctx, s.Tower, r.examples.Items, s.First, r.options.Kernels); err != nil {
+		return nil, fmt.Errorf("%s: item vectors: %w", name, err)
+	}
+	return s, nil
 }
 
 // manifest is that of the former run with other items.
@@ -192,7 +205,7 @@ func (r *refresher) manifest(source *model.Retrieval) ensemble.Manifest {
 }
 
 // writeBasis writes what is not of serving.
-func (r *refresher) writeBasis(source *model.Retrieval, ranking *Ranking) error {
+func (r *refresher) writeBasis(sources []source, ranking *Ranking) error {
 	if err := os.Remove(r.path(servingFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -210,7 +223,14 @@ func (r *refresher) writeBasis(source *model.Retrieval, ranking *Ranking) error 
 	if err := writeJSON(r.path(originFile), origin); err != nil {
 		return err
 	}
-	err := replaceDir(r.path(sourcesDir), func(dir string) error { return writeSource(filepath.Join(dir, source.Name), source) })
+	err := replaceDir(r.path(sourcesDir), func(dir string) error {
+		for _, s := range sources {
+			if err := writeSource(filepath.Join(dir, s.Name), s.Retrieval); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 	if err != nil || ranking == nil {
 		return err
 	}

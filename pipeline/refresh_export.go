@@ -48,6 +48,7 @@ func refreshable(run, dir string, m ensemble.Manifest, fuse ensemble.Fuse, p *en
 	differs("columns of users", m.RowHash, served.RowHash)
 	differs("filter of seen items", m.KeepSeen, served.KeepSeen)
 	differs("number of candidates", m.Limits.Candidates, served.Limits.Candidates)
+	differs("sources of candidates", m.Sources, served.Sources)
 	differs("number of results", m.Limits.MaxResults, served.Limits.MaxResults)
 	differs("fusing", string(fuse), served.Fuse)
 	differs("precision", stored(p), stored(served.Precision))

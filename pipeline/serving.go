@@ -170,7 +170,7 @@ func (p *Pipeline) manifest(stages map[string][]ensemble.Stage, sources []source
 	}
 	m.RowHash = codec.Hash()
 	m.Fallback = p.popular(source.First)
-	if m.Weights, err = p.weights(source.Name); err != nil {
+	if m.Weights, err = p.weights(sources); err != nil {
 		return m, err
 	}
 	origin := p.origin()

@@ -11,9 +11,17 @@ import (
 )
 
 // weights returns the hashes of what was fitted and trained, for Manifest.Weights.
-func (p *Pipeline) weights(source string) (map[string]string, error) {
-	files := map[string]string{
-		"features": p.path(workflowFile), "query": p.path(sourcesDir, source, queryFile), "tower": p.path(sourcesDir, source, towerFile),
+func (p *Pipeline) weights(sources []source) (map[string]string, error) {
+	files := map[string]string{"features": p.path(workflowFile)}
+	for i, s := range sources {
+		of := ""
+		if i > 0 {
+			of = " of " + s.Name
+		}
+		files["query"+of] = p.path(sourcesDir, s.Name, queryFile)
+		if s.Tower != nil {
+			files["tower"+of] = p.path(sourcesDir, s.Name, towerFile)
+		}
 	}
 	if p.config.Ranking != nil {
 		files["ranker"] = p.path(rankingDir, p.config.Ranking.Name+".onnx")
@@ -21,9 +29,6 @@ func (p *Pipeline) weights(source string) (map[string]string, error) {
 	hashes := make(map[string]string, len(files))
 	for name, path := range files {
 		hash, err := hashFile(path)
-		if errors.Is(err, fs.ErrNotExist) && name == "tower" {
-			continue
-		}
 		if err != nil {
 			return nil, err
 		}
