@@ -52,6 +52,26 @@ func (c *Codec) Schema() schema.Schema { return c.columns }
 // Hash returns the schema hash as 8 hexadecimal digits. It depends on names, data types, lengths and order.
 func (c *Codec) Hash() string { return fmt.Sprintf("%08x", c.hash) }
 
+// SchemaOf returns the schema hash of a packed row, as Codec.Hash has it; "" for bytes that are no packed row.
+func SchemaOf(row []byte) string {
+	if len(row) < rowHeader || string(row[:4]) != rowMagic {
+		return ""
+	}
+	return fmt.Sprintf("%08x", binary.LittleEndian.Uint32(row[4:]))
+}
+
+// Pick returns the row of the codec's schema; without one, another of rows, which no method takes, and nil of none.
+func (c *Codec) Pick(rows [][]byte) []byte {
+	var other []byte
+	for _, row := range rows {
+		if len(row) >= rowHeader && binary.LittleEndian.Uint32(row[4:]) == c.hash {
+			return row
+		}
+		other = row
+	}
+	return other
+}
+
 // Encode packs one row from tensors [1] (scalars) and [1,L] (lists), with its event time in Unix milliseconds.
 func (c *Codec) Encode(values tensor.Map, eventTime int64) ([]byte, error) {
 	return c.Append(nil, values, 0, eventTime)

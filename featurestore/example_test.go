@@ -40,7 +40,7 @@ func Example() {
 	if err != nil {
 		panic(err)
 	}
-	values, err := codec.Decode(user.Row)
+	values, err := codec.Decode(codec.Pick(user.Rows))
 	if err != nil {
 		panic(err)
 	}

@@ -35,7 +35,7 @@ type Memory struct {
 var _ Store = (*Memory)(nil)
 
 type entry struct {
-	row     []byte
+	rows    map[string][]byte // By schema.
 	history []string
 	seen    []string // Oldest first.
 	has     map[string]bool
@@ -85,10 +85,14 @@ func (m *Memory) User(ctx context.Context, id string, historyLimit int) (User, e
 	if e == nil {
 		return User{Availability: m.availability}, nil
 	}
+	var rows [][]byte
+	for _, row := range e.rows {
+		rows = append(rows, slices.Clone(row))
+	}
 	return User{
 		Availability: m.availability,
 
-		Row:     slices.Clone(e.row),
+		Rows:    rows,
 		History: slices.Clone(newest(e.history, max(0, historyLimit))),
 		Seen:    slices.Clone(e.seen),
 	}, nil
@@ -216,8 +220,11 @@ func (m *Memory) loadOne(r Record) (row, history bool) {
 		e.loaded = true
 		m.alone--
 	}
-	if row = r.Row != nil && !slices.Equal(e.row, r.Row); row {
-		e.row = slices.Clone(r.Row)
+	if of := SchemaOf(r.Row); r.Row != nil && (e.rows[of] == nil || !slices.Equal(e.rows[of], r.Row)) {
+		if row = true; e.rows == nil {
+			e.rows = make(map[string][]byte, 1)
+		}
+		e.rows[of] = slices.Clone(r.Row)
 	}
 	if history = !e.known || e.asOf < r.AsOf; history {
 		e.known, e.asOf = true, r.AsOf

@@ -25,8 +25,8 @@ var ErrEvent = errors.New("incomplete event")
 // User is what a store knows about one user. The zero value means that it knows nothing. It belongs to the
 // caller, who may keep and change it.
 type User struct {
-	// Row is the packed row, nil when there is none; see Codec.
-	Row []byte
+	// Rows are the packed rows, one of each schema that was loaded, in no particular order; see [Codec.Pick].
+	Rows [][]byte
 	// History holds item keys, oldest first; Seen holds item keys in no particular order, each once.
 	History, Seen []string
 	// Availability is the state of the set of unavailable items; see [Unavailable.State].

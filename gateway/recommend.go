@@ -220,7 +220,8 @@ func (g *Gateway) ready(ctx context.Context, v *view, e *asked) error {
 		g.warnings.warn(ctx, FeaturesUnavailable, slog.Any("error", storeErr))
 		e.reasons = append(e.reasons, FeaturesUnavailable)
 	}
-	f := facts{userID: q.userID, row: user.Row, history: user.History, context: q.context, now: g.now().Unix()}
+	row := v.merger.codec.Pick(user.Rows)
+	f := facts{userID: q.userID, row: row, history: user.History, context: q.context, now: g.now().Unix()}
 	if q.givenHistory {
 		f.history = q.history
 	}
@@ -233,7 +234,7 @@ func (g *Gateway) ready(ctx context.Context, v *view, e *asked) error {
 		e.reasons = append(e.reasons, FeaturesInvalid)
 	}
 	if storeErr == nil {
-		g.metrics.countRow("user", user.Row, rowErr)
+		g.metrics.countRow("user", row, rowErr)
 	}
 	if e.selection, err = v.selection(ctx, q, user, g.stockFor(ctx, e, user, storeErr), in); err != nil {
 		return err

@@ -195,7 +195,8 @@ func (c modelsListCmd) Run(ctx context.Context, o output) (err error) {
 type modelsPublishCmd struct {
 	modelsFlags `embed:""`
 
-	Generation int64 `placeholder:"N" help:"Generation; by default the highest."`
+	Generation int64  `placeholder:"N" help:"Generation; by default the highest."`
+	Redis      string `env:"RECSYS_REDIS" placeholder:"URL" help:"Load the generation's features first, beside those of others: redis://:PASSWORD@HOST:PORT/DB."`
 }
 
 // Help says what happens and has examples.
@@ -211,6 +212,9 @@ func (modelsPublishCmd) Help() string {
 func (c modelsPublishCmd) Run(ctx context.Context, o output) error {
 	return c.with(ctx, o, func(p *generation.Publisher, name string) (generation.Result, error) {
 		g, err := latest(c.Repository[0], name, c.Generation)
+		if err == nil {
+			err = loadGeneration(ctx, o, c.Repository[0], name, g, c.Redis)
+		}
 		if err != nil {
 			return generation.Result{}, err
 		}
@@ -270,6 +274,7 @@ type modelsPruneCmd struct {
 
 	Generation []int64 `placeholder:"N" help:"Generation to remove, such as a refused one; give each. By default all below the served one."`
 	Keep       int     `default:"1" help:"How many of those that were served last stay, to go back to."`
+	Redis      string  `env:"RECSYS_REDIS" placeholder:"URL" help:"Remove rows of users that no generation of the repository reads any more."`
 }
 
 // Help has an example.
@@ -285,6 +290,10 @@ func (c modelsPruneCmd) Run(ctx context.Context, o output) error {
 		return errors.New("--keep counts from 0, --generation from 1")
 	}
 	return c.with(ctx, o, func(p *generation.Publisher, name string) (generation.Result, error) {
-		return p.Prune(ctx, name, c.Generation, c.Keep)
+		r, err := p.Prune(ctx, name, c.Generation, c.Keep)
+		if err != nil || c.Redis == "" {
+			return r, err
+		}
+		return r, dropRows(ctx, o, c.Repository, name, c.Redis)
 	})
 }

@@ -4,7 +4,7 @@
 //
 // A user has four keys, which a hash tag keeps in one slot of a cluster; NAME is the ensemble's:
 //
-//	rs:{NAME:USER}:row      string  the packed row
+//	rs:{NAME:USER}:rows     hash    packed rows by the hash of their schema: those of several generations lie side by side
 //	rs:{NAME:USER}:history  list    item keys, newest at the head, at most featurestore.MaxHistory
 //	rs:{NAME:USER}:seen     set     item keys; when it is full, an arbitrary one makes place for a new one
 //	rs:{NAME:USER}:asof     string  Unix milliseconds up to which history and seen are complete

@@ -74,8 +74,8 @@ func (s *Store) send(
 
 func (s *Store) loadCall(r featurestore.Record) (call, int) {
 	size := len(r.Row)
-	args := make([]any, 0, 3+len(r.History)+len(r.Seen))
-	args = append(args, r.Row, r.AsOf, len(r.History))
+	args := make([]any, 0, 4+len(r.History)+len(r.Seen))
+	args = append(args, r.Row, featurestore.SchemaOf(r.Row), r.AsOf, len(r.History))
 	if r.Row == nil {
 		args[0] = ""
 	}
@@ -85,7 +85,7 @@ func (s *Store) loadCall(r featurestore.Record) (call, int) {
 			size += len(item) + 8 // The protocol's length lines.
 		}
 	}
-	keys := []string{s.key(r.UserID, "row"), s.key(r.UserID, "history"), s.key(r.UserID, "seen"), s.key(r.UserID, "asof")}
+	keys := []string{s.key(r.UserID, "rows"), s.key(r.UserID, "history"), s.key(r.UserID, "seen"), s.key(r.UserID, "asof")}
 	return call{keys, args}, size + 4*len(keys[0])
 }
 

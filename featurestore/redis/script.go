@@ -41,33 +41,33 @@ return applied
 
 // loadUser writes one record.
 //
-//	KEYS row, history, seen, asof
-//	ARGV row ('' = none), asof in ms, length of the history, then the history oldest first, then the seen items
+//	KEYS rows, history, seen, asof
+//	ARGV row ('' = none), its schema, asof in ms, length of the history, then the history oldest first, then the seen items
 //
 // It returns 1 when the row was written, plus 2 when history and seen were. Items are pushed 1,000 at a time,
 // because Lua's unpack is limited to about 8,000.
 const loadUser = `
 local done = 0
-if ARGV[1] ~= '' and redis.call('GET', KEYS[1]) ~= ARGV[1] then
-  redis.call('SET', KEYS[1], ARGV[1])
+if ARGV[1] ~= '' and redis.call('HGET', KEYS[1], ARGV[2]) ~= ARGV[1] then
+  redis.call('HSET', KEYS[1], ARGV[2], ARGV[1])
   done = 1
 end
 local asof = redis.call('GET', KEYS[4])
 if (not asof) and redis.call('EXISTS', KEYS[2], KEYS[3]) > 0 then
   asof = '0'
 end
-if asof and tonumber(asof) >= tonumber(ARGV[2]) then
+if asof and tonumber(asof) >= tonumber(ARGV[3]) then
   return done
 end
 redis.call('DEL', KEYS[2], KEYS[3])
-local last = 3 + tonumber(ARGV[3])
-for i = 4, last, 1000 do
+local last = 4 + tonumber(ARGV[4])
+for i = 5, last, 1000 do
   redis.call('LPUSH', KEYS[2], unpack(ARGV, i, math.min(i + 999, last)))
 end
 for i = last + 1, #ARGV, 1000 do
   redis.call('SADD', KEYS[3], unpack(ARGV, i, math.min(i + 999, #ARGV)))
 end
-redis.call('SET', KEYS[4], ARGV[2])
+redis.call('SET', KEYS[4], ARGV[3])
 return done + 2
 `
 

@@ -61,10 +61,10 @@ func (s *Store) key(user, kind string) string { return s.prefix + user + "}:" + 
 
 // User reads row, history and seen items in one pipeline.
 func (s *Store) User(ctx context.Context, id string, historyLimit int) (featurestore.User, error) {
-	var row, availability *goredis.StringCmd
-	var history, seen *goredis.StringSliceCmd
+	var availability *goredis.StringCmd
+	var rows, history, seen *goredis.StringSliceCmd
 	_, err := s.client.Pipelined(ctx, func(p goredis.Pipeliner) error {
-		row = p.Get(ctx, s.key(id, "row"))
+		rows = p.HVals(ctx, s.key(id, "rows"))
 		if historyLimit > 0 {
 			history = p.LRange(ctx, s.key(id, "history"), 0, int64(historyLimit)-1)
 		}
@@ -79,10 +79,12 @@ func (s *Store) User(ctx context.Context, id string, historyLimit int) (features
 	if user.Availability, err = availability.Result(); err != nil && !errors.Is(err, goredis.Nil) {
 		return featurestore.User{}, fmt.Errorf("read availability from redis: %w", err)
 	}
-	if b, err := row.Bytes(); err == nil {
-		user.Row = b
-	} else if !errors.Is(err, goredis.Nil) {
-		return featurestore.User{}, fmt.Errorf("read user's row from redis: %w", err)
+	texts, err := rows.Result()
+	if err != nil {
+		return featurestore.User{}, fmt.Errorf("read user's rows from redis: %w", err)
+	}
+	for _, text := range texts {
+		user.Rows = append(user.Rows, []byte(text))
 	}
 	if history != nil {
 		if user.History, err = history.Result(); err != nil {

@@ -114,7 +114,7 @@ func TestKeys(t *testing.T) {
 		}
 		got = append(got, key)
 	}
-	want := []string{"rs:{shop:u}:asof", "rs:{shop:u}:event", "rs:{shop:u}:history", "rs:{shop:u}:row", "rs:{shop:u}:seen"}
+	want := []string{"rs:{shop:u}:asof", "rs:{shop:u}:event", "rs:{shop:u}:history", "rs:{shop:u}:rows", "rs:{shop:u}:seen"}
 	if diff := cmp.Diff(got, want); diff != "" {
 		t.Errorf("keys (-got +want):\n%s", diff)
 	}
@@ -162,7 +162,7 @@ func TestSeenBoundKeepsTheNewest(t *testing.T) {
 func TestWrongTypesAreErrors(t *testing.T) {
 	tests := []struct {
 		key, kind string
-	}{{"row", "hash"}, {"history", "string"}, {"seen", "string"}}
+	}{{"rows", "string"}, {"history", "string"}, {"seen", "string"}}
 	for _, tt := range tests {
 		t.Run(tt.key, func(t *testing.T) {
 			server := miniredis.RunT(t)

@@ -32,14 +32,14 @@ func checkEvents(ctx context.Context, s featurestore.Store) error {
 		add(event("1", "u", "c", 1), event("2", "new", "x", 1)),
 		func() error {
 			want := []string{"a", "b", "c"}
-			return expect(ctx, s, "u", featurestore.User{Row: r.Row, History: want, Seen: want})
+			return expect(ctx, s, "u", featurestore.User{Rows: [][]byte{r.Row}, History: want, Seen: want})
 		},
 		func() error {
 			return expect(ctx, s, "new", featurestore.User{History: []string{"x"}, Seen: []string{"x"}})
 		},
 		add(event("3", "u", "a", 2)),
 		func() error {
-			return expect(ctx, s, "u", featurestore.User{Row: r.Row, History: []string{"a", "b", "c", "a"}, Seen: []string{"a", "b", "c"}})
+			return expect(ctx, s, "u", featurestore.User{Rows: [][]byte{r.Row}, History: []string{"a", "b", "c", "a"}, Seen: []string{"a", "b", "c"}})
 		},
 		add(),
 	)

@@ -81,7 +81,7 @@ func checkItemsApart(ctx context.Context, s featurestore.Store) error {
 		},
 		func() error { return expectItems(ctx, s, []string{"7"}, nil) },
 		func() error { return loadItems(ctx, s, featurestore.LoadStats{Users: 1, Rows: 1}, item("7", row)) },
-		func() error { return expect(ctx, s, "7", featurestore.User{Row: own}) },
+		func() error { return expect(ctx, s, "7", featurestore.User{Rows: [][]byte{own}}) },
 		func() error { return expectItems(ctx, s, []string{"7"}, row) },
 	)
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"recsys/featurestore"
+	"recsys/schema"
+	"recsys/tensor"
 )
 
 func loadChecks() []Check {
@@ -16,6 +18,7 @@ func loadChecks() []Check {
 		{"data without time fills only what is absent", checkTimeless},
 		{"a load leaves other users alone", checkOthers},
 		{"a record without a row keeps the row", checkNoRow},
+		{"rows of several schemas lie side by side", checkSchemas},
 		{"many users of one load arrive", checkMany},
 		{"a long history and many seen items are cut", checkTrim},
 		{"an error of the records ends the load", checkLoadError},
@@ -31,9 +34,9 @@ func checkReload(ctx context.Context, s featurestore.Store) error {
 			func() error { return load(ctx, s, featurestore.LoadStats{Users: 2, Rows: 2, Histories: 2}, a, b) },
 			func() error { return load(ctx, s, featurestore.LoadStats{Users: 2, Unchanged: 2}, a, b) },
 			func() error {
-				return expect(ctx, s, a.UserID, featurestore.User{Row: a.Row, History: a.History, Seen: a.Seen})
+				return expect(ctx, s, a.UserID, featurestore.User{Rows: [][]byte{a.Row}, History: a.History, Seen: a.Seen})
 			},
-			func() error { return expect(ctx, s, b.UserID, featurestore.User{Row: b.Row}) },
+			func() error { return expect(ctx, s, b.UserID, featurestore.User{Rows: [][]byte{b.Row}}) },
 		)
 		if err != nil {
 			return err
@@ -44,9 +47,9 @@ func checkReload(ctx context.Context, s featurestore.Store) error {
 
 func checkEventSurvives(ctx context.Context, s featurestore.Store) error {
 	r := featurestore.Record{UserID: "u", Row: []byte("old"), History: []string{"a"}, Seen: []string{"a"}, AsOf: past}
-	want := featurestore.User{Row: []byte("new"), History: []string{"a", "b"}, Seen: []string{"a", "b"}}
+	want := featurestore.User{Rows: [][]byte{[]byte("new")}, History: []string{"a", "b"}, Seen: []string{"a", "b"}}
 	changed := r
-	changed.Row, changed.AsOf = want.Row, past+1
+	changed.Row, changed.AsOf = want.Rows[0], past+1
 	return first(
 		func() error { return load(ctx, s, featurestore.LoadStats{Users: 1, Rows: 1, Histories: 1}, r) },
 		func() error { return s.AddEvents(ctx, []featurestore.Event{event("1", "u", "b", 1)}) },
@@ -58,7 +61,7 @@ func checkEventSurvives(ctx context.Context, s featurestore.Store) error {
 			return load(ctx, s, featurestore.LoadStats{Users: 1, Rows: 1}, featurestore.Record{UserID: "n", Row: []byte("n"), AsOf: past})
 		},
 		func() error {
-			return expect(ctx, s, "n", featurestore.User{Row: []byte("n"), History: []string{"b"}, Seen: []string{"b"}})
+			return expect(ctx, s, "n", featurestore.User{Rows: [][]byte{[]byte("n")}, History: []string{"b"}, Seen: []string{"b"}})
 		},
 	)
 }
@@ -66,7 +69,7 @@ func checkEventSurvives(ctx context.Context, s featurestore.Store) error {
 func checkNewer(ctx context.Context, s featurestore.Store) error {
 	old := featurestore.Record{UserID: "u", Row: []byte("r"), History: []string{"a"}, Seen: []string{"a"}, AsOf: past}
 	recent := featurestore.Record{UserID: "u", Row: []byte("r"), History: []string{"c", "d"}, Seen: []string{"d"}, AsOf: future}
-	want := featurestore.User{Row: []byte("r"), History: recent.History, Seen: recent.Seen}
+	want := featurestore.User{Rows: [][]byte{[]byte("r")}, History: recent.History, Seen: recent.Seen}
 	return first(
 		func() error { return load(ctx, s, featurestore.LoadStats{Users: 1, Rows: 1, Histories: 1}, old) },
 		func() error { return s.AddEvents(ctx, []featurestore.Event{event("1", "u", "b", 1)}) },
@@ -77,7 +80,7 @@ func checkNewer(ctx context.Context, s featurestore.Store) error {
 		func() error { return s.AddEvents(ctx, []featurestore.Event{event("2", "u", "e", 1)}) },
 		func() error { return load(ctx, s, featurestore.LoadStats{Users: 1, Unchanged: 1}, recent) },
 		func() error {
-			return expect(ctx, s, "u", featurestore.User{Row: want.Row, History: []string{"c", "d", "e"}, Seen: []string{"d", "e"}})
+			return expect(ctx, s, "u", featurestore.User{Rows: want.Rows, History: []string{"c", "d", "e"}, Seen: []string{"d", "e"}})
 		},
 	)
 }
@@ -102,7 +105,7 @@ func checkOthers(ctx context.Context, s featurestore.Store) error {
 		func() error { return load(ctx, s, featurestore.LoadStats{Users: 1, Rows: 1, Histories: 1}, b) },
 		func() error { return load(ctx, s, featurestore.LoadStats{}) },
 		func() error {
-			return expect(ctx, s, "a", featurestore.User{Row: a.Row, History: a.History, Seen: a.Seen})
+			return expect(ctx, s, "a", featurestore.User{Rows: [][]byte{a.Row}, History: a.History, Seen: a.Seen})
 		},
 	)
 }
@@ -113,7 +116,30 @@ func checkNoRow(ctx context.Context, s featurestore.Store) error {
 	return first(
 		func() error { return load(ctx, s, featurestore.LoadStats{Users: 1, Rows: 1, Histories: 1}, a) },
 		func() error { return load(ctx, s, featurestore.LoadStats{Users: 1, Histories: 1}, b) },
-		func() error { return expect(ctx, s, "a", featurestore.User{Row: a.Row, History: b.History}) },
+		func() error { return expect(ctx, s, "a", featurestore.User{Rows: [][]byte{a.Row}, History: b.History}) },
+	)
+}
+
+// checkSchemas loads rows as two generations have them: what one reads is there before and after the other's load.
+func checkSchemas(ctx context.Context, s featurestore.Store) error {
+	var rows [3][]byte // the last is another of the first one's schema
+	for i, name := range []string{"age", "city", "age"} {
+		codec, err := featurestore.NewCodec(schema.Schema{{Name: name, DType: schema.DType{DType: tensor.Int64}, Tags: []schema.Tag{schema.User}}})
+		if err != nil {
+			return err
+		}
+		if rows[i], err = codec.Encode(tensor.Map{name: tensor.Of([]int64{int64(i)}, 1)}, past); err != nil {
+			return err
+		}
+	}
+	record := func(i int) featurestore.Record { return featurestore.Record{UserID: "a", Row: rows[i], AsOf: past} }
+	return first(
+		func() error { return load(ctx, s, featurestore.LoadStats{Users: 1, Rows: 1, Histories: 1}, record(0)) },
+		func() error { return load(ctx, s, featurestore.LoadStats{Users: 1, Rows: 1}, record(1)) },
+		func() error { return expect(ctx, s, "a", featurestore.User{Rows: rows[:2]}) },
+		func() error { return load(ctx, s, featurestore.LoadStats{Users: 1, Unchanged: 1}, record(0)) },
+		func() error { return load(ctx, s, featurestore.LoadStats{Users: 1, Rows: 1}, record(2)) },
+		func() error { return expect(ctx, s, "a", featurestore.User{Rows: rows[1:]}) },
 	)
 }
 
@@ -130,7 +156,7 @@ func checkMany(ctx context.Context, s featurestore.Store) error {
 	}
 	for i := 0; i < len(users); i += 97 {
 		u := users[i]
-		if err := expect(ctx, s, u, featurestore.User{Row: []byte(u), History: []string{u}, Seen: []string{u}}); err != nil {
+		if err := expect(ctx, s, u, featurestore.User{Rows: [][]byte{[]byte(u)}, History: []string{u}, Seen: []string{u}}); err != nil {
 			return err
 		}
 	}

@@ -29,7 +29,7 @@ func checkLoaded(ctx context.Context, s featurestore.Store) error {
 	return first(
 		func() error { return load(ctx, s, featurestore.LoadStats{Users: 1, Rows: 1, Histories: 1}, r) },
 		func() error {
-			return expect(ctx, s, "u", featurestore.User{Row: r.Row, History: r.History, Seen: r.Seen})
+			return expect(ctx, s, "u", featurestore.User{Rows: [][]byte{r.Row}, History: r.History, Seen: r.Seen})
 		},
 		func() error { return expect(ctx, s, "v", featurestore.User{}) },
 	)
@@ -59,7 +59,7 @@ func checkCopies(ctx context.Context, s featurestore.Store) error {
 	if _, err := s.Load(ctx, records(r)); err != nil {
 		return err
 	}
-	want := featurestore.User{Row: []byte("row"), History: []string{"a", "b"}, Seen: []string{"a", "b"}}
+	want := featurestore.User{Rows: [][]byte{[]byte("row")}, History: []string{"a", "b"}, Seen: []string{"a", "b"}}
 	r.Row[0], r.History[0], r.Seen[0] = 'X', "X", "X"
 	if err := expect(ctx, s, "u", want); err != nil {
 		return fmt.Errorf("after the loaded record was changed: %w", err)
@@ -68,10 +68,10 @@ func checkCopies(ctx context.Context, s featurestore.Store) error {
 	if err != nil {
 		return err
 	}
-	if len(u.Row) == 0 || len(u.History) == 0 || len(u.Seen) == 0 {
+	if len(u.Rows) != 1 || len(u.History) == 0 || len(u.Seen) == 0 {
 		return errors.New("the loaded user is not complete")
 	}
-	u.Row[0], u.History[0], u.Seen[0] = 'X', "X", "X"
+	u.Rows[0][0], u.History[0], u.Seen[0] = 'X', "X", "X"
 	_ = append(u.History[:1], "Y")
 	if err := expect(ctx, s, "u", want); err != nil {
 		return fmt.Errorf("after an answer was changed: %w", err)
@@ -94,7 +94,7 @@ func checkBytes(ctx context.Context, s featurestore.Store) error {
 		}
 	}
 	for i, id := range ids {
-		want := featurestore.User{Row: rs[i].Row, History: []string{id + "h", id + "e"}, Seen: []string{id + "s", id + "e"}}
+		want := featurestore.User{Rows: [][]byte{rs[i].Row}, History: []string{id + "h", id + "e"}, Seen: []string{id + "s", id + "e"}}
 		if err := expect(ctx, s, id, want); err != nil {
 			return err
 		}

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -82,14 +83,18 @@ func expect(ctx context.Context, s featurestore.Store, id string, want featurest
 	}
 	got.Seen, want.Seen = slices.Sorted(slices.Values(got.Seen)), slices.Sorted(slices.Values(want.Seen))
 	switch {
-	case string(got.Row) != string(want.Row):
-		return fmt.Errorf("user %q has row %q, want %q", id, got.Row, want.Row)
+	case !slices.EqualFunc(sortedRows(got.Rows), sortedRows(want.Rows), bytes.Equal):
+		return fmt.Errorf("user %q has rows %q, want %q", id, got.Rows, want.Rows)
 	case !slices.Equal(got.History, want.History):
 		return fmt.Errorf("user %q has history %s, want %s", id, brief(got.History), brief(want.History))
 	case !slices.Equal(got.Seen, want.Seen):
 		return fmt.Errorf("user %q has seen %s, want %s", id, brief(got.Seen), brief(want.Seen))
 	}
 	return nil
+}
+
+func sortedRows(rows [][]byte) [][]byte {
+	return slices.SortedFunc(slices.Values(rows), bytes.Compare)
 }
 
 func brief(s []string) string {

@@ -198,7 +198,9 @@ func TestChecksRejectBrokenStores(t *testing.T) {
 					if err != nil {
 						return nil, err
 					}
-					rows[i] = u.Row
+					if len(u.Rows) > 0 {
+						rows[i] = u.Rows[0]
+					}
 				}
 				return rows, nil
 			}
