@@ -117,7 +117,7 @@ func dialOptions(authority string, s settings) []grpc.DialOption {
 			MinConnectTimeout: 5 * time.Second,
 		}),
 	}
-	if s.gzip {
+	if s.encoding == gzipEncoding {
 		options = append(options, grpc.WithDefaultCallOptions(grpc.UseCompressor(gzip.Name)))
 	}
 	if authority != "" {

@@ -259,6 +259,7 @@ func TestHTTPTargets(t *testing.T) {
 		"give https://":   {"http://a:1", client.WithTLSFiles(client.TLSFiles{})},
 		"options of grpc": {"http://a:1", client.WithDialOptions(grpc.WithUserAgent("x"))},
 		"empty address":   {"http://", client.WithGzip()},
+		"is for HTTP":     {"a:1", client.WithDeflate()},
 	} {
 		if _, err := client.New(t.Context(), tt.target, tt.option); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got error %v, want one with %q", tt.target, err, want)
@@ -316,17 +317,14 @@ func TestHTTPEncodings(t *testing.T) {
 				if r.Method == http.MethodGet { // the question by which a connection begins
 					return
 				}
-				if encoding == "" && (sent != "" || accepted != "") || encoding != "" && (sent != "gzip" || accepted != "gzip, deflate") {
+				if encoding == "" && (sent != "" || accepted != "") || encoding != "" && (sent != encoding || accepted != "gzip, deflate") {
 					t.Errorf("got encoding %q, accepting %q", sent, accepted)
 				}
 				r.Header.Set("Accept-Encoding", encoding)
 				fake.Handler().ServeHTTP(w, r)
 			}))
 			defer server.Close()
-			var opts []client.Option
-			if encoding != "" {
-				opts = append(opts, client.WithGzip())
-			}
+			opts := map[string][]client.Option{"gzip": {client.WithGzip()}, "deflate": {client.WithDeflate()}}[encoding]
 			c, err := client.New(t.Context(), server.URL, opts...)
 			if err != nil {
 				t.Fatal(err)

@@ -42,7 +42,7 @@ type settings struct {
 	checked     bool
 	files       *TLSFiles
 	headers     func(context.Context) (map[string]string, error)
-	gzip        bool
+	encoding    string // of requests: "", "gzip" or, over HTTP, "deflate"
 }
 
 func defaults() settings {
@@ -82,8 +82,19 @@ func WithHeaders(headers func(context.Context) (map[string]string, error)) Optio
 // WithGzip compresses requests, and takes compressed answers, which a server sends over HTTP, and over gRPC if it runs
 // with --grpc-infer-response-compression-level: where the network is slower than the compression. The default is not to.
 func WithGzip() Option {
-	return func(s *settings) { s.gzip = true }
+	return func(s *settings) { s.encoding = gzipEncoding }
 }
+
+// WithDeflate is [WithGzip] with the other compression that Triton's HTTP endpoint takes, for a proxy that lets no gzip pass. gRPC
+// refuses it. The last of the two counts.
+func WithDeflate() Option {
+	return func(s *settings) { s.encoding = deflateEncoding }
+}
+
+const (
+	gzipEncoding    = "gzip"
+	deflateEncoding = "deflate"
+)
 
 // WithDialOptions adds options of grpc-go's, such as interceptors, a stats handler, credentials for each call or a
 // dialer. They come last, so they win over what the client sets itself. An interceptor sees inferences as values that
@@ -170,6 +181,8 @@ func (s settings) fits(to scheme) error {
 	switch {
 	case to != schemeGRPC && len(s.dial) > 0:
 		return errors.New("WithDialOptions has options of grpc-go, and the target is for HTTP: leave them out")
+	case to == schemeGRPC && s.encoding == deflateEncoding:
+		return errors.New("WithDeflate is for HTTP, and the target is for gRPC: give WithGzip")
 	case to == schemeHTTP && encrypted:
 		return errors.New("TLS is set up, and the target is http://: give https://")
 	}

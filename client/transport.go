@@ -97,7 +97,7 @@ func (c *core) connect(address string) ([]transport, error) {
 
 // rest returns the settings of an HTTP connection.
 func (c *core) rest(address string) rest.Settings {
-	s := rest.Settings{Address: address, Host: c.target.authority, Dial: c.dialer, MaxMessage: c.maxMessage, Gzip: c.gzip}
+	s := rest.Settings{Address: address, Host: c.target.authority, Dial: c.dialer, MaxMessage: c.maxMessage, Encoding: c.encoding}
 	if s.Dial == nil {
 		s.Dial = func(ctx context.Context, address string) (net.Conn, error) {
 			var d net.Dialer

@@ -64,15 +64,18 @@ func (b *body) attach(request *http.Request, s Settings) error {
 		request.Header.Set(HeaderLength, strconv.Itoa(len(b.header)))
 	}
 	reader := b.reader()
-	if s.Gzip {
+	if s.Encoding != "" {
 		var packed bytes.Buffer
-		w := gzip.NewWriter(&packed)
+		var w io.WriteCloser = gzip.NewWriter(&packed)
+		if s.Encoding == "deflate" { // which HTTP means by zlib's format (RFC 9110, section 8.4.1.2)
+			w = zlib.NewWriter(&packed)
+		}
 		_, err := io.Copy(w, reader)
 		if err = errors.Join(err, w.Close()); err != nil { // of which neither writes to anything but memory
 			b.release()
 			return status.Errorf(codes.Internal, "compress request: %v", err)
 		}
-		request.Header.Set("Content-Encoding", "gzip")
+		request.Header.Set("Content-Encoding", s.Encoding)
 		reader, size = &packed, packed.Len()
 	}
 	request.ContentLength = int64(size)

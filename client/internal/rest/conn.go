@@ -37,8 +37,8 @@ type Settings struct {
 	TLS func() (*tls.Config, error)
 	// Dial connects to HOST:PORT.
 	Dial       func(ctx context.Context, address string) (net.Conn, error)
-	MaxMessage int  // bytes, in either direction
-	Gzip       bool // compresses requests, and takes compressed answers
+	MaxMessage int    // bytes, in either direction
+	Encoding   string // "gzip" or "deflate" compresses requests, and takes compressed answers; "" does not
 }
 
 // Conn is a server's HTTP endpoint. It is safe for concurrent use.
@@ -170,7 +170,7 @@ func (c *Conn) send(ctx context.Context, method, path string, body *body) (*answ
 			request.Header[http.CanonicalHeaderKey(name)] = values
 		}
 	}
-	if c.settings.Gzip {
+	if c.settings.Encoding != "" {
 		request.Header.Set("Accept-Encoding", "gzip, deflate")
 	}
 	if body != nil {
