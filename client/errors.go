@@ -87,6 +87,18 @@ func (e *Error) Unwrap() []error {
 	return append(slices.Clip(e.Kinds), e.Cause)
 }
 
+// Kind names in a word or two how a call has failed, for the labels of figures: the text of a sentinel, such as "unavailable", "other" for an error that is
+// no [*Error], and "" for nil.
+func Kind(err error) string {
+	if err == nil {
+		return ""
+	}
+	if e, ok := errors.AsType[*Error](err); ok && len(e.Kinds) > 0 {
+		return e.Kinds[0].Error()
+	}
+	return "other"
+}
+
 func (e *Error) remedy() string {
 	if len(e.Kinds) == 0 {
 		return ""

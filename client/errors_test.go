@@ -3,6 +3,7 @@ package client_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -153,5 +154,16 @@ func TestNewRefusesBadSettings(t *testing.T) {
 	cancel()
 	if _, err := client.New(ctx, "localhost:1"); !errors.Is(err, context.Canceled) {
 		t.Errorf("with a cancelled context: got error %v", err)
+	}
+}
+
+func TestKind(t *testing.T) {
+	for want, err := range map[string]error{
+		"": nil, "other": errors.New("x"), "not found": fmt.Errorf("call: %w", &client.Error{Kinds: []error{client.ErrNotFound}}),
+		"overloaded": &client.Error{Kinds: []error{client.ErrOverloaded, client.ErrUnavailable}},
+	} {
+		if got := client.Kind(err); got != want {
+			t.Errorf("%v is of kind %q, want %q", err, got, want)
+		}
 	}
 }

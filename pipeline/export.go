@@ -118,22 +118,16 @@ func Export(ctx context.Context, run, dir string, eo ExportOptions) (*Exported, 
 	def(&o.Profile, ensemble.ProfileAuto)
 	precision := settings.precision(o.Profile)
 	if eo.Refresh != "" {
-		if eo.Refresh != RefreshItems {
-			return nil, fmt.Errorf("export: refresh %q; there is: %s", eo.Refresh, RefreshItems)
-		}
 		def(&o.Fuse, ensemble.FuseGroups)
-		served, err := refreshable(run, dir, s.Manifest, o.Fuse, precision)
-		if err != nil {
-			return nil, fmt.Errorf("export: refresh items: %w", err)
-		}
-		precision = served.Precision
-		if e, err = narrow(e, precision); err != nil {
-			return nil, fmt.Errorf("export: %w", err)
+		precision, err = eo.refreshes(run, dir, s.Manifest, o.Fuse, precision)
+		if err == nil {
+			e, err = narrow(e, precision)
 		}
 	} else if precision != nil {
-		if e, err = eo.narrowed(ctx, run, s, e, precision); err != nil {
-			return nil, fmt.Errorf("export: %w", err)
-		}
+		e, err = eo.narrowed(ctx, run, s, e, precision)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("export: %w", err)
 	}
 	s.Manifest.Precision = precision
 	if settings.layout() == LayoutSplit {

@@ -17,6 +17,20 @@ import (
 // RefreshItems is ExportOptions.Refresh for a generation that has other items than the served one and is the same otherwise.
 const RefreshItems = "items"
 
+// refreshes checks that a run refreshes the served generation, and returns the precision with what was measured of that.
+func (eo *ExportOptions) refreshes(
+	run, dir string, m ensemble.Manifest, fuse ensemble.Fuse, p *ensemble.ManifestPrecision,
+) (*ensemble.ManifestPrecision, error) {
+	if eo.Refresh != RefreshItems {
+		return nil, fmt.Errorf("refresh %q; there is: %s", eo.Refresh, RefreshItems)
+	}
+	served, err := refreshable(run, dir, m, fuse, p)
+	if err != nil {
+		return nil, fmt.Errorf("refresh items: %w", err)
+	}
+	return served.Precision, nil
+}
+
 // refreshable returns the manifest of the generation that the repository at dir serves, if a run is one with other items; otherwise the
 // error names everything that is different. Fuse is how the run is to be written.
 func refreshable(run, dir string, m ensemble.Manifest, fuse ensemble.Fuse, p *ensemble.ManifestPrecision) (*ensemble.Manifest, error) {

@@ -58,7 +58,7 @@ func (r *refresher) readItems(ctx context.Context) error {
 		}
 	}
 	r.items = table.Hash()
-	items, err := joinItems(columns, columnsOf(table, columns), known, append(rows, added...), data.FromTensor(key, r.grown.Keys()))
+	items, err := joinItems(columns, columnsOf(table, columns), known, slices.Concat(rows, added), data.FromTensor(key, r.grown.Keys()))
 	if err != nil {
 		return err
 	}

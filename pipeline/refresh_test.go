@@ -5,6 +5,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"recsys/data"
@@ -40,7 +41,7 @@ func TestRefreshKnowsNewItemsAsModelsDid(t *testing.T) {
 	}
 	// What the trained run's models would be asked about each row of the refreshed run.
 	asked := maps.Clone(after)
-	ids := append(tensor.MustData[int64](before["item_item_id"])[:v:v], make([]int64, twins)...)
+	ids := slices.Concat(tensor.MustData[int64](before["item_item_id"]), make([]int64, twins))
 	for i := range twins {
 		ids[v+i] = unknown
 	}
@@ -129,17 +130,12 @@ func itemColumns(t *testing.T, stages string) tensor.Map {
 	}
 	out := tensor.Map{}
 	for _, o := range g.Outputs {
-		for v := o.Value; v != nil; {
-			n, _ := v.Node()
-			v = nil
-			if n == nil {
-				break
-			}
-			if n.Op.Type == "Gather" {
-				out[o.Name] = n.Inputs[0].Data()
-				break
-			}
-			v = n.Inputs[0]
+		n, _ := o.Value.Node()
+		for n != nil && n.Op.Type != "Gather" {
+			n, _ = n.Inputs[0].Node()
+		}
+		if n != nil {
+			out[o.Name] = n.Inputs[0].Data()
 		}
 	}
 	return out

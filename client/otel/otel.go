@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"time"
 
@@ -94,16 +95,18 @@ func (t *telemetry) call(ctx context.Context, c client.Call) (context.Context, f
 
 func (t *telemetry) try(ctx context.Context, a client.Attempt) (context.Context, func(client.Attempt)) {
 	about := append(described(a.Call, a.Model), server(a.Address)...)
-	once := append(about[:len(about):len(about)], numberKey.Int(a.Number))
+	once := slices.Concat(about, []attribute.KeyValue{numberKey.Int(a.Number)})
 	if a.Hedge {
 		once = append(once, hedgeKey.Bool(true))
 	}
 	ctx, span := t.begin(ctx, "try "+a.Call, a.Model, once)
 	headers := propagation.MapCarrier{}
 	t.propagator.Inject(ctx, headers)
+	pairs := make([]string, 0, 2*len(headers))
 	for name, value := range headers {
-		ctx = metadata.AppendToOutgoingContext(ctx, name, value)
+		pairs = append(pairs, name, value)
 	}
+	ctx = metadata.AppendToOutgoingContext(ctx, pairs...)
 	return ctx, func(a client.Attempt) {
 		end(span, a.Version, a.Err)
 		if t.tries != nil {
@@ -157,13 +160,9 @@ func server(address string) []attribute.KeyValue {
 
 // outcome says how a call has ended.
 func outcome(err error) []attribute.KeyValue {
-	list := []attribute.KeyValue{codeKey.String(status.Code(err).String())}
+	code := codeKey.String(status.Code(err).String())
 	if err == nil {
-		return list
+		return []attribute.KeyValue{code}
 	}
-	kind := "other"
-	if e, ok := errors.AsType[*client.Error](err); ok && len(e.Kinds) > 0 {
-		kind = e.Kinds[0].Error()
-	}
-	return append(list, errorKey.String(kind))
+	return []attribute.KeyValue{code, errorKey.String(client.Kind(err))}
 }

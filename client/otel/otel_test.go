@@ -45,7 +45,7 @@ func (p *parents) add(headers ...string) {
 func attributes(s tracetest.SpanStub) map[string]string {
 	out := map[string]string{}
 	for _, a := range s.Attributes {
-		out[string(a.Key)] = a.Value.Emit()
+		out[string(a.Key)] = a.Value.String()
 	}
 	delete(out, "server.address")
 	delete(out, "server.port")

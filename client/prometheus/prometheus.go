@@ -2,7 +2,6 @@ package prometheus
 
 import (
 	"context"
-	"errors"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -25,14 +24,7 @@ func NewCollector() *Collector {
 
 // Observe is for [client.WithObserver].
 func (c *Collector) Observe(_ context.Context, a client.Attempt) {
-	kind := ""
-	if a.Err != nil {
-		kind = "other"
-		if e, ok := errors.AsType[*client.Error](a.Err); ok && len(e.Kinds) > 0 {
-			kind = e.Kinds[0].Error()
-		}
-	}
-	c.tries.WithLabelValues(a.Call, a.Model, a.Address, kind).Observe(a.Duration.Seconds())
+	c.tries.WithLabelValues(a.Call, a.Model, a.Address, client.Kind(a.Err)).Observe(a.Duration.Seconds())
 }
 
 // Describe is that of prometheus.Collector.
