@@ -2,6 +2,7 @@ package ensemble_test
 
 import (
 	"encoding/json"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -107,9 +108,7 @@ func follow(t *testing.T, stages []ensemble.Stage, tensors tensor.Map) {
 		if err != nil {
 			t.Fatalf("%s: %v", s.Name, err)
 		}
-		for name, x := range out {
-			tensors[name] = x
-		}
+		maps.Copy(tensors, out)
 	}
 }
 
@@ -205,18 +204,22 @@ func TestSplitErrors(t *testing.T) {
 		}, `output "query" is made before the ranking`},
 		{"name", func(e *ensemble.Ensemble, _ *ensemble.Manifest) { e.Groups[2].Name = "ranking" }, `the name is that of the second ensemble`},
 		{"no description", func(_ *ensemble.Ensemble, m *ensemble.Manifest) { m.Ranking = nil }, `it does not describe the ranking`},
-		{"no column", func(_ *ensemble.Ensemble, m *ensemble.Manifest) { m.Ranking.Columns = m.Ranking.Columns[1:] },
-			`the stages read input "raw_item_price", which is neither a raw column`},
+		{
+			"no column", func(_ *ensemble.Ensemble, m *ensemble.Manifest) { m.Ranking.Columns = m.Ranking.Columns[1:] },
+			`the stages read input "raw_item_price", which is neither a raw column`,
+		},
 		{"type of a column", func(_ *ensemble.Ensemble, m *ensemble.Manifest) {
 			m.Ranking.Columns = slices.Clone(m.Ranking.Columns)
 			m.Ranking.Columns[0].DType.DType = tensor.Float64
 		}, `input "raw_item_price" is TYPE_FP64[6], the stages read TYPE_FP32[6]`},
 		{"row", func(_ *ensemble.Ensemble, m *ensemble.Manifest) { m.Ranking.Row = m.Ranking.Row[1:] }, `column "price" is not in row`},
 		{"hash", func(_ *ensemble.Ensemble, m *ensemble.Manifest) { m.Ranking.RowHash = "x" }, `row_hash "x"`},
-		{"default", func(_ *ensemble.Ensemble, m *ensemble.Manifest) {
-			m.Ranking.Defaults = map[string]any{"price": "cheap"}
+		{
+			"default", func(_ *ensemble.Ensemble, m *ensemble.Manifest) {
+				m.Ranking.Defaults = map[string]any{"price": "cheap"}
+			},
+			`default cheap (string) does not fit float32`,
 		},
-			`default cheap (string) does not fit float32`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -295,12 +298,18 @@ func TestCheckFindsSplitFaults(t *testing.T) {
 	tests := []mutation{
 		{"no configuration", remove("shop/1/ranking.pbtxt"), ensemble.RuleManifest, file, "no such file"},
 		{"not served", remove("shop_ranking"), ensemble.RuleManifest, "shop_ranking/config.pbtxt", "does not serve the ranking of shop generation 1"},
-		{"other pins", edit("shop/1/ranking.pbtxt", "model_version: 1", "model_version: 2"), ensemble.RuleManifest, "shop_ranking/config.pbtxt",
-			"does not serve the ranking of shop generation 1"},
-		{"tensor too few", manifest(func(r map[string]any) { r["tensors"] = r["tensors"].([]any)[1:] }), ensemble.RuleManifest, file,
-			"is nothing of this type and length that is handed over"},
-		{"unknown tensor", manifest(func(r map[string]any) { r["tensors"] = append(r["tensors"].([]any), "mood") }), ensemble.RuleManifest, file,
-			"is no output of the ensemble with ranking_ before it"},
+		{
+			"other pins", edit("shop/1/ranking.pbtxt", "model_version: 1", "model_version: 2"), ensemble.RuleManifest, "shop_ranking/config.pbtxt",
+			"does not serve the ranking of shop generation 1",
+		},
+		{
+			"tensor too few", manifest(func(r map[string]any) { r["tensors"] = r["tensors"].([]any)[1:] }), ensemble.RuleManifest, file,
+			"is nothing of this type and length that is handed over",
+		},
+		{
+			"unknown tensor", manifest(func(r map[string]any) { r["tensors"] = append(r["tensors"].([]any), "mood") }), ensemble.RuleManifest, file,
+			"is no output of the ensemble with ranking_ before it",
+		},
 		{"input not taken", manifest(func(r map[string]any) { r["shared"] = []any{"likes"} }), ensemble.RuleManifest, file, "is no input of shop_ranking"},
 		{"keys", manifest(func(r map[string]any) { r["keys"] = "ranking_candidates" }), ensemble.RuleManifest, file, "is no output TYPE_STRING[6]"},
 		{"explain", manifest(func(r map[string]any) { r["explain"] = []any{"explain_mood"} }), ensemble.RuleManifest, file, "is no output of the ensemble"},

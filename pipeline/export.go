@@ -119,7 +119,7 @@ func Export(ctx context.Context, run, dir string, eo ExportOptions) (*Exported, 
 	precision := settings.precision(o.Profile)
 	if eo.Refresh != "" {
 		def(&o.Fuse, ensemble.FuseGroups)
-		precision, err = eo.refreshes(run, dir, s.Manifest, o.Fuse, precision)
+		precision, err = eo.refreshes(run, dir, s.Manifest, o.Fuse, settings.layout(), precision)
 		if err == nil {
 			e, err = narrow(e, precision)
 		}

@@ -19,12 +19,12 @@ const RefreshItems = "items"
 
 // refreshes checks that a run refreshes the served generation, and returns the precision with what was measured of that.
 func (eo *ExportOptions) refreshes(
-	run, dir string, m ensemble.Manifest, fuse ensemble.Fuse, p *ensemble.ManifestPrecision,
+	run, dir string, m ensemble.Manifest, fuse ensemble.Fuse, layout Layout, p *ensemble.ManifestPrecision,
 ) (*ensemble.ManifestPrecision, error) {
 	if eo.Refresh != RefreshItems {
 		return nil, fmt.Errorf("refresh %q; there is: %s", eo.Refresh, RefreshItems)
 	}
-	served, err := refreshable(run, dir, m, fuse, p)
+	served, err := refreshable(run, dir, m, fuse, layout, p)
 	if err != nil {
 		return nil, fmt.Errorf("refresh items: %w", err)
 	}
@@ -32,8 +32,10 @@ func (eo *ExportOptions) refreshes(
 }
 
 // refreshable returns the manifest of the generation that the repository at dir serves, if a run is one with other items; otherwise the
-// error names everything that is different. Fuse is how the run is to be written.
-func refreshable(run, dir string, m ensemble.Manifest, fuse ensemble.Fuse, p *ensemble.ManifestPrecision) (*ensemble.Manifest, error) {
+// error names everything that is different. Fuse and layout are how the run is to be written.
+func refreshable(
+	run, dir string, m ensemble.Manifest, fuse ensemble.Fuse, layout Layout, p *ensemble.ManifestPrecision,
+) (*ensemble.Manifest, error) {
 	home := filepath.Join(dir, m.Name)
 	served, err := servedManifest(home)
 	if err != nil {
@@ -65,6 +67,7 @@ func refreshable(run, dir string, m ensemble.Manifest, fuse ensemble.Fuse, p *en
 	differs("sources of candidates", m.Sources, served.Sources)
 	differs("number of results", m.Limits.MaxResults, served.Limits.MaxResults)
 	differs("fusing", string(fuse), served.Fuse)
+	differs("layout", layout, layoutOf(served))
 	differs("precision", stored(p), stored(served.Precision))
 	version := filepath.Join(home, strconv.Itoa(served.Generation))
 	errs = append(errs, keepsItems(ItemRows(run), ItemRows(version)))

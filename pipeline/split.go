@@ -22,6 +22,14 @@ const (
 	LayoutSplit Layout = "split" // in a store: a second ensemble ranks with the rows that the caller brings
 )
 
+// layoutOf returns the layout that a manifest describes.
+func layoutOf(m *ensemble.Manifest) Layout {
+	if m.Ranking != nil {
+		return LayoutSplit
+	}
+	return LayoutBaked
+}
+
 // RunLayout returns the layout that the recsys.yaml of a run asks for.
 func RunLayout(run string) (Layout, error) {
 	c, err := ReadConfig(filepath.Join(run, configFile))

@@ -194,6 +194,8 @@ func (c *capture) Infer(ctx context.Context, model string, inputs tensor.Map, ou
 }
 
 // InferVersion keeps its arguments.
+//
+//nolint:unparam // gateway.Ranker has a result.
 func (c *capture) InferVersion(_ context.Context, _, _ string, inputs tensor.Map, outputs []string) (tensor.Map, error) {
 	c.last = &call{clones(inputs), slices.Clone(outputs)}
 	return nil, errCaptured

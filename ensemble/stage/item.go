@@ -55,7 +55,8 @@ func ItemFeatures(workflow *graph.Graph, index string, k int) (ensemble.Stage, e
 
 // sizes is a target for Reshape: an axis that takes what is left before fixed ones.
 func sizes(rest graph.Shape) []int64 {
-	list := []int64{-1}
+	list := make([]int64, 1, 1+len(rest))
+	list[0] = -1
 	for _, d := range rest {
 		list = append(list, int64(d.Size))
 	}
