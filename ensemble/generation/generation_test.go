@@ -76,8 +76,8 @@ func own(v verb) []string {
 	return []string{v.name, v.name + "_next", v.name + "_ranking", v.name + "_next_ranking"}
 }
 
-// faults breaks each verb's calls; those that change nothing, too, if questions says so.
-func faults(t *testing.T, from string, verbs map[string]verb, questions bool) {
+// faults breaks each verb's calls; in all ways and also those that change nothing, if all says so.
+func faults(t *testing.T, from string, verbs map[string]verb, all bool) {
 	t.Helper()
 	for name, v := range verbs {
 		t.Run(name, func(t *testing.T) {
@@ -88,11 +88,11 @@ func faults(t *testing.T, from string, verbs map[string]verb, questions bool) {
 			must(t)(v.do(t.Context(), w.publisher))
 			for at, call := range w.server.calls {
 				question := strings.HasPrefix(call, "ready") || strings.HasPrefix(call, "infer")
-				if question && !questions {
+				if question && !all {
 					continue
 				}
 				breakAt(t, from, v, lost, at)
-				if !question {
+				if !question && all {
 					breakAt(t, from, v, after, at)
 				}
 				_, model, _ := strings.Cut(call, " ")

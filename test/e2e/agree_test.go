@@ -34,23 +34,31 @@ func TestEverythingAgrees(t *testing.T) {
 	for fuse, repository := range w.repository {
 		t.Run(string(fuse), func(t *testing.T) {
 			server := triton.Start(t, repository, triton.Options{LoadModels: []string{"shop"}})
-			w.must(t, "features", "load", "--repository", repository, "--redis", store.URL(), "--wait", "10s")
-			url := w.serve(t, "--repository", repository, "--triton", server.GRPC, "--redis", store.URL(), "--timeout", "10s")
-			out := w.must(t, "verify", "--run", w.run, "--repository", repository, "--triton", server.GRPC,
-				"--gateway", url, "--users", strconv.Itoa(users), "--results", "50", "--json")
-			reports := map[string]verify.Report{}
-			if err := json.Unmarshal(out, &reports); err != nil {
-				t.Fatalf("%v in %s", err, out)
-			}
-			for _, name := range []string{"embedded", "triton", "rest"} {
-				r, ok := reports[name]
-				if !ok || r.Users != users || !r.Agrees() {
-					t.Errorf("%s: %+v, want %d users that agree", name, r, users)
-				}
-			}
-			t.Logf("%s: %s", fuse, out)
+			w.agrees(t, repository, server, store)
 		})
 	}
+}
+
+// agrees compares the run's stages with the embedded engine, with Triton, and with a gateway that uses that Triton and the Redis; it returns
+// the gateway's address.
+func (w *world) agrees(t *testing.T, repository string, server *triton.Server, store *redis.Server) string {
+	t.Helper()
+	w.must(t, "features", "load", "--repository", repository, "--redis", store.URL(), "--wait", "10s")
+	url := w.serve(t, "--repository", repository, "--triton", server.GRPC, "--redis", store.URL(), "--timeout", "10s")
+	out := w.must(t, "verify", "--run", w.run, "--repository", repository, "--triton", server.GRPC,
+		"--gateway", url, "--users", strconv.Itoa(users), "--results", "50", "--json")
+	reports := map[string]verify.Report{}
+	if err := json.Unmarshal(out, &reports); err != nil {
+		t.Fatalf("%v in %s", err, out)
+	}
+	for _, name := range []string{"embedded", "triton", "rest"} {
+		r, ok := reports[name]
+		if !ok || r.Users != users || !r.Agrees() {
+			t.Errorf("%s: %+v, want %d users that agree", name, r, users)
+		}
+	}
+	t.Logf("%s", out)
+	return url
 }
 
 // TestStagesAgreeWithONNXRuntime runs every stage in ONNX Runtime, each on what ONNX Runtime made of the stages before,

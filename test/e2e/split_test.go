@@ -5,9 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"path/filepath"
-	"strconv"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -15,7 +12,6 @@ import (
 	"recsys/featurestore"
 	"recsys/featurestore/redis"
 	"recsys/gateway"
-	"recsys/internal/verify"
 	"recsys/tensor"
 	redistest "recsys/test/redis"
 	"recsys/test/triton"
@@ -37,21 +33,7 @@ func TestSplitAgrees(t *testing.T) {
 			w.must(t, "export", "--run", w.run, "--to", repository, "--fuse", string(fuse), "--layout", "split")
 			w.must(t, "check", repository)
 			server := triton.Start(t, repository, splitModels())
-			w.must(t, "features", "load", "--repository", repository, "--redis", store.URL(), "--wait", "10s")
-			url := w.serve(t, "--repository", repository, "--triton", server.GRPC, "--redis", store.URL(), "--timeout", "10s")
-			out := w.must(t, "verify", "--run", w.run, "--repository", repository, "--triton", server.GRPC,
-				"--gateway", url, "--users", strconv.Itoa(users), "--results", "50", "--json")
-			reports := map[string]verify.Report{}
-			if err := json.Unmarshal(out, &reports); err != nil {
-				t.Fatalf("%v in %s", err, out)
-			}
-			for _, name := range []string{"embedded", "triton", "rest"} {
-				r, ok := reports[name]
-				if !ok || r.Users != users || !r.Agrees() {
-					t.Errorf("%s: %+v, want %d users that agree", name, r, users)
-				}
-			}
-			t.Logf("%s: %s", fuse, out)
+			url := w.agrees(t, repository, server, store)
 			if fuse == ensemble.FuseAll {
 				changedRow(t, repository, store, url)
 			}
@@ -134,59 +116,29 @@ func TestSplitFollows(t *testing.T) {
 	export("--layout", "split")
 	server := triton.Start(t, repository, splitModels())
 	url := w.serve(t, "--repository", repository, "--triton", server.GRPC, "--timeout", "10s")
-	var wait sync.WaitGroup
-	var answers [4]atomic.Int64 // by generation
-	done := make(chan struct{})
-	for range 4 {
-		wait.Go(func() {
-			for {
-				select {
-				case <-done:
-					return
-				default:
-				}
-				status, _, text := call(t, url+"/v1/recommendations", `{"user_id": 7, "num_results": 20}`)
-				var a gateway.Answer
-				if err := json.Unmarshal(text, &a); err != nil || status != http.StatusOK || a.Degraded || len(a.Items) != 20 {
-					t.Errorf("%d %s", status, text)
-					return
-				}
-				answers[a.Model.Generation].Add(1)
-			}
-		})
-	}
-	await := func(generation int) {
-		t.Helper()
-		tick := time.NewTicker(5 * time.Millisecond)
-		defer tick.Stop()
-		for until := answers[generation].Load() + 30; answers[generation].Load() < until && !t.Failed(); {
-			<-tick.C
-		}
-	}
+	a := askAllTheTime(t, url)
 	models := func(verb string, args ...string) {
 		t.Helper()
 		w.must(t, append([]string{"models", verb, "--repository", repository, "--triton", server.GRPC}, args...)...)
 	}
-	await(1)
+	a.await(t, 1)
 	export("--layout", "split", "--batch", "32")
 	models("publish")
-	await(2)
+	a.await(t, 2)
 	models("rollback")
-	await(1)
+	a.await(t, 1)
 	export("--layout", "baked")
 	models("publish")
-	await(3)
+	a.await(t, 3)
 	models("rollback")
-	await(1)
+	a.await(t, 1)
 	models("canary", "--generation", "2")
 	canary := w.serve(t, "--repository", repository, "--triton", server.GRPC, "--timeout", "10s", "--model", "shop_canary")
 	w.must(t, "verify", "--run", w.run, "--repository", repository, "--model", "shop_canary", "--gateway", canary, "--users", "50")
 	models("canary", "--end")
 	models("prune", "--generation", "2", "--generation", "3")
-	await(1)
-	close(done)
-	wait.Wait()
-	t.Logf("answers of generations 1 to 3: %d, %d, %d", answers[1].Load(), answers[2].Load(), answers[3].Load())
+	a.await(t, 1)
+	a.stop(t)
 	left, err := filepath.Glob(filepath.Join(repository, "*"))
 	if err != nil || len(left) != 5 {
 		t.Errorf("left are %v (%v), want three stages and two ensembles", left, err)
