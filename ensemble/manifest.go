@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"recsys/internal/atomicfile"
+	"recsys/ordering"
 	"recsys/schema"
 )
 
@@ -67,6 +68,8 @@ type Manifest struct {
 	// Attributes are the columns of users and context that they read and the ensemble does not take; those of users are in UserRow.
 	Where      []string      `json:"where,omitempty"`
 	Attributes schema.Schema `json:"attributes,omitempty"`
+	// Ordering says how answers are made of what the ensemble returns, which then is all candidates; nil where it returns answers.
+	Ordering *ordering.Policy `json:"ordering,omitempty"`
 	// Fallback lists popular item keys, best first.
 	Fallback []string `json:"fallback,omitempty"`
 	// Fuse is "none", "groups" or "all"; Origin tells where the ensemble comes from: data hash, seed, config

@@ -32,7 +32,7 @@ func (m *Manifest) Validate() error {
 		errs = append(errs, fmt.Errorf("inputs and attributes: %w", err))
 	}
 	errs = append(errs, m.validateRow(), validateDefaults(m.Inputs, m.Defaults), m.validateSpecial(), m.validateBlocked(),
-		m.validateOutputs(), m.validateLimits(), m.validateSources(), m.validateRanking(), m.Precision.validate())
+		m.validateOutputs(), m.validateLimits(), m.validateOrdering(), m.validateSources(), m.validateRanking(), m.Precision.validate())
 	return errors.Join(errs...)
 }
 
@@ -215,6 +215,16 @@ func (m *Manifest) validateOutputs() error {
 	}
 	if len(slices.Compact(names)) != 2+len(m.Outputs.Explain) {
 		return errors.New("outputs: a name appears twice")
+	}
+	return nil
+}
+
+func (m *Manifest) validateOrdering() error {
+	if m.Ordering == nil {
+		return nil
+	}
+	if err := m.Ordering.Validate(); err != nil {
+		return fmt.Errorf("ordering: %w", err)
 	}
 	return nil
 }

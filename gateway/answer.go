@@ -25,6 +25,8 @@ type Answer struct {
 	DegradedReasons []string `json:"degraded_reasons"`
 	// MissingItemIDs lists the item ids of the request that the ensemble does not know, in the request's order.
 	MissingItemIDs []string `json:"missing_item_ids"`
+	// Seed is that of what was drawn; absent where nothing was.
+	Seed *int `json:"seed,omitempty"`
 }
 
 // Model says what made an answer.
@@ -42,6 +44,10 @@ type Item struct {
 	Score float32 `json:"score"`
 	// Rank counts from 1.
 	Rank int `json:"rank"`
+	// Propensity is the probability with which the item was drawn for its rank, given the ranks before; absent where nothing was drawn.
+	Propensity float64 `json:"propensity,omitempty"`
+	// Because says what has kept the rank for the item: "slot" or "share"; absent where nothing has.
+	Because string `json:"because,omitempty"`
 }
 
 // The reasons for which an answer is degraded.

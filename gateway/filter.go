@@ -151,17 +151,24 @@ func (v *view) filterField() field[recommendation] {
 			return textNode(expression.MaxBytes, "A condition on the attributes of items, such as genres has 'Comedy' and year >= user.min_year.")
 		},
 		read: func(r *strictReader, at string, q *recommendation) {
-			text := r.text(at, expression.MaxBytes)
-			if text == "" {
-				return
-			}
-			var err error
-			if q.filter, err = v.filters.compile(text); err != nil {
-				r.fault(at, "%v", err)
-			}
-			if v.catalog.input == "" {
+			q.filter = v.readCondition(r, at)
+			if q.filter != nil && v.catalog.input == "" {
 				r.fault(at, "%s", noBitmap)
 			}
 		},
 	}
+}
+
+// readCondition reads a condition; nil for null and after a fault.
+func (v *view) readCondition(r *strictReader, at string) *expression.Condition {
+	text := r.text(at, expression.MaxBytes)
+	if text == "" || len(text) > expression.MaxBytes {
+		return nil
+	}
+	c, err := v.filters.compile(text)
+	if err != nil {
+		r.fault(at, "%v", err)
+		return nil
+	}
+	return c
 }

@@ -25,7 +25,7 @@ func attributeRow() schema.Schema {
 	}
 }
 
-// described gives the fixture's items attributes: a to j are of 1990 to 1999, every second one is a comedy, c has no year, and e and f are
+// described gives the fixture's items attributes: a to j are of 1990 to 1999, every second one is a comedy too, d is a horror film, c has no year, and e and f are
 // available in one country alone.
 func described(tb testing.TB) func(*gateway.Config) {
 	tb.Helper()
@@ -40,6 +40,9 @@ func described(tb testing.TB) func(*gateway.Config) {
 				year, genres, countries := int64(1990+i), []string{"Drama", ""}, []string{"", ""}
 				if i%2 == 0 {
 					genres[1] = "Comedy"
+				}
+				if key == "d" {
+					genres[0] = "Horror"
 				}
 				if key == "c" {
 					year = tensor.NullInt64

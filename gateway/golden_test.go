@@ -77,7 +77,7 @@ func TestGolden(t *testing.T) {
 		},
 		{name: "num_results_zero", path: recommendations, body: `{"user_id": 42, "num_results": 0}`},
 		{name: "malformed", path: recommendations, body: `{"user_id": 42,}`},
-		{name: "many_faults", path: recommendations, body: `{"num_results": 7, "seed": 1, "context": {"hour": 300, "a/b~": 1}, "exclude_item_ids": [1, true]}`},
+		{name: "many_faults", path: recommendations, body: `{"num_results": 7, "seat": 1, "context": {"hour": 300, "a/b~": 1}, "exclude_item_ids": [1, true]}`},
 		{name: "panic", path: recommendations, body: `{"user_id": 42}`, setUp: func(s *stand) {
 			s.ranker.infer = func(context.Context, tensor.Map) (tensor.Map, string, error) { panic("secret") }
 		}},

@@ -144,7 +144,7 @@ func typeNode(t reflect.Type, types schemaNode) schemaNode {
 		return schemaNode{"type": "boolean"}
 	case reflect.Int:
 		return schemaNode{"type": "integer"}
-	case reflect.Float32:
+	case reflect.Float32, reflect.Float64:
 		return schemaNode{"type": "number"}
 	case reflect.String:
 		return schemaNode{"type": "string"}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"recsys/featurestore"
+	"recsys/ordering"
 	"recsys/tensor"
 )
 
@@ -71,6 +72,10 @@ type asked struct {
 	in        tensor.Map
 	selection selection
 	reasons   []string
+	// How the answer is ordered: nil as the ensemble does, the seed nil where nothing is drawn. known are the merged columns.
+	rules *ordering.Rules
+	seed  *int
+	known tensor.Map
 	// What it said.
 	items   []Item
 	failure error
@@ -239,6 +244,7 @@ func (g *Gateway) ready(ctx context.Context, v *view, e *asked) error {
 	if e.selection, err = v.selection(ctx, q, user, g.stockFor(ctx, e, user, storeErr), in); err != nil {
 		return err
 	}
+	g.choose(v, e, in)
 	for _, c := range v.manifest.Attributes {
 		delete(in, c.Name)
 	}
@@ -253,7 +259,7 @@ func (g *Gateway) ready(ctx context.Context, v *view, e *asked) error {
 func (g *Gateway) finish(ctx context.Context, v *view, e *asked, generation int) {
 	e.answer = &Answer{
 		RequestID: requestID(ctx), RecommendationID: g.newID(), Items: e.items, DegradedReasons: []string{},
-		Model: Model{g.config.Model, generation, g.config.Variant}, MissingItemIDs: v.missing(e.q),
+		Model: Model{g.config.Model, generation, g.config.Variant}, MissingItemIDs: v.missing(e.q), Seed: e.seed,
 	}
 	for _, reason := range e.reasons {
 		e.answer.degrade(reason)
@@ -268,7 +274,7 @@ func (g *Gateway) fallBack(ctx context.Context, v *view, e *asked) {
 	}
 	g.warnings.warn(ctx, FallbackPopular, slog.Any("error", e.failure))
 	e.reasons = append(e.reasons, FallbackPopular)
-	e.items = v.popular(e.q.results, e.selection, e.q.candidates)
+	e.items, e.seed = v.popular(e.q.results, e.selection, e.q.candidates), nil
 	g.finish(ctx, v, e, v.manifest.Generation)
 }
 
@@ -357,7 +363,12 @@ func (g *Gateway) infer(ctx context.Context, v *view, users []*asked) int {
 	for i, e := range users {
 		if !called {
 			e.failure = err
-		} else if e.items, e.failure = v.items(out, i, e.q.results, e.selection); e.failure != nil {
+			continue
+		}
+		if e.items, e.failure = v.items(out, i, e.results(out[v.manifest.Outputs.Scores].Dim(1)), e.selection); e.failure == nil && e.rules != nil {
+			e.items, e.failure = v.order(ctx, e, e.items)
+		}
+		if e.failure != nil {
 			err = e.failure // For the metric.
 		}
 	}

@@ -16,6 +16,7 @@ import (
 
 	"recsys/featurestore"
 	"recsys/internal/expression"
+	"recsys/ordering"
 	"recsys/schema"
 	"recsys/tensor"
 )
@@ -40,7 +41,10 @@ type recommendation struct {
 	givenCandidates bool
 	ranking         bool
 	// filter is a condition of the request's own, nil for none.
-	filter  *expression.Condition
+	filter *expression.Condition
+	// choice is what the request chooses of the ordering; seed is nil where it gives none.
+	choice  ordering.Choice
+	seed    *int
 	context tensor.Map
 	// timeout is what the caller waits, 0 for the gateway's own budget.
 	timeout time.Duration
@@ -105,7 +109,7 @@ func (v *view) recommendationFields() []field[recommendation] {
 				r.fault(at, "%s", noBitmap)
 			}
 		},
-	}, v.filterField())
+	}, v.filterField(), seedField(), v.orderingField())
 }
 
 // userFields say for whom a request is and what is known of them.

@@ -51,7 +51,7 @@ func TestBadRequests(t *testing.T) {
 		{"user too big", `{"user_id": 99999999999999999999}`, 422, "64-bit integers"},
 		{"user null sentinel", `{"user_id": -9223372036854775808}`, 422, "64-bit integers"},
 		{"user list", `{"user_id": [1]}`, 422, `"/user_id"`},
-		{"unknown field", `{"user_id": 42, "seed": 1}`, 422, `{"pointer":"/seed","detail":"unknown field"}`},
+		{"unknown field", `{"user_id": 42, "seat": 1}`, 422, `{"pointer":"/seat","detail":"unknown field"}`},
 		{"other case", `{"User_ID": 42}`, 422, `"/User_ID"`},
 		{"twice", `{"user_id": 42, "user_id": 43}`, 422, "appears twice"},
 		{"results negative", `{"user_id": 42, "num_results": -1}`, 422, "-1 is not from 1 to 6"},

@@ -11,6 +11,7 @@ import (
 
 	"recsys/ensemble"
 	"recsys/featurestore"
+	"recsys/ordering"
 	"recsys/schema"
 )
 
@@ -36,6 +37,7 @@ type view struct {
 	merger   *merger
 	catalog  *catalog
 	filters  *filters
+	rules    *ordering.Rules // nil where the ensemble orders answers
 	outputs  []string // the wanted ones
 	ranking  *ranking // nil for one ensemble
 }
@@ -54,11 +56,15 @@ func newView(g Generation) (*view, error) {
 	if err != nil {
 		return nil, err
 	}
+	rules, err := newRules(m, filters)
+	if err != nil {
+		return nil, err
+	}
 	ranking, err := newRanking(m)
 	if err != nil {
 		return nil, err
 	}
-	return &view{m, merger, catalog, filters, []string{m.Outputs.ItemIDs, m.Outputs.Scores}, ranking}, nil
+	return &view{m, merger, catalog, filters, rules, []string{m.Outputs.ItemIDs, m.Outputs.Scores}, ranking}, nil
 }
 
 const (

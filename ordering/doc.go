@@ -8,5 +8,5 @@
 //	picks, err := rules.Order(ordering.Request{Candidates: candidates, Results: 10, Seed: 1, Holds: holds})
 //
 // An answer of ten items is the first ten of an answer of a hundred with the same seed. The same code orders in the gateway and in
-// offline evaluation; docs/adr/0011 says why it is not part of the graph.
+// offline evaluation; docs/adr/0013 says why it is not part of the graph.
 package ordering

@@ -170,7 +170,7 @@ func (o *order) keepSlots() error {
 			o.where[s.Position] = bits
 			continue
 		}
-		item, ok := o.request.Item(s.Item)
+		item, ok := o.request.Item(string(s.Item))
 		if !ok {
 			continue
 		}

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strconv"
 )
 
 // Policy says how an answer is made of ranked candidates. The zero value takes them as they are ranked.
@@ -82,8 +83,21 @@ type Share struct {
 // meets a condition. Where the item is blocked, or there is no such candidate, the place is taken by the next best.
 type Slot struct {
 	Position int    `json:"position" yaml:"position"`
-	Item     string `json:"item,omitempty" yaml:"item"`
+	Item     Key    `json:"item,omitempty" yaml:"item"`
 	Where    string `json:"where,omitempty" yaml:"where"`
+}
+
+// Key is an item's key as text; an integer can be written as one.
+type Key string
+
+// UnmarshalJSON reads a text or an integer.
+func (k *Key) UnmarshalJSON(text []byte) error {
+	var n int64
+	if json.Unmarshal(text, &n) == nil {
+		*k = Key(strconv.FormatInt(n, 10))
+		return nil
+	}
+	return json.Unmarshal(text, (*string)(k))
 }
 
 // Limits are what a request may choose instead of what the policy says; the zero value lets it choose nothing.

@@ -14,6 +14,7 @@ import (
 	"github.com/goccy/go-yaml/ast"
 
 	"recsys/data"
+	"recsys/ordering"
 )
 
 // Config is recsys.yaml: a pipeline as data. Fields left out have the defaults that their comments state.
@@ -110,13 +111,15 @@ type Split struct {
 	Test   float64 `yaml:"test"`
 }
 
-// Ordering is the last stage.
+// Ordering is the last stage, and what makes an answer of its candidates.
 type Ordering struct {
 	// Return is N, the most items an answer can have. Default 100, clamped to Candidates.
-	Return int `yaml:"return"`
+	Return int `json:"return" yaml:"return"`
 	// Blend is the score that orders the answer: a task's probability, "retrieval" for the retrieval score, or a sum of
 	// them with weights, such as "retrieval + 2*like". Default: the ranker's first task; without a ranker "retrieval".
-	Blend string `yaml:"blend"`
+	Blend string `json:"blend" yaml:"blend"`
+
+	ordering.Policy
 }
 
 var namePattern = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]*$`)
@@ -151,7 +154,7 @@ func ParseConfig(text []byte) (*Config, error) {
 func wholeNumbers(text []byte) error {
 	for _, key := range []string{
 		"candidates", "data.interactions.memory", "data.k_core", "data.max_item", "data.max_user", "data.min_item", "data.min_user",
-		"export.max_batch", "fallback", "ordering.return", "seed",
+		"export.max_batch", "fallback", "seed",
 	} {
 		path, err := yaml.PathString("$." + key)
 		if err != nil {
@@ -229,6 +232,9 @@ func (c *Config) Validate() error {
 		if v < 1 {
 			fail("%s: %d has to be 1 or more", field, v)
 		}
+	}
+	if err := c.Ordering.Policy.Validate(); err != nil {
+		fail("ordering: %w", err)
 	}
 	return joinSorted(append(append(errs, c.Export.Validate()), validateCustom(c.Stages)...))
 }

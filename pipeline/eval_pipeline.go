@@ -80,11 +80,11 @@ func (p *Pipeline) newEval(ctx context.Context, serving *Serving, chain *Chain) 
 	if err != nil {
 		return nil, nil, "", err
 	}
-	filters, err := p.newFilters(ctx, &serving.Manifest)
+	filters, answers, err := p.newAnswering(ctx, &serving.Manifest)
 	if err != nil {
 		return nil, nil, "", err
 	}
-	e = &pipelineEval{p: p, serving: serving, chain: chain, requests: requests, filters: filters, stages: map[string]*eval.Lists{}}
+	e = &pipelineEval{p: p, serving: serving, chain: chain, requests: requests, filters: filters, answers: answers, stages: map[string]*eval.Lists{}}
 	e.shown = metric.NewExposure(shownItems, train.Counts(p.examples, test.seen), p.examples.First)
 	if !p.config.KeepsSeen() {
 		e.seen = train.NewUserItems(p.examples, test.seen)
@@ -126,6 +126,7 @@ type pipelineEval struct {
 	chain    *Chain
 	requests *requester
 	filters  *filters
+	answers  *answerer
 	seen     *model.UserItems // nil: seen items stay
 	stages   map[string]*eval.Lists
 	shown    *metric.Exposure // of the answers
@@ -155,13 +156,17 @@ func (e *pipelineEval) block(ctx context.Context, queries []testQuery) (tensor.M
 		return nil, err
 	}
 	for i, q := range queries {
-		e.add(out, i, q)
+		answer, _, err := e.answers.answer(ctx, out, in, i, e.p.config.draws(e.p.examples.User[q.row]))
+		if err != nil {
+			return nil, err
+		}
+		e.add(out, i, q, answer)
 	}
 	return out, nil
 }
 
-// add takes the ranking of q, which is row i of the answer, as each stage leaves it.
-func (e *pipelineEval) add(out tensor.Map, i int, q testQuery) {
+// add takes the ranking of q, which is row i of the stages' tensors, as each stage leaves it, and the answer.
+func (e *pipelineEval) add(out tensor.Map, i int, q testQuery, answer []int) {
 	user := e.p.examples.User[q.row]
 	candidates := rowOf[int64](out[stage.Candidates], i)
 	masked := rowOf[float32](out[stage.MaskedScores], i)
@@ -183,8 +188,6 @@ func (e *pipelineEval) add(out tensor.Map, i int, q testQuery) {
 	for name, scores := range rankings {
 		e.lists(name).Add(user, ranked(candidates, scores), q.targets)
 	}
-	final := rowOf[int64](out[stage.ItemIndices], i)
-	answer := ranked(final, rowOf[float32](out[stage.Scores], i))
 	e.lists(stage.OrderName).Add(user, answer, q.targets)
 	e.shown.Add(answer)
 }

@@ -73,16 +73,15 @@ func (c *Config) compileFilter(raw schema.Schema) ([]*expression.Condition, erro
 }
 
 func compileCondition(text string, raw schema.Schema) (*expression.Condition, error) {
-	var request schema.Schema
-	for _, c := range raw {
-		if !c.Has(schema.Item) {
-			request = append(request, c)
-		}
-	}
-	return expression.Compile(text, raw.Select(schema.Item), request)
+	return expression.Compile(text, raw.Select(schema.Item), requestColumns(raw))
 }
 
-// describeFilter adds to a manifest what the gateway has to know of the filter.
+// requestColumns are the raw columns that are not those of items.
+func requestColumns(raw schema.Schema) schema.Schema {
+	return slices.DeleteFunc(slices.Clone(raw), func(c schema.Column) bool { return c.Has(schema.Item) })
+}
+
+// describeFilter adds to a manifest what the gateway has to know of the filter and of the policy of ordering.
 func (p *Pipeline) describeFilter(m *ensemble.Manifest) error {
 	conditions, err := p.config.compileFilter(p.tables.Raw)
 	if err != nil {
@@ -91,6 +90,17 @@ func (p *Pipeline) describeFilter(m *ensemble.Manifest) error {
 	m.KeepSeen = p.config.KeepsSeen()
 	for _, condition := range conditions {
 		m.Where = append(m.Where, condition.String())
+	}
+	if p.config.Ordering.Active() {
+		rules, err := p.config.compileOrdering(p.tables.Raw)
+		if err != nil {
+			return err
+		}
+		policy := rules.Policy()
+		m.Ordering = &policy
+		conditions = append(conditions, rules.Conditions()...)
+	}
+	for _, condition := range conditions {
 		for _, c := range condition.Request() {
 			if _, ok := m.RequestColumns().Column(c.Name); ok {
 				continue
@@ -112,16 +122,23 @@ type filters struct {
 	items      *expression.Table       // rows by item index; nil without conditions
 }
 
-// newFilters compiles a manifest's conditions.
-func (p *Pipeline) newFilters(ctx context.Context, m *ensemble.Manifest) (*filters, error) {
-	f := &filters{blocked: m.Blocked}
-	if len(m.Where) == 0 {
-		return f, nil
+// newAnswering makes what an offline request needs beside the stages, as the gateway has it.
+func (p *Pipeline) newAnswering(ctx context.Context, m *ensemble.Manifest) (*filters, *answerer, error) {
+	items, err := p.attributes(ctx, m)
+	if err != nil {
+		return nil, nil, err
 	}
-	var err error
-	if f.items, err = p.attributes(ctx); err != nil {
-		return nil, err
+	f, err := p.newFilters(ctx, m, items)
+	if err != nil {
+		return nil, nil, err
 	}
+	a, err := p.newAnswerer(m, items)
+	return f, a, err
+}
+
+// newFilters compiles a manifest's conditions; items are the columns of items by item index.
+func (p *Pipeline) newFilters(ctx context.Context, m *ensemble.Manifest, items *expression.Table) (*filters, error) {
+	f := &filters{blocked: m.Blocked, items: items}
 	for _, text := range m.Where {
 		c, err := compileCondition(text, p.tables.Raw)
 		if err != nil {
@@ -140,8 +157,11 @@ func (p *Pipeline) newFilters(ctx context.Context, m *ensemble.Manifest) (*filte
 	return f, nil
 }
 
-// attributes returns the columns of items by item index.
-func (p *Pipeline) attributes(ctx context.Context) (*expression.Table, error) {
+// attributes returns the columns of items by item index; nil where a manifest has neither conditions nor a policy.
+func (p *Pipeline) attributes(ctx context.Context, m *ensemble.Manifest) (*expression.Table, error) {
+	if len(m.Where) == 0 && m.Ordering == nil {
+		return nil, nil //nolint:nilnil // Nobody asks it then.
+	}
 	rows, _, _, err := encoder{p.config, p.tables, p.workflow}.itemRows(ctx)
 	if err != nil {
 		return nil, err
@@ -160,11 +180,7 @@ func (f *filters) block(ctx context.Context, in tensor.Map, seen [][]int32) erro
 		}
 		keeps := slices.Clip(f.keep)
 		for _, c := range f.conditions {
-			values := tensor.Map{}
-			for _, column := range c.Request() {
-				values[column.Name] = in[column.Name].Rows(i, i+1)
-			}
-			keep, err := c.Rows(ctx, f.items, values)
+			keep, err := c.Rows(ctx, f.items, rowsOf(in, c.Request(), i))
 			if err != nil {
 				return err
 			}

@@ -2,6 +2,7 @@ package pipeline_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -97,7 +98,7 @@ func serve(t *testing.T, yaml string) *served {
 func (s *served) ask(t *testing.T, user, fields string) gateway.Answer {
 	t.Helper()
 	w := httptest.NewRecorder()
-	body := strings.NewReader(`{"user_id": "` + user + `", "num_results": 20` + fields + `}`)
+	body := strings.NewReader(fmt.Sprintf(`{"user_id": %q, "num_results": %d%s}`, user, s.manifest.Limits.MaxResults, fields))
 	s.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/v1/recommendations", body))
 	var a gateway.Answer
 	if err := json.Unmarshal(w.Body.Bytes(), &a); err != nil || w.Code != http.StatusOK || a.Degraded {

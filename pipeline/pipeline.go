@@ -221,6 +221,9 @@ func (p *Pipeline) readTables(ctx context.Context) error {
 	if _, err := p.config.compileFilter(t.Raw); err != nil {
 		return err
 	}
+	if _, err := p.config.compileOrdering(t.Raw); err != nil {
+		return err
+	}
 	if len(t.Left) > 0 {
 		p.note("filter: %s interactions, round by round", chain(t.Left))
 	}

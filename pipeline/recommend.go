@@ -3,12 +3,10 @@ package pipeline
 import (
 	"context"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 
 	"recsys/data"
-	"recsys/ensemble/stage"
 	"recsys/eval"
 	"recsys/model"
 )
@@ -103,14 +101,14 @@ func (p *Pipeline) lists(o RecommendOptions) (func(context.Context, *moment) ([]
 	if most := serving.Manifest.Limits.MaxResults; o.K > most {
 		return nil, fmt.Errorf("k %d: the pipeline returns at most %d items; ask for fewer, raise ordering.return, or ask a retrieval model", o.K, most)
 	}
-	var filters *filters
+	l := &lister{p: p, serving: serving, chain: chain, options: o}
 	return func(ctx context.Context, m *moment) (_ []Recommendation, err error) {
-		if filters == nil {
-			if filters, err = p.newFilters(ctx, &serving.Manifest); err != nil {
+		if l.filters == nil {
+			if l.filters, l.answers, err = p.newAnswering(ctx, &serving.Manifest); err != nil {
 				return nil, err
 			}
 		}
-		return p.pipelineLists(ctx, serving, chain, filters, m, o)
+		return l.lists(ctx, m)
 	}, nil
 }
 
@@ -140,11 +138,18 @@ func (p *Pipeline) retrievalLists(ctx context.Context, source *model.Retrieval, 
 	return out, nil
 }
 
-// pipelineLists takes the answers of all stages.
-func (p *Pipeline) pipelineLists(
-	ctx context.Context, s *Serving, chain *Chain, filters *filters, m *moment, o RecommendOptions,
-) ([]Recommendation, error) {
-	requests, err := m.requester(ctx, s.Manifest.RequestColumns())
+// lister takes the answers of all stages.
+type lister struct {
+	p       *Pipeline
+	serving *Serving
+	chain   *Chain
+	filters *filters
+	answers *answerer
+	options RecommendOptions
+}
+
+func (l *lister) lists(ctx context.Context, m *moment) ([]Recommendation, error) {
+	requests, err := m.requester(ctx, l.serving.Manifest.RequestColumns())
 	if err != nil {
 		return nil, err
 	}
@@ -157,25 +162,27 @@ func (p *Pipeline) pipelineLists(
 		return nil, err
 	}
 	seen := make([][]int32, len(rows))
-	if o.ExcludeSeen || !s.Manifest.KeepSeen {
+	if l.options.ExcludeSeen || !l.serving.Manifest.KeepSeen {
 		seen = m.seen()
 	}
-	if err := filters.block(ctx, in, seen); err != nil {
+	if err := l.filters.block(ctx, in, seen); err != nil {
 		return nil, err
 	}
-	answer, err := chain.Run(ctx, in)
+	answer, err := l.chain.Run(ctx, in)
 	if err != nil {
 		return nil, err
 	}
-	keys := p.itemColumn()
+	keys := l.p.itemColumn()
 	out := make([]Recommendation, len(rows))
 	for i := range out {
-		items, scores := rowOf[int64](answer[stage.ItemIndices], i), rowOf[float32](answer[stage.Scores], i)
-		out[i] = Recommendation{Items: []string{}, Scores: []float32{}}
-		for j := range min(o.K, len(items)) {
-			if !math.IsInf(float64(scores[j]), -1) {
-				out[i].Items, out[i].Scores = append(out[i].Items, keyText(keys, int(items[j]))), append(out[i].Scores, scores[j])
-			}
+		items, scores, err := l.answers.answer(ctx, answer, in, i, l.p.config.draws(m.users[i]))
+		if err != nil {
+			return nil, err
+		}
+		n := min(l.options.K, len(items))
+		out[i] = Recommendation{Items: make([]string, n), Scores: scores[:n]}
+		for j, item := range items[:n] {
+			out[i].Items[j] = keyText(keys, item)
 		}
 	}
 	return out, nil

@@ -150,7 +150,11 @@ func (p *Pipeline) orderStages(tasks []string, k int) ([]ensemble.Stage, error) 
 	if err != nil {
 		return nil, err
 	}
-	order, err := stage.Order(stage.Ordering{Keys: p.itemKeys(), Candidates: k, Return: p.config.Ordering.Return, Blend: blend})
+	n := p.returned(k)
+	if p.config.Ordering.Active() { // Its policy chooses among all of them.
+		n = k
+	}
+	order, err := stage.Order(stage.Ordering{Keys: p.itemKeys(), Candidates: k, Return: n, Blend: blend})
 	return []ensemble.Stage{order}, err
 }
 

@@ -208,6 +208,9 @@ func ask(ctx context.Context, sub subject, q question, results int, now int64) (
 	if m.Time != "" {
 		request["context"] = map[string]any{m.Time: now}
 	}
+	if m.Ordering != nil { // What is drawn is drawn alike everywhere.
+		request["seed"] = now
+	}
 	body, err := json.Marshal(request)
 	if err != nil {
 		return verify.List{}, err
