@@ -48,6 +48,8 @@ type Item struct {
 	Propensity float64 `json:"propensity,omitempty"`
 	// Because says what has kept the rank for the item: "slot" or "share"; absent where nothing has.
 	Because string `json:"because,omitempty"`
+	// Fields are the attributes that the request has asked for: null, a number, a string, or a list of them.
+	Fields map[string]any `json:"fields,omitempty"`
 }
 
 // The reasons for which an answer is degraded.

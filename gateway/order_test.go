@@ -6,9 +6,10 @@ import (
 	"errors"
 	"math"
 	"net/http"
-	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"recsys/gateway"
 	"recsys/ordering"
@@ -97,7 +98,7 @@ func TestExploration(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if again := ask(`, "seed": ` + string(replay)); !slices.Equal(again.Items, a.Items) || *again.Seed != *a.Seed {
+		if again := ask(`, "seed": ` + string(replay)); !cmp.Equal(again.Items, a.Items) || *again.Seed != *a.Seed {
 			t.Errorf("seed %d: got %+v, then %+v", *a.Seed, a.Items, again.Items)
 		}
 		// By hand: the share of exp(score/0.3) among those of a to f.

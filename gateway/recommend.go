@@ -264,6 +264,7 @@ func (g *Gateway) finish(ctx context.Context, v *view, e *asked, generation int)
 	for _, reason := range e.reasons {
 		e.answer.degrade(reason)
 	}
+	v.describe(e.items, e.q.fields)
 }
 
 // fallBack answers a request that the ensemble has not answered with popular items, if it may.

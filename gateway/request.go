@@ -43,8 +43,10 @@ type recommendation struct {
 	// filter is a condition of the request's own, nil for none.
 	filter *expression.Condition
 	// choice is what the request chooses of the ordering; seed is nil where it gives none.
-	choice  ordering.Choice
-	seed    *int
+	choice ordering.Choice
+	seed   *int
+	// fields are the attributes of items that the answer shall have.
+	fields  []string
 	context tensor.Map
 	// timeout is what the caller waits, 0 for the gateway's own budget.
 	timeout time.Duration
@@ -109,7 +111,7 @@ func (v *view) recommendationFields() []field[recommendation] {
 				r.fault(at, "%s", noBitmap)
 			}
 		},
-	}, v.filterField(), seedField(), v.orderingField())
+	}, v.filterField(), seedField(), v.orderingField(), v.fieldsField())
 }
 
 // userFields say for whom a request is and what is known of them.
