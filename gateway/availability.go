@@ -215,8 +215,9 @@ func (v *view) pathItem(r *strictReader, req *http.Request) string {
 	return id
 }
 
-// routeAvailability adds the routes of availability.
-func (g *Gateway) routeAvailability(r chi.Router) {
+// routeOperators adds the routes of operators beside those of health and metrics.
+func (g *Gateway) routeOperators(r chi.Router) {
+	r.Method(http.MethodPost, "/v1/explanations", g.bound(http.HandlerFunc(g.postExplanations)))
 	const path = "/v1/items/{id}/availability"
 	r.Method(http.MethodPut, path, g.bound(http.HandlerFunc(g.putAvailability)))
 	r.Method(http.MethodGet, path, g.bound(http.HandlerFunc(g.getAvailability)))

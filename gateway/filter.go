@@ -24,7 +24,8 @@ const (
 type filters struct {
 	items      *expression.Table // rows by item index
 	request    schema.Schema
-	always     []*expression.Condition // of the manifest, which read the request; what others drop is in the catalog's base
+	where      []*expression.Condition // of the manifest
+	always     []*expression.Condition // those which read the request; what the others drop is in the catalog's base
 	conditions *cache[*expression.Condition]
 	bitmaps    *cache[[]byte]
 }
@@ -88,6 +89,7 @@ func newFilters(m *ensemble.Manifest, items *expression.Table, base []byte) (*fi
 		if err != nil {
 			return nil, fmt.Errorf("filter of %s: %w", m.Name, err)
 		}
+		f.where = append(f.where, c)
 		if len(c.Request()) > 0 {
 			f.always = append(f.always, c)
 			continue

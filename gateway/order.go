@@ -94,6 +94,7 @@ func (v *view) order(ctx context.Context, e *asked, items []Item) ([]Item, error
 		if e.seed != nil {
 			out[i].Propensity = p.Propensity
 		}
+		e.why.boosted = append(e.why.boosted, p.Boosted)
 	}
 	return out, nil
 }

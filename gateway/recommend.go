@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -76,6 +77,7 @@ type asked struct {
 	rules *ordering.Rules
 	seed  *int
 	known tensor.Map
+	why   reasons
 	// What it said.
 	items   []Item
 	failure error
@@ -245,6 +247,9 @@ func (g *Gateway) ready(ctx context.Context, v *view, e *asked) error {
 		return err
 	}
 	g.choose(v, e, in)
+	if e.why.view = v; e.q.explained {
+		e.known = maps.Clone(in)
+	}
 	for _, c := range v.manifest.Attributes {
 		delete(in, c.Name)
 	}
@@ -275,7 +280,7 @@ func (g *Gateway) fallBack(ctx context.Context, v *view, e *asked) {
 	}
 	g.warnings.warn(ctx, FallbackPopular, slog.Any("error", e.failure))
 	e.reasons = append(e.reasons, FallbackPopular)
-	e.items, e.seed = v.popular(e.q.results, e.selection, e.q.candidates), nil
+	e.items, e.seed, e.why.out = v.popular(e.q.results, e.selection, e.q.candidates), nil, nil
 	g.finish(ctx, v, e, v.manifest.Generation)
 }
 
@@ -366,6 +371,9 @@ func (g *Gateway) infer(ctx context.Context, v *view, users []*asked) int {
 			e.failure = err
 			continue
 		}
+		if e.q.explained {
+			e.why.out = out
+		}
 		if e.items, e.failure = v.items(out, i, e.results(out[v.manifest.Outputs.Scores].Dim(1)), e.selection); e.failure == nil && e.rules != nil {
 			e.items, e.failure = v.order(ctx, e, e.items)
 		}
@@ -394,7 +402,7 @@ func (g *Gateway) call(ctx context.Context, v *view, users []*asked) (tensor.Map
 	if v.ranking != nil {
 		return g.callBoth(ctx, v, users, in)
 	}
-	out, generation, err := g.ask(ctx, in, v.outputs)
+	out, generation, err := g.ask(ctx, in, v.outputsFor(users))
 	if err != nil {
 		return nil, generation, err
 	}

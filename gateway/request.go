@@ -46,8 +46,11 @@ type recommendation struct {
 	choice ordering.Choice
 	seed   *int
 	// fields are the attributes of items that the answer shall have.
-	fields  []string
-	context tensor.Map
+	fields []string
+	// explained asks why, of the answer and of the items after.
+	explained bool
+	after     []string
+	context   tensor.Map
 	// timeout is what the caller waits, 0 for the gateway's own budget.
 	timeout time.Duration
 }

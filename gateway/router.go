@@ -28,13 +28,13 @@ func (g *Gateway) Handler() http.Handler {
 	return r
 }
 
-// AdminHandler returns the interface for operators: /metrics, /healthz and /readyz, and the availability of items.
+// AdminHandler returns the interface for operators: /metrics, /healthz and /readyz, the availability of items, and explanations.
 func (g *Gateway) AdminHandler() http.Handler {
 	r := g.router()
 	r.Get("/healthz", g.getHealth)
 	r.Get("/readyz", g.getReady)
 	r.Method(http.MethodGet, "/metrics", g.metrics.handler())
-	g.routeAvailability(r)
+	g.routeOperators(r)
 	return r
 }
 

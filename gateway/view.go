@@ -38,8 +38,8 @@ type view struct {
 	catalog  *catalog
 	filters  *filters
 	rules    *ordering.Rules // nil where the ensemble orders answers
-	outputs  []string // the wanted ones
-	ranking  *ranking // nil for one ensemble
+	outputs  []string        // the wanted ones
+	ranking  *ranking        // nil for one ensemble
 }
 
 func newView(g Generation) (*view, error) {

@@ -42,6 +42,7 @@ type served struct {
 	metrics *pipeline.Metrics
 	dir     string // of the data
 	http.Handler
+	admin    http.Handler
 	manifest *ensemble.Manifest
 }
 
@@ -90,7 +91,7 @@ func serve(t *testing.T, yaml string) *served {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.Handler = g.Handler()
+	s.Handler, s.admin = g.Handler(), g.AdminHandler()
 	return s
 }
 

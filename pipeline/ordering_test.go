@@ -1,13 +1,17 @@
 package pipeline_test
 
 import (
+	"encoding/json"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"recsys/gateway"
 	"recsys/pipeline"
 )
 
@@ -89,6 +93,31 @@ func TestOrderingIsTheSameEverywhere(t *testing.T) {
 	order, plainly := s.metrics.Pipeline["test"].PerStage["order"], bare.metrics.Pipeline["test"].PerStage["order"]
 	if cmp.Equal(order, plainly) {
 		t.Errorf("the evaluation has %v with and without a policy", order)
+	}
+}
+
+// An explanation tells what a real export's stages made of an item.
+func TestExplanations(t *testing.T) {
+	s := serve(t, strings.Replace(plain, "FILTER", `seen, {where: "price < 60"}`, 1))
+	w := httptest.NewRecorder()
+	body := strings.NewReader(`{"user_id": 1, "num_results": 3, "item_ids": [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]}`)
+	s.admin.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/v1/explanations", body))
+	var x gateway.Explanation
+	if err := json.Unmarshal(w.Body.Bytes(), &x); err != nil || w.Code != http.StatusOK || len(x.Items) != 3 {
+		t.Fatalf("explanation %d %s", w.Code, w.Body)
+	}
+	for i, item := range x.Items {
+		e := x.Explained[i]
+		if e.ItemID != item.ItemID || e.Candidate != i+1 || e.Stages["masked_scores"] != item.Score || e.DroppedBy != "" {
+			t.Errorf("item %+v is explained by %+v", item, e)
+		}
+	}
+	causes := map[string]int{}
+	for _, e := range x.Explained[3:] {
+		causes[e.DroppedBy]++
+	}
+	if causes[gateway.DroppedFilter] == 0 || causes[gateway.DroppedOrdering] == 0 {
+		t.Errorf("causes %v: want the filter and the ordering among them", causes)
 	}
 }
 
