@@ -10,7 +10,7 @@ const maxFields = 64
 
 // attributes are the names of what is known of items, sorted.
 func (v *view) attributes() []string {
-	var names []string
+	names := make([]string, 0, len(v.filters.items.Schema()))
 	for _, c := range v.filters.items.Schema() {
 		names = append(names, c.Name)
 	}

@@ -28,7 +28,7 @@ func (c *cache[V]) get(key string, create func() (V, error)) (V, error) {
 	if e := c.entries[key]; e != nil {
 		c.order.MoveToFront(e)
 		c.mu.Unlock()
-		return e.Value.(*cached[V]).value, nil //nolint:errcheck,forcetypeassert // The list holds nothing else.
+		return e.Value.(*cached[V]).value, nil // The list holds nothing else.
 	}
 	c.mu.Unlock()
 	value, err := create()
@@ -41,7 +41,7 @@ func (c *cache[V]) get(key string, create func() (V, error)) (V, error) {
 		c.entries[key] = c.order.PushFront(&cached[V]{key, value})
 	}
 	if c.order.Len() > c.most {
-		last := c.order.Remove(c.order.Back()).(*cached[V]) //nolint:errcheck,forcetypeassert // As above.
+		last := c.order.Remove(c.order.Back()).(*cached[V])
 		delete(c.entries, last.key)
 	}
 	return value, nil

@@ -62,8 +62,9 @@ func (g *Gateway) postExplanations(w http.ResponseWriter, r *http.Request) {
 		g.fail(w, r, err)
 		return
 	}
+	ctx := r.Context()
 	g.recommend(w, r, func(v *view) (*recommendation, error) { return v.readExplanation(body) }, func(e *asked) any {
-		return Explanation{*e.answer, e.explain(r.Context())}
+		return Explanation{*e.answer, e.explain(ctx)}
 	})
 }
 

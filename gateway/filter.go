@@ -79,7 +79,7 @@ func readItem(t *expression.Table, codec *featurestore.Codec, key schema.Column,
 }
 
 // newFilters compiles the conditions of a manifest; those that read nothing of the request block items in base for good.
-func newFilters(m *ensemble.Manifest, items *expression.Table, base []byte) (*filters, error) {
+func newFilters(ctx context.Context, m *ensemble.Manifest, items *expression.Table, base []byte) (*filters, error) {
 	f := &filters{
 		items: items, request: m.RequestColumns(), conditions: newCache[*expression.Condition](maxConditions),
 		bitmaps: newCache[[]byte](min(maxBitmaps, max(1, maxBitmapBytes/max(1, len(base))))),
@@ -94,7 +94,7 @@ func newFilters(m *ensemble.Manifest, items *expression.Table, base []byte) (*fi
 			f.always = append(f.always, c)
 			continue
 		}
-		keep, err := c.Rows(context.Background(), items, nil)
+		keep, err := c.Rows(ctx, items, nil)
 		if err != nil {
 			return nil, fmt.Errorf("filter of %s: %w", m.Name, err)
 		}

@@ -144,7 +144,7 @@ func New(config Config, options ...Option) (*Gateway, error) {
 	if config.MaxInFlight == 0 {
 		config.MaxInFlight = DefaultMaxInFlight
 	}
-	first, err := newView(Generation{config.Manifest, config.Items, config.ItemRow})
+	first, err := newView(context.Background(), Generation{config.Manifest, config.Items, config.ItemRow})
 	if err != nil {
 		return nil, fmt.Errorf("gateway: %w", err)
 	}

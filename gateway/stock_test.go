@@ -72,7 +72,8 @@ func TestStocks(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		late := s.ask(ctx, stateC)
-		time.Sleep(2 * time.Second) // Of the bubble's clock.
+		<-ctx.Done() // By the bubble's clock.
+		synctest.Wait()
 		if !errors.Is(late.err, context.DeadlineExceeded) || late.got != second.got {
 			t.Errorf("late request: %+v, %v; want the last set and the end of its time", late.got, late.err)
 		}

@@ -42,7 +42,7 @@ type view struct {
 	ranking  *ranking        // nil for one ensemble
 }
 
-func newView(g Generation) (*view, error) {
+func newView(ctx context.Context, g Generation) (*view, error) {
 	m := g.Manifest
 	merger, err := newMerger(m)
 	if err != nil {
@@ -52,7 +52,7 @@ func newView(g Generation) (*view, error) {
 	if err != nil {
 		return nil, err
 	}
-	filters, err := newFilters(m, attributes, catalog.base)
+	filters, err := newFilters(ctx, m, attributes, catalog.base)
 	if err != nil {
 		return nil, err
 	}
@@ -165,7 +165,7 @@ func (v *views) read(ctx context.Context, generation int) (*view, error) {
 	if g.Manifest.Ranking != nil && !v.ranks {
 		return nil, errNoRanker
 	}
-	return newView(g)
+	return newView(ctx, g)
 }
 
 // other returns the view of what is served, nil if that is the given one or cannot be told.

@@ -101,7 +101,7 @@ type order struct {
 
 func (r *Rules) start(q Request) (*order, error) {
 	o := &order{
-		Rules: r, request: q, random: rand.New(rand.NewPCG(q.Seed, 0)), all: make([]entry, len(q.Candidates)), //nolint:gosec // It draws, it does not hide.
+		Rules: r, request: q, random: rand.New(rand.NewPCG(q.Seed, 0)), all: make([]entry, len(q.Candidates)),
 		slots: map[int]int{}, where: map[int][]byte{}, caps: slices.Sorted(maps.Keys(r.policy.Caps)), met: make([]int, len(r.shares)),
 	}
 	for i, c := range q.Candidates {

@@ -26,7 +26,7 @@ func columns() schema.Schema {
 	}
 }
 
-// shelf has twelve items: brands a a a b b b c c c and three without, years 1990 to 2001, genres x; y; x and y; none; and so on.
+// shelf has twelve items: three of the brand a, three of b, three of c and three without, years 1990 to 2001, genres x; y; x and y; none; and so on.
 func shelf(tb testing.TB) *expression.Table {
 	tb.Helper()
 	const n = 12

@@ -111,7 +111,7 @@ func (r *Rules) With(c Choice) *Rules {
 	}
 	p.Boosts, own.boosts = slices.Concat(p.Boosts, c.Boosts), slices.Concat(r.boosts, c.conditions)
 	if len(c.Slots) > 0 {
-		slots, conditions := slices.Clone(c.Slots), make([]*expression.Condition, len(c.Slots))
+		slots, conditions := slices.Clone(c.Slots), slices.Repeat([]*expression.Condition{nil}, len(c.Slots))
 		for i, s := range p.Slots {
 			if !slices.ContainsFunc(c.Slots, func(chosen Slot) bool { return chosen.Position == s.Position || s.Item != "" && chosen.Item == s.Item }) {
 				slots, conditions = append(slots, s), append(conditions, r.slots[i])

@@ -54,8 +54,13 @@ func checkSwitch(ctx context.Context, s featurestore.Store) error {
 		available bool
 		want      []string
 	}{
-		{"b", false, []string{"b"}}, {"a", false, []string{"a", "b"}}, {"b", true, []string{"a"}}, {"}:row\x00\r\n", false, []string{"a", "}:row\x00\r\n"}},
-		{"a", true, []string{"}:row\x00\r\n"}}, {"}:row\x00\r\n", true, nil}, {"b", false, []string{"b"}},
+		{"b", false, []string{"b"}},
+		{"a", false, []string{"a", "b"}},
+		{"b", true, []string{"a"}},
+		{"}:row\x00\r\n", false, []string{"a", "}:row\x00\r\n"}},
+		{"a", true, []string{"}:row\x00\r\n"}},
+		{"}:row\x00\r\n", true, nil},
+		{"b", false, []string{"b"}},
 	}
 	for i, step := range steps {
 		if err := s.SetAvailable(ctx, step.item, step.available); err != nil {

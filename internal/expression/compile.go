@@ -35,13 +35,10 @@ func (k kind) String() string {
 
 // element is what a list is made of.
 func (k kind) element() kind {
-	switch k {
-	case numbers:
-		return aNumber
-	case texts:
-		return aText
+	if k < numbers {
+		return -1
 	}
-	return -1
+	return k - numbers
 }
 
 // Compile parses a condition on columns of items, by their names, and of the request, behind "user." those tagged as the user's and behind
@@ -142,7 +139,7 @@ func fits(list *Term, listKind kind, value *Term, valueKind kind) error {
 // column finds a column and notes it.
 func (c checker) column(t *Term) (kind, error) {
 	ref := Ref{t.Scope, t.Name}
-	found, known := schema.Column{}, []string{}
+	found, known := schema.Column{}, make([]string, 0, len(c.items)+len(c.request))
 	ok := false
 	for _, column := range slices.Concat(c.items, c.request) {
 		if (Ref{scopeOf(column), column.Name}) == ref {

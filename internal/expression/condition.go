@@ -101,6 +101,7 @@ func (b *binding) number(t *Term) func(row int) float64 {
 				return args[1](row)
 			case no:
 				return args[2](row)
+			case null:
 			}
 			return math.NaN()
 		}

@@ -13,7 +13,7 @@
 // whether a value is one of a list: of (1, 2, 3) or of a column's.
 //
 // There is one null, which is neither true nor false. What is computed from null is null, but for is_null, for if, which looks at the
-// condition and the chosen value only, and for and and or, which do without an operand that changes nothing: "null and false" is
+// condition and the chosen value only, and for "and" and "or", which do without an operand that changes nothing: "null and false" is
 // false, "null or true" is true (Kleene 1938, the three-valued logic of SQL). Null are also divisions by 0, log1p of -1 and
 // less, and what is no number, such as infinite minus infinite.
 //
