@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 
 	"recsys/feature"
 	"recsys/graph"
@@ -90,17 +89,6 @@ func isNull(b *graph.Builder, x *graph.Value) *graph.Value {
 		return b.Greater(null, b.Int64(0))
 	}
 	return b.IsNaN(x)
-}
-
-// nullOf is the null of a raw column's type.
-func nullOf(b *graph.Builder, dtype tensor.DType) *graph.Value {
-	switch dtype { //nolint:exhaustive // raw columns have these types
-	case tensor.Int64:
-		return b.Int64(tensor.NullInt64)
-	case tensor.String:
-		return b.Const("", tensor.Scalar(""))
-	}
-	return b.Float32(float32(math.NaN()))
 }
 
 // nullID is the id of null in columns of x's shape: padding in lists.

@@ -145,6 +145,18 @@ func TestValuesOfKeysAndTimes(t *testing.T) {
 			},
 		},
 		{
+			// 7 alone is in the vocabulary: items of 9, which are out of it, are not alike.
+			"history_count out of vocabulary", pick("item_id", "year"),
+			tensor.Map{"item_id": tensor.Of([]string{"a", "a", "b"}, 3), "year": tensor.Of([]int64{7, 7, 9}, 3)},
+			[]feature.Operator{
+				&op.Categorify{Columns: []string{"item_id"}}, &op.Sequence{Column: "history", Of: "item_id", Length: 2},
+				&op.Categorify{Columns: []string{"year"}, MaxSize: 1}, &op.HistoryCount{Column: "n", Of: "year", History: "history"},
+				&op.Drop{Columns: []string{"item_id", "history", "year"}},
+			},
+			tensor.Map{"year": tensor.Of([]int64{7, 9, 8}, 3), "history": tensor.Of([]string{"a", "b", "b", "b", "b", "a"}, 3, 2)},
+			map[string]any{"n": []float32{1, 0, 0}},
+		},
+		{
 			"sequence", pick("item_id"),
 			tensor.Map{"item_id": texts},
 			[]feature.Operator{

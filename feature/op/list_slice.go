@@ -85,9 +85,7 @@ func listSliceRule() rule[sliced] {
 				places[i] = int64(i)
 			}
 			at := b.Add(b.Where(b.Less(start, b.Int64(0)), b.Int64(0), start), b.Const("", tensor.Of(places, n)))
-			inside := b.Less(at, end)
-			kept := b.GatherElements(x, b.Where(inside, at, b.Int64(0)), 1)
-			return []*graph.Value{b.Where(inside, kept, nullOf(b, x.DType()))}
+			return []*graph.Value{b.GatherElements(x, at, 1)} // what is behind the end is null
 		},
 	}
 }
