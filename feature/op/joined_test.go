@@ -21,8 +21,12 @@ func TestEntities(t *testing.T) {
 		of, minus string
 		want      schema.Tag
 	}{
-		{"age", "user_id", schema.User}, {"time", "offset", schema.Context}, {"time", "age", schema.Context},
-		{"age", "time", schema.Context}, {"year", "votes", schema.Item}, {"year", "time", schema.Interaction},
+		{"age", "user_id", schema.User},
+		{"time", "offset", schema.Context},
+		{"time", "age", schema.Context},
+		{"age", "time", schema.Context},
+		{"year", "votes", schema.Item},
+		{"year", "time", schema.Interaction},
 		{"age", "year", schema.Interaction},
 	} {
 		raw := pick("user_id", "age", "year", "votes", "time", "offset")

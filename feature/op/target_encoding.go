@@ -100,7 +100,8 @@ func (o *TargetEncoding) Plan(in feature.Columns) (feature.Plan, error) {
 	}
 	if entity == schema.User {
 		entity = schema.Context
-	} else if entity == schema.Item {
+	}
+	if entity == schema.Item {
 		entity = schema.Interaction
 	}
 	c := number(belonging(entity, found[0]))

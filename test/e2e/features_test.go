@@ -69,8 +69,10 @@ func TestFeaturesAgree(t *testing.T) {
 		name, flag, value string
 		models            []string
 	}{
-		{"none", "--fuse", "none", []string{"shop"}}, {"groups", "--fuse", "groups", []string{"shop"}},
-		{"all", "--fuse", "all", []string{"shop"}}, {"split", "--layout", "split", []string{"shop", "shop_ranking"}},
+		{"none", "--fuse", "none", []string{"shop"}},
+		{"groups", "--fuse", "groups", []string{"shop"}},
+		{"all", "--fuse", "all", []string{"shop"}},
+		{"split", "--layout", "split", []string{"shop", "shop_ranking"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			repository := filepath.Join(t.TempDir(), "repository")
