@@ -27,6 +27,42 @@ func unpackedName(path string) string {
 	return strings.TrimSuffix(strings.TrimSuffix(path, gzipEnd), zstdEnd)
 }
 
+// IsTable reports whether the name of a file is that of a table: .csv, .jsonl, .ndjson, .parquet or one of MovieLens's, maybe packed.
+func IsTable(path string) bool {
+	base := filepath.Base(unpackedName(path))
+	if _, ok := groupLens(base); ok {
+		return true
+	}
+	switch strings.ToLower(filepath.Ext(base)) {
+	case ".csv", ".jsonl", ".ndjson", ".parquet":
+		return true
+	}
+	return false
+}
+
+// ReadLines reads the lines of a text file, unpacked where its name ends in .gz or .zst, without the space around them; empty ones
+// are left out.
+func ReadLines(path string) (lines []string, err error) {
+	in, err := openFile(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, in.Close()) }()
+	s := newScanner(in, "", false)
+	for {
+		line, err := s.readLine()
+		if errors.Is(err, io.EOF) {
+			return lines, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s:%d: %w", path, s.line, err)
+		}
+		if line = bytes.TrimSpace(line); len(line) > 0 {
+			lines = append(lines, string(line))
+		}
+	}
+}
+
 // openFile opens a file for reading, unpacked where its name ends in .gz or .zst.
 func openFile(path string) (io.ReadCloser, error) {
 	f, err := os.Open(path)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"sort"
+	"strings"
 
 	"recsys/data"
 	"recsys/eval"
@@ -16,12 +17,12 @@ import (
 // scoreBlock is the number of rows that are read and scored at once.
 const scoreBlock = 16384
 
-// Score calls yield with the probabilities of every row of a file like the interactions', by task in the order of Tasks,
-// a block of rows at a time in the file's order: values holds a slice for each task. The file needs the keys of user and
+// Score calls yield with the probabilities of every row of files like the interactions', one table, by task in the order of Tasks,
+// a block of rows at a time in the files' order: values holds a slice for each task. The files need the keys of user and
 // item, and the columns that the ranker reads as context. Users and items that the data does not have are scored as
-// unknown ones. Histories are those before the row's order where the file has that column, otherwise all that is not held
+// unknown ones. Histories are those before the row's order where the files have that column, otherwise all that is not held
 // out last.
-func (p *Pipeline) Score(ctx context.Context, path string, yield func(done, total int, values [][]float32) error) error {
+func (p *Pipeline) Score(ctx context.Context, files []string, yield func(done, total int, values [][]float32) error) error {
 	ranking, err := p.readRanking()
 	if err != nil {
 		return fmt.Errorf("score: %w", err)
@@ -34,7 +35,8 @@ func (p *Pipeline) Score(ctx context.Context, path string, yield func(done, tota
 	if s.wide, err = (encoder{p.config, p.tables, p.workflow}).wide(); err != nil {
 		return err
 	}
-	spec := data.Spec{Path: path, Columns: map[string]tensor.DType{}}
+	path := strings.Join(files, ", ")
+	spec := data.Spec{Path: path, Files: files, Columns: map[string]tensor.DType{}}
 	for _, key := range []string{in.User, in.Item} {
 		c, _ := p.tables.Raw.Column(key)
 		spec.Columns[key] = c.DType.DType

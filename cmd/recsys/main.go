@@ -32,6 +32,7 @@ type cli struct {
 	Recommend   recommendCmd   `cmd:"" help:"Write the lists of many users from a run to a file."`
 	Score       scoreCmd       `cmd:"" help:"Write the ranker's probabilities for the rows of a table to a file."`
 	Refresh     refreshCmd     `cmd:"" help:"Make a run with other items of a trained one."`
+	Transform   transformCmd   `cmd:"" help:"Encode rows by a run's fitted features and write them as Parquet."`
 	Export      exportCmd      `cmd:"" help:"Write a run as a Triton model repository."`
 	Check       checkCmd       `cmd:"" help:"Check a model repository as Triton would."`
 	Verify      verifyCmd      `cmd:"" help:"Prove that offline, embedded, Triton and REST answers agree."`

@@ -1,23 +1,20 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
-	"compress/gzip"
 	"context"
-	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 
+	"recsys/data"
 	"recsys/internal/atomicfile"
 	"recsys/pipeline"
+	"recsys/tensor"
 )
 
 // batchFlags are those of the verbs that answer from a run to a file.
@@ -35,7 +32,7 @@ func (f batchFlags) open(o output) (*pipeline.Pipeline, *reporter, error) {
 
 type recommendCmd struct {
 	batchFlags  `embed:""`
-	Users       string `required:"" type:"existingfile" placeholder:"FILE" help:"Users: a key a line, or a .csv with a column of the user key's name."`
+	Users       string `required:"" placeholder:"FILE" help:"Users: a key a line, or a table (.csv, .jsonl, .parquet) with a column of the user key's name; names and patterns between commas are several files."`
 	K           int    `default:"10" help:"Items of a list."`
 	Stage       string `enum:"pipeline,retrieval" default:"pipeline" help:"pipeline answers with all stages, retrieval with a retrieval model's ranking of all items."`
 	Source      string `placeholder:"NAME" help:"Retrieval model for --stage retrieval; the default is the first of the pipeline."`
@@ -65,7 +62,7 @@ func (c recommendCmd) Run(ctx context.Context, o output) error {
 		}
 		c.Source = p.Config().Retrieval[0].Name
 	}
-	users, err := readKeys(c.Users, p.Config().Data.Interactions.User)
+	users, err := readKeys(ctx, c.Users, p.Config().Data.Interactions.User)
 	if err != nil {
 		return err
 	}
@@ -88,30 +85,29 @@ func (c recommendCmd) Run(ctx context.Context, o output) error {
 	return nil
 }
 
-// readKeys reads keys, one a line or the column of a .csv; both may be compressed as .gz.
-func readKeys(path, column string) ([]string, error) {
-	r, err := openText(path)
+// readKeys reads keys: of a table the column of that name, of other files a key a line; files packed as .gz or .zst too.
+func readKeys(ctx context.Context, path, column string) ([]string, error) {
+	files, err := data.ResolveAll(".", path)
 	if err != nil {
 		return nil, err
 	}
-	defer r.Close() //nolint:errcheck // It was read to its end or has an error already.
 	var keys []string
-	if strings.HasSuffix(strings.TrimSuffix(path, ".gz"), ".csv") {
-		keys, err = csvColumn(r, column)
+	if data.IsTable(files[0]) {
+		keys, err = tableColumn(ctx, path, files, column)
 	} else {
-		lines := bufio.NewScanner(r)
-		for lines.Scan() {
-			if key := strings.TrimSpace(lines.Text()); key != "" {
-				keys = append(keys, key)
+		for _, file := range files {
+			var lines []string
+			if lines, err = data.ReadLines(file); err != nil {
+				return nil, err
 			}
-		}
-		err = lines.Err()
-		if len(keys) > 0 && keys[0] == column {
-			keys = keys[1:] // a header
+			if len(lines) > 0 && lines[0] == column {
+				lines = lines[1:] // a header
+			}
+			keys = append(keys, lines...)
 		}
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, err
 	}
 	if len(keys) == 0 {
 		return nil, fmt.Errorf("%s: no user in it; write a key a line", path)
@@ -119,33 +115,25 @@ func readKeys(path, column string) ([]string, error) {
 	return keys, nil
 }
 
-// csvColumn returns the values of a column of a table with a header.
-func csvColumn(r io.Reader, column string) ([]string, error) {
-	records := csv.NewReader(r)
-	header, err := records.Read()
+// tableColumn returns the values of a column of a table, as text.
+func tableColumn(ctx context.Context, path string, files []string, column string) ([]string, error) {
+	f, err := data.Open(ctx, data.Spec{Path: path, Files: files, Columns: map[string]tensor.DType{column: tensor.String}})
 	if err != nil {
 		return nil, err
 	}
-	at := slices.Index(header, column)
-	if at < 0 {
-		return nil, fmt.Errorf("no column %q; the columns are %s", column, strings.Join(header, ", "))
+	if f, err = f.Only(column); err != nil {
+		return nil, err
 	}
-	var keys []string
-	for {
-		record, err := records.Read()
-		if errors.Is(err, io.EOF) {
-			return keys, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		keys = append(keys, record[at])
+	t, err := f.Read(ctx)
+	if err != nil {
+		return nil, err
 	}
+	return data.Values[string](t, column)
 }
 
 type scoreCmd struct {
 	batchFlags `embed:""`
-	Input      string `required:"" type:"existingfile" placeholder:"ROWS.csv" help:"Rows to score: a table like the interactions', with the keys of user and item and the context that the ranker reads."`
+	Input      string `required:"" placeholder:"ROWS" help:"Rows to score: a table like the interactions', with the keys of user and item and the context that the ranker reads; a file, or names and patterns between commas, such as 'rows-*.parquet'."`
 }
 
 // Help has an example.
@@ -160,12 +148,16 @@ func (c scoreCmd) Run(ctx context.Context, o output) error {
 	if err != nil {
 		return err
 	}
+	files, err := data.ResolveAll(".", c.Input)
+	if err != nil {
+		return err
+	}
 	rows := 0
 	err = atomicfile.Write(c.Out, func(w io.Writer) error {
 		if _, err := fmt.Fprintln(w, strings.Join(append([]string{"row"}, p.Tasks()...), ",")); err != nil {
 			return err
 		}
-		return p.Score(ctx, c.Input, func(done, total int, values [][]float32) error {
+		return p.Score(ctx, files, func(done, total int, values [][]float32) error {
 			var text bytes.Buffer
 			for i := range values[0] {
 				text.WriteString(strconv.Itoa(rows))
@@ -188,30 +180,3 @@ func (c scoreCmd) Run(ctx context.Context, o output) error {
 	fmt.Fprintf(o.err, "%s: %d rows\n", filepath.ToSlash(c.Out), rows)
 	return nil
 }
-
-// openText opens a file, decompressing one whose name ends in .gz.
-func openText(path string) (io.ReadCloser, error) {
-	f, err := os.Open(path)
-	if err != nil || !strings.HasSuffix(path, ".gz") {
-		return f, err
-	}
-	return openGzip(f)
-}
-
-// gzipFile closes both a decompressor and what it reads.
-type gzipFile struct {
-	*gzip.Reader
-
-	file *os.File
-}
-
-func openGzip(f *os.File) (io.ReadCloser, error) {
-	r, err := gzip.NewReader(f)
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("%s: %w", f.Name(), err), f.Close())
-	}
-	return gzipFile{r, f}, nil
-}
-
-// Close closes the decompressor and the file.
-func (g gzipFile) Close() error { return errors.Join(g.Reader.Close(), g.file.Close()) }
