@@ -88,22 +88,34 @@ func (b *builder) value(text []byte) error {
 	case tensor.Int64:
 		v, ok := parseInt(text)
 		if !ok {
-			return fmt.Errorf("%s is not an integer; correct the cell, or declare the column as float32 or string", show(text))
+			return badCell(text, b.dtype)
 		}
 		b.ints = append(b.ints, v)
 	case tensor.Float32:
 		v, ok := parseFloat(text)
 		if !ok {
-			return fmt.Errorf("%s is not a finite number; correct the cell, or declare the column as string", show(text))
+			return badCell(text, b.dtype)
 		}
 		b.floats = append(b.floats, v)
 	default:
 		if !utf8.Valid(text) {
-			return fmt.Errorf("%s is not UTF-8; save the file as UTF-8", show(text))
+			return badCell(text, b.dtype)
 		}
 		b.strings = append(b.strings, b.intern(text))
 	}
 	return nil
+}
+
+// badCell is the error for a cell that a type does not have.
+func badCell(text []byte, dtype tensor.DType) error {
+	switch dtype {
+	case tensor.Int64:
+		return fmt.Errorf("%s is not an integer; correct the cell, or declare the column as float32 or string", show(text))
+	case tensor.Float32:
+		return fmt.Errorf("%s is not a finite number; correct the cell, or declare the column as string", show(text))
+	default:
+		return fmt.Errorf("%s is not UTF-8; save the file as UTF-8", show(text))
+	}
 }
 
 func (b *builder) intern(text []byte) string {

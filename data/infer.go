@@ -3,6 +3,7 @@ package data
 import (
 	"bytes"
 	"fmt"
+	"unicode/utf8"
 
 	"recsys/tensor"
 )
@@ -18,6 +19,45 @@ type guess struct {
 	texts    int    // those that are not: counted to tell a slip from text
 	first    string // first value of texts, with its line
 	line     int
+	bad      [3]badValue // the first that is no integer, no number, no UTF-8
+}
+
+// badValue is a value that a type does not have, and how many there are.
+type badValue struct {
+	text  string
+	line  int
+	count int
+}
+
+// badPlace is the place of a type among a guess's bad values.
+func badPlace(dtype tensor.DType) int {
+	switch dtype {
+	case tensor.Int64:
+		return 0
+	case tensor.Float32:
+		return 1
+	default:
+		return 2
+	}
+}
+
+func (b *badValue) add(text []byte, line int) {
+	if b.count++; b.count == 1 {
+		b.text, b.line = string(text), line
+	}
+}
+
+// check returns the error for the first value that a type does not have.
+func (g *guess) check(dtype tensor.DType) (line int, err error) {
+	b := g.bad[badPlace(dtype)]
+	if b.count == 0 {
+		return 0, nil
+	}
+	err = badCell([]byte(b.text), dtype)
+	if b.count > 1 {
+		err = fmt.Errorf("%w (and %d more values of the column)", err, b.count-1)
+	}
+	return b.line, err
 }
 
 // Among at least slipNumbers numbers, one text, or one in slipShare, is taken for a slip.
@@ -34,34 +74,45 @@ func (g *guess) add(cell []byte, line int) {
 		}
 	}()
 	if g.sep == nil {
-		g.value(cell)
+		g.value(cell, line)
 		return
 	}
 	for element := range bytes.SplitSeq(cell, g.sep) {
-		g.value(element)
+		g.value(element, line)
 	}
 }
 
-func (g *guess) value(text []byte) {
+func (g *guess) value(text []byte, line int) {
 	if len(text) == 0 {
 		return
 	}
 	g.seen = true
-	if code(text) {
+	leading := code(text)
+	if leading {
 		g.notInt, g.notFloat, g.codes = true, true, true
-		return
 	}
 	if _, ok := parseInt(text); ok {
-		g.numbers++
+		if !leading {
+			g.numbers++
+		}
 		return
 	}
+	g.bad[badPlace(tensor.Int64)].add(text, line)
 	g.notInt = true
 	if _, ok := parseFloat(text); ok {
-		g.numbers++
+		if !leading {
+			g.numbers++
+		}
 		return
 	}
-	g.notFloat = true
-	g.texts++
+	g.bad[badPlace(tensor.Float32)].add(text, line)
+	if !utf8.Valid(text) {
+		g.bad[badPlace(tensor.String)].add(text, line)
+	}
+	if !leading {
+		g.notFloat = true
+		g.texts++
+	}
 }
 
 // slip returns an error for a column of numbers but for a few values, which would make all of it text.

@@ -53,7 +53,7 @@ func (j *jsonLines) object(f func(name, value []byte) error) error {
 		line = bytes.TrimSpace(bytes.TrimPrefix(line, []byte("\xef\xbb\xbf")))
 	}
 	if line[0] != '{' || !json.Valid(line) {
-		return j.fault(fmt.Errorf("%s is not a JSON object: write one a line, such as {\"user\": 1, \"item\": 2}", show(line)))
+		return rowFault{j.fault(fmt.Errorf("%s is not a JSON object: write one a line, such as {\"user\": 1, \"item\": 2}", show(line)))}
 	}
 	err := jsonParts(line, func(part []byte) error {
 		end := 1
@@ -70,7 +70,7 @@ func (j *jsonLines) object(f func(name, value []byte) error) error {
 		return f(name, bytes.TrimSpace(value[1:]))
 	})
 	if err != nil {
-		return j.fault(err)
+		return rowFault{j.fault(err)}
 	}
 	return nil
 }
@@ -249,6 +249,7 @@ func (jsonFormat) survey(ctx context.Context, f *File) (err error) {
 	}
 	defer func() { err = errors.Join(err, j.close()) }()
 	guesses, at := []*jsonGuess(nil), map[string]*jsonGuess{}
+	bad := faults{path: f.spec.Path}
 	for {
 		if f.rows%(1<<14) == 0 && ctx.Err() != nil {
 			return ctx.Err()
@@ -271,10 +272,13 @@ func (jsonFormat) survey(ctx context.Context, f *File) (err error) {
 		if errors.Is(err, io.EOF) {
 			break
 		}
-		if err != nil {
-			return err
+		if err != nil && !bad.takes(err) {
+			return errors.Join(bad.err(), err)
 		}
 		f.rows++
+	}
+	if err := bad.err(); err != nil {
+		return err
 	}
 	if f.rows == 0 || len(guesses) == 0 {
 		return fmt.Errorf("%s: no rows with columns: write a JSON object a line", f.spec.Path)

@@ -9,8 +9,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/klauspost/compress/zstd"
+
+	"recsys/tensor"
 )
 
 // The endings of packed files.
@@ -170,16 +173,19 @@ func (r *records) readHeader() error {
 	}
 	r.header = names(fields)
 	seen := map[string]bool{}
+	var errs []error
 	for i, name := range r.header {
-		if name == "" {
-			return r.fault(fmt.Errorf("column %d of the header has no name", i+1))
-		}
-		if seen[name] {
-			return r.fault(fmt.Errorf("the header names column %q twice", name))
+		switch {
+		case name == "":
+			errs = append(errs, r.fault(fmt.Errorf("column %d of the header has no name: give it one", i+1)))
+		case !utf8.ValidString(name):
+			errs = append(errs, r.fault(fmt.Errorf("the name of column %d: %w", i+1, badCell([]byte(name), tensor.String))))
+		case seen[name]:
+			errs = append(errs, r.fault(fmt.Errorf("the header names column %q twice: rename one, or remove it", name)))
 		}
 		seen[name] = true
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // record returns the next record, as many fields as the header has; io.EOF at the end.
@@ -193,12 +199,12 @@ func (r *records) record() ([][]byte, error) {
 	}
 	if r.form.convert != nil {
 		if fields, err = r.form.convert(fields); err != nil {
-			return nil, r.fault(err)
+			return nil, rowFault{r.fault(err)}
 		}
 	}
 	if len(fields) != len(r.header) {
-		return nil, r.fault(fmt.Errorf("%d fields, but there are %d columns (%s): add or remove fields, or quote the field that has a %q in it",
-			len(fields), len(r.header), strings.Join(r.header, ", "), r.sep))
+		return nil, rowFault{r.fault(fmt.Errorf("%d fields, but there are %d columns (%s): add or remove fields, or quote the field that has a %q in it",
+			len(fields), len(r.header), strings.Join(r.header, ", "), r.sep))}
 	}
 	return fields, nil
 }

@@ -100,11 +100,15 @@ func workers(values int) int {
 
 // begin opens the columns of the next row group.
 func (r *parquetRows) begin() error {
+	group := r.file.Metadata().RowGroups[len(r.file.RowGroups())-len(r.groups)]
 	chunks := r.groups[0].ColumnChunks()
 	r.left, r.groups = int(r.groups[0].NumRows()), r.groups[1:]
 	for _, c := range r.cursors {
 		if err := c.closePages(); err != nil {
 			return err
+		}
+		if err := plausiblePages(r.file.in, r.file.Size(), &group.Columns[c.index].MetaData); err != nil {
+			return fmt.Errorf("column %q: %w", c.name, err)
 		}
 		c.pages, c.dictionary = chunks[c.index].Pages(), nil
 	}

@@ -33,21 +33,23 @@ func (textFormat) survey(ctx context.Context, f *File) (err error) {
 		}
 		_, declared[i] = f.spec.Columns[name]
 	}
+	bad := faults{path: f.spec.Path}
 	for {
 		fields, err := r.record()
 		if errors.Is(err, io.EOF) {
 			break
 		}
-		if err != nil {
-			return err
+		if err != nil && !bad.takes(err) {
+			return errors.Join(bad.err(), err)
 		}
 		if f.rows++; f.rows%(1<<14) == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
+		if err != nil {
+			continue
+		}
 		for i, cell := range fields {
-			if !declared[i] {
-				guesses[i].add(cell, r.line)
-			}
+			guesses[i].add(cell, r.line)
 			if sep := guesses[i].sep; sep != nil {
 				f.longs[i] = max(f.longs[i], 1+strings.Count(string(cell), string(sep)))
 			}
@@ -58,15 +60,59 @@ func (textFormat) survey(ctx context.Context, f *File) (err error) {
 	}
 	f.types = make([]tensor.DType, columns)
 	for i, name := range f.header {
-		if err := guesses[i].slip(); err != nil {
-			return fmt.Errorf("%s:%d: column %q: %w", f.spec.Path, guesses[i].line, name, err)
+		line, err := guesses[i].line, error(nil)
+		if f.types[i] = f.spec.Columns[name]; !declared[i] {
+			f.types[i], err = guesses[i].dtype(), guesses[i].slip()
 		}
-		f.types[i], f.blank = guesses[i].dtype(), append(f.blank, !guesses[i].seen && !declared[i])
-		if declared[i] {
-			f.types[i] = f.spec.Columns[name]
+		if err == nil {
+			line, err = guesses[i].check(f.types[i])
 		}
+		if err != nil {
+			bad.add(fmt.Errorf("%s:%d: column %q: %w", f.spec.Path, line, name, err))
+		}
+		f.blank = append(f.blank, !guesses[i].seen && !declared[i])
 	}
-	return nil
+	return bad.err()
+}
+
+// maxFaults is the number of faults of one file that are told one by one.
+const maxFaults = 10
+
+// faults are those of a file.
+type faults struct {
+	path string
+	errs []error
+	more int
+}
+
+// rowFault is one that leaves other rows readable.
+type rowFault struct{ error }
+
+func (e rowFault) Unwrap() error { return e.error }
+
+// takes notes an error if it leaves other rows readable.
+func (f *faults) takes(err error) bool {
+	_, ok := errors.AsType[rowFault](err)
+	if ok {
+		f.add(err)
+	}
+	return ok
+}
+
+func (f *faults) add(err error) {
+	if len(f.errs) < maxFaults {
+		f.errs = append(f.errs, err)
+	} else {
+		f.more++
+	}
+}
+
+// err joins the faults; nil without any.
+func (f *faults) err() error {
+	if f.more > 0 {
+		return errors.Join(errors.Join(f.errs...), fmt.Errorf("%s: %d more faults", f.path, f.more))
+	}
+	return errors.Join(f.errs...)
 }
 
 func (textFormat) open(f *File) (rows, error) {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"recsys/feature"
 	"recsys/graph"
 	"recsys/internal/atomicfile"
 	"recsys/onnx"
@@ -107,9 +108,18 @@ func readJSON(path, step string, into any) error {
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.DisallowUnknownFields()
 	if err := d.Decode(into); err != nil {
-		return fmt.Errorf("%s: %w", path, err)
+		return fmt.Errorf("%s: %w; run recsys %s again", path, err, step)
 	}
 	return nil
+}
+
+// loadWorkflow reads what Fit has learned.
+func (p *Pipeline) loadWorkflow() (*feature.FittedWorkflow, error) {
+	w, err := feature.Load(p.options.Registry.Operators, p.path(workflowFile))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w; run recsys fit again", err)
+	}
+	return w, notRun(err, "fit")
 }
 
 // notRun adds to a missing file's error which step makes the file.

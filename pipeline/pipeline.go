@@ -292,9 +292,9 @@ func (p *Pipeline) load(ctx context.Context) error {
 	if err := checkWritable("run folder", p.run); err != nil {
 		return err
 	}
-	w, err := feature.Load(p.options.Registry.Operators, p.path(workflowFile))
+	w, err := p.loadWorkflow()
 	if err != nil {
-		return notRun(err, "fit")
+		return err
 	}
 	var o Origin
 	if err := readJSON(p.path(originFile), "fit", &o); err != nil {

@@ -39,18 +39,18 @@ func ReadTables(ctx context.Context, c *Config, dir string) (*Tables, error) {
 	in := c.Data.Interactions
 	f, err := openTable(ctx, dir, data.Spec{Path: in.Path, Columns: dtypes(in.Columns)}, in.Columns)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, checkEntities(ctx, dir, c))
 	}
 	t := &Tables{}
 	hash, err := t.readEvents(ctx, c, f)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, checkEntities(ctx, dir, c))
 	}
 	interactions := t.Interactions
-	if t.Users, t.User, err = readEntities(ctx, dir, c.Data.Users, in.Path, interactions, in.User); err != nil {
-		return nil, err
-	}
-	if t.Items, t.Item, err = readEntities(ctx, dir, c.Data.Items, in.Path, interactions, in.Item); err != nil {
+	var usersErr, itemsErr error
+	t.Users, t.User, usersErr = readEntities(ctx, dir, c.Data.Users, in.Path, interactions, in.User)
+	t.Items, t.Item, itemsErr = readEntities(ctx, dir, c.Data.Items, in.Path, interactions, in.Item)
+	if err := errors.Join(usersErr, itemsErr); err != nil {
 		return nil, err
 	}
 	split := data.Split{
@@ -146,6 +146,21 @@ func checkKeys(in Interactions, t *data.Table) error {
 		if row >= 0 && !c.IsList() {
 			errs = append(errs, fmt.Errorf("%s: row %d has no %s; drop the row or give it one", in.Path, row+1, key))
 		}
+	}
+	return errors.Join(errs...)
+}
+
+// checkEntities looks for faults of the tables of users and items where the interactions have some already, so that all are told.
+func checkEntities(ctx context.Context, dir string, c *Config) error {
+	var errs []error
+	for _, e := range []*Entities{c.Data.Users, c.Data.Items} {
+		if e != nil {
+			_, err := openTable(ctx, dir, data.Spec{Path: e.Path, Columns: dtypes(e.Columns), Lists: e.Lists}, e.Columns)
+			errs = append(errs, err)
+		}
+	}
+	if ctx.Err() != nil {
+		return nil // One such error is enough.
 	}
 	return errors.Join(errs...)
 }

@@ -25,9 +25,9 @@ const transformRows = 1 << 17
 func (p *Pipeline) Transform(
 	ctx context.Context, files, columns []string, path string, progress func(done, total int),
 ) (rows int, written []string, err error) {
-	w, err := feature.Load(p.options.Registry.Operators, p.path(workflowFile))
+	w, err := p.loadWorkflow()
 	if err != nil {
-		return 0, nil, notRun(err, "fit")
+		return 0, nil, err
 	}
 	f, part, err := p.openRaw(ctx, w, files, columns)
 	if err != nil {

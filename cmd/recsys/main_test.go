@@ -66,7 +66,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"fails": failsCmd, "start": startCmd, "end": endCmd, "http": httpCmd, "occupy": occupyCmd, "redis": redisCmd,
-			"edit": editCmd, "files": filesCmd, "onejson": oneJSONCmd,
+			"edit": editCmd, "cuthalf": cutHalfCmd, "files": filesCmd, "onejson": oneJSONCmd,
 		},
 	})
 }

@@ -200,6 +200,15 @@ func editCmd(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.Replace(text, args[1], args[2], 1)), 0o600))
 }
 
+// cutHalfCmd is "cuthalf FILE": it leaves the first half.
+func cutHalfCmd(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: cuthalf FILE")
+	}
+	text := ts.ReadFile(args[0])
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text[:len(text)/2]), 0o600))
+}
+
 // filesCmd is "files DIR": it prints the paths of all files below DIR, hidden ones too.
 func filesCmd(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
