@@ -9,7 +9,7 @@ export RECSYS_PYTHON ?=
 GOLANGCI := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 CONCURRENT := ./client/... ./engine/... ./featurestore/... ./gateway/... ./graph/exec/... ./train/...
 
-.PHONY: build test race arm64 lint fuzz bench golden generate docs demo e2e servers full bench-compare quality
+.PHONY: build test race beam arm64 lint fuzz bench golden generate docs demo e2e servers full bench-compare quality
 
 build:
 	go build ./...
@@ -19,6 +19,10 @@ test:
 
 race:
 	go test -race -short $(CONCURRENT)
+
+# The module of Apache Beam, on Beam's own runner.
+beam:
+	cd beam && go vet ./... && go test ./...
 
 # The kernels of arm64, the engine on top of them and the bits that every platform shares, in an emulator. Left out is what
 # counts allocations or processors for minutes there, and the child process of internal/portable, which is amd64's.

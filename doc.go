@@ -26,6 +26,7 @@
 //	gateway/         the HTTP service
 //	pipeline/        recsys.yaml and the verbs that run it: fit, train, eval, export, verify; draft/ a recsys.yaml for
 //	                 data files, report/ what is in the data
+//	beam/            a Go module of its own: fits and encodes on Apache Beam
 //	cmd/recsys/      the command, one file a verb: the only place that reads flags and environment
 //
 // Beside the code: model_repository/ is a small exported ensemble that Triton loads as it is, examples/ has

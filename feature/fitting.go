@@ -86,9 +86,11 @@ func (f *Fitting) Learn() (Partial, error) {
 	return p, f.wrap(err)
 }
 
-// Add learns from src, part of the rows, which streams raw columns.
+// Add learns from src, part of the rows, which streams raw columns. It may lack columns, such as those of another table.
 func (f *Fitting) Add(ctx context.Context, p Partial, src Source) error {
-	return f.wrap(addAll(ctx, p, f.source(src)))
+	s := f.source(src)
+	s.part = true
+	return f.wrap(addAll(ctx, p, s))
 }
 
 // Finish fits the next operator from what was learned of all rows, which is nil where [Fitting.Learn] gave nil. It fails
@@ -125,7 +127,7 @@ func (f *Fitting) fit(ctx context.Context, src Source) error {
 }
 
 // source streams the columns as the operators before have left them.
-func (f *Fitting) source(src Source) Source {
+func (f *Fitting) source(src Source) *transformed {
 	return newTransformed(src, f.planner.columns, f.fitted)
 }
 

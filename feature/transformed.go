@@ -20,6 +20,7 @@ type transformed struct {
 	raw    schema.Schema
 	now    schema.Schema
 	before []Fitted
+	part   bool // of the rows, in which columns may be missing
 }
 
 func newTransformed(src Source, c Columns, before []Fitted) *transformed {
@@ -173,7 +174,7 @@ func (s *stream) run(ctx context.Context, batches iter.Seq2[tensor.Map, error], 
 		}
 	}
 	for _, name := range s.columns {
-		if !s.seen[name] {
+		if !s.seen[name] && !s.part {
 			yield(nil, fmt.Errorf("column %q: the source gives no batch with %s", name, strings.Join(s.needs[name], ", ")))
 			return false
 		}

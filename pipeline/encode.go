@@ -36,7 +36,7 @@ func columnsOf(t *data.Table, raw schema.Schema, skip ...string) tensor.Map {
 func fitWorkflow(
 	ctx context.Context, c *Config, r *Registry, t *Tables, dir string, former *feature.FittedWorkflow,
 ) (*feature.FittedWorkflow, error) {
-	w, err := r.workflow(c)
+	w, err := r.Workflow(c)
 	if err != nil {
 		return nil, err
 	}

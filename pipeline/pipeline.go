@@ -83,7 +83,7 @@ func New(text []byte, data, run string, seed uint64, o Options) (*Pipeline, erro
 
 // check makes every operator and model once, so that faults show before any data is read.
 func (p *Pipeline) check() error {
-	if _, err := p.options.Registry.workflow(p.config); err != nil {
+	if _, err := p.options.Registry.Workflow(p.config); err != nil {
 		return err
 	}
 	trainers, err := p.options.Registry.retrieval(p.config)
@@ -232,7 +232,7 @@ func (p *Pipeline) readTables(ctx context.Context) error {
 		where = ", which stay on disk"
 	}
 	p.note("%d interactions%s, %d users, %d items", t.Interactions.Len(), where, t.Users.Len(), t.Items.Len())
-	w, err := p.options.Registry.workflow(p.config)
+	w, err := p.options.Registry.Workflow(p.config)
 	if err != nil {
 		return err
 	}

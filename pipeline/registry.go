@@ -129,8 +129,8 @@ type RankingTrainer interface {
 	Train(ctx context.Context, j Job) (*Ranking, error)
 }
 
-// workflow makes the operators of c.
-func (r *Registry) workflow(c *Config) (feature.Workflow, error) {
+// Workflow makes the operators of c. A categorify with a vocabulary_file has not read it.
+func (r *Registry) Workflow(c *Config) (feature.Workflow, error) {
 	var w feature.Workflow
 	for _, block := range c.Features {
 		if !slices.Contains(r.Operators.Names(), block.Name) {

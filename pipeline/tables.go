@@ -60,7 +60,7 @@ func ReadTables(ctx context.Context, c *Config, dir string) (*Tables, error) {
 	if t.Parts, err = split.Assign(interactions); err != nil {
 		return nil, fmt.Errorf("%s: %w", in.Path, err)
 	}
-	if t.Raw, err = rawSchema(c, t); err != nil {
+	if t.Raw, err = RawSchema(c, t.Users.Schema(), t.Items.Schema(), t.columns().Schema()); err != nil {
 		return nil, err
 	}
 	if t.Events != nil { // User, Item and Parts say what the other columns said.
@@ -221,12 +221,13 @@ func complete[T int64 | string](table *data.Table, path, key string, values []T)
 	return out, at, err
 }
 
-// rawSchema tags every column of the tables: keys, user and item columns, the time, targets and context.
-func rawSchema(c *Config, t *Tables) (schema.Schema, error) {
+// RawSchema tags every column of the tables: keys, user and item columns, the time and context. The tables of users and
+// items have at least the key.
+func RawSchema(c *Config, users, items, interactions schema.Schema) (schema.Schema, error) {
 	in := c.Data.Interactions
 	var raw schema.Schema
-	add := func(table *data.Table, key string, tag schema.Tag) {
-		for _, column := range table.Schema() {
+	add := func(table schema.Schema, key string, tag schema.Tag) {
+		for _, column := range table {
 			column.Tags = []schema.Tag{tag}
 			if column.Name == key {
 				column.Tags = append(column.Tags, schema.ID)
@@ -234,9 +235,9 @@ func rawSchema(c *Config, t *Tables) (schema.Schema, error) {
 			raw = append(raw, column)
 		}
 	}
-	add(t.Users, in.User, schema.User)
-	add(t.Items, in.Item, schema.Item)
-	for _, column := range t.columns().Schema() {
+	add(users, in.User, schema.User)
+	add(items, in.Item, schema.Item)
+	for _, column := range interactions {
 		switch _, named := in.Columns[column.Name]; {
 		case column.Name == in.User, column.Name == in.Item: // named for their type alone
 			continue

@@ -59,8 +59,8 @@ func tableRows() []row {
 	}
 }
 
-// fitTolerance: the numbers of ids are equal; deviations of a sample and of a population differ by less.
-const fitTolerance = 1e-6
+// fitTolerance: the numbers of ids are equal; NVTabular sums in float32, which is 2e-5 off for years.
+const fitTolerance = 1e-5
 
 func tableWorks() map[string]func(ctx context.Context, dir string) (work, error) {
 	return map[string]func(ctx context.Context, dir string) (work, error){
