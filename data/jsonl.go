@@ -53,7 +53,7 @@ func (j *jsonLines) object(f func(name, value []byte) error) error {
 		line = bytes.TrimSpace(bytes.TrimPrefix(line, []byte("\xef\xbb\xbf")))
 	}
 	if line[0] != '{' || !json.Valid(line) {
-		return rowFault{j.fault(fmt.Errorf("%s is not a JSON object: write one a line, such as {\"user\": 1, \"item\": 2}", show(line)))}
+		return rowError{j.fault(fmt.Errorf("%s is not a JSON object: write one a line, such as {\"user\": 1, \"item\": 2}", show(line)))}
 	}
 	err := jsonParts(line, func(part []byte) error {
 		end := 1
@@ -70,7 +70,7 @@ func (j *jsonLines) object(f func(name, value []byte) error) error {
 		return f(name, bytes.TrimSpace(value[1:]))
 	})
 	if err != nil {
-		return rowFault{j.fault(err)}
+		return rowError{j.fault(err)}
 	}
 	return nil
 }

@@ -199,11 +199,11 @@ func (r *records) record() ([][]byte, error) {
 	}
 	if r.form.convert != nil {
 		if fields, err = r.form.convert(fields); err != nil {
-			return nil, rowFault{r.fault(err)}
+			return nil, rowError{r.fault(err)}
 		}
 	}
 	if len(fields) != len(r.header) {
-		return nil, rowFault{r.fault(fmt.Errorf("%d fields, but there are %d columns (%s): add or remove fields, or quote the field that has a %q in it",
+		return nil, rowError{r.fault(fmt.Errorf("%d fields, but there are %d columns (%s): add or remove fields, or quote the field that has a %q in it",
 			len(fields), len(r.header), strings.Join(r.header, ", "), r.sep))}
 	}
 	return fields, nil

@@ -85,14 +85,14 @@ type faults struct {
 	more int
 }
 
-// rowFault is one that leaves other rows readable.
-type rowFault struct{ error }
+// rowError is one that leaves other rows readable.
+type rowError struct{ error }
 
-func (e rowFault) Unwrap() error { return e.error }
+func (e rowError) Unwrap() error { return e.error }
 
 // takes notes an error if it leaves other rows readable.
 func (f *faults) takes(err error) bool {
-	_, ok := errors.AsType[rowFault](err)
+	_, ok := errors.AsType[rowError](err)
 	if ok {
 		f.add(err)
 	}

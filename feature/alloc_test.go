@@ -31,28 +31,28 @@ func BenchmarkOneRow(b *testing.B) {
 }
 
 // oneRow has run once, which is when memory is made.
-func oneRow(t testing.TB) (*exec.Session, tensor.Map) {
-	t.Helper()
+func oneRow(tb testing.TB) (*exec.Session, tensor.Map) {
+	tb.Helper()
 	table := benchTable()
-	f, err := benchWorkflow().Fit(t.Context(), rawSchema(), feature.Tables{Tables: []tensor.Map{table}})
+	f, err := benchWorkflow().Fit(tb.Context(), rawSchema(), feature.Tables{Tables: []tensor.Map{table}})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	g, err := f.Graph("features")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	plan, err := exec.Compile(g, exec.Options{Threads: 1, Frozen: true})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	in := tensor.Map{}
 	for _, c := range f.Raw() {
 		in[c.Name] = table[c.Name].Rows(0, 1)
 	}
 	session := plan.NewSession()
-	if _, err := session.Run(t.Context(), in); err != nil {
-		t.Fatal(err)
+	if _, err := session.Run(tb.Context(), in); err != nil {
+		tb.Fatal(err)
 	}
 	return session, in
 }

@@ -2,6 +2,7 @@ package feature
 
 import (
 	"fmt"
+	"slices"
 
 	"recsys/tensor"
 )
@@ -60,7 +61,7 @@ func (v *Vocabulary) with(keys *tensor.Tensor) (*Vocabulary, error) {
 		return nil, fmt.Errorf("keys %s do not fit %s", keys, v)
 	}
 	if v.isText {
-		return NewStringVocabulary(v.name, v.oov, append(v.strings[:len(v.strings):len(v.strings)], tensor.MustData[string](keys)...))
+		return NewStringVocabulary(v.name, v.oov, append(slices.Clip(v.strings), tensor.MustData[string](keys)...))
 	}
-	return NewIntVocabulary(v.name, v.oov, append(v.ints[:len(v.ints):len(v.ints)], tensor.MustData[int64](keys)...))
+	return NewIntVocabulary(v.name, v.oov, append(slices.Clip(v.ints), tensor.MustData[int64](keys)...))
 }

@@ -233,7 +233,7 @@ func (c *Config) Validate() error {
 			fail("%s: %d has to be 1 or more", field, v)
 		}
 	}
-	if err := c.Ordering.Policy.Validate(); err != nil {
+	if err := c.Ordering.Validate(); err != nil {
 		fail("ordering: %w", err)
 	}
 	return joinSorted(append(append(errs, c.Export.Validate()), validateCustom(c.Stages)...))

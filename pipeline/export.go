@@ -136,20 +136,7 @@ func Export(ctx context.Context, run, dir string, eo ExportOptions) (*Exported, 
 		}
 	}
 	configurer := settings.configurer(o.Profile)
-	o.Configure = func(names []string, s *ensemble.Settings) error {
-		if err := configurer.configure(names, s); err != nil {
-			return err
-		}
-		if names[0] == ensemble.EnsembleName { // the last one
-			if err := configurer.finish(e); err != nil {
-				return err
-			}
-		}
-		if eo.Configure == nil {
-			return nil
-		}
-		return eo.Configure(names, s)
-	}
+	o.Configure = eo.configure(configurer, e)
 	o.Files = func(version string) error { return copyRows(version, run) }
 	x, err := ensemble.Write(ctx, dir, e, s.Manifest, o)
 	if err != nil {
@@ -160,6 +147,24 @@ func Export(ctx context.Context, run, dir string, eo ExportOptions) (*Exported, 
 		eo.Reporter.Note(fmt.Sprintf("export: no model is called %s with fuse %s: settings of %s have no effect", names, x.Fuse, names))
 	}
 	return &Exported{x, precision}, nil
+}
+
+// configure sets what the export block says, and then what the options do.
+func (eo *ExportOptions) configure(c *configurer, e ensemble.Ensemble) func([]string, *ensemble.Settings) error {
+	return func(names []string, s *ensemble.Settings) error {
+		if err := c.configure(names, s); err != nil {
+			return err
+		}
+		if names[0] == ensemble.EnsembleName { // the last one
+			if err := c.finish(e); err != nil {
+				return err
+			}
+		}
+		if eo.Configure == nil {
+			return nil
+		}
+		return eo.Configure(names, s)
+	}
 }
 
 // settings returns the export block that counts, with the precision that the options name.

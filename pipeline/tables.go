@@ -160,7 +160,7 @@ func checkEntities(ctx context.Context, dir string, c *Config) error {
 		}
 	}
 	if ctx.Err() != nil {
-		return nil // One such error is enough.
+		return nil //nolint:nilerr // The caller has such an error already: one is enough.
 	}
 	return errors.Join(errs...)
 }

@@ -26,7 +26,9 @@ const (
 )
 
 // exclusive lists the tags of which a column has one at most.
-func exclusive() [][]Tag { return [][]Tag{{User, Item, Context, Interaction}, {Categorical, Continuous}} }
+func exclusive() [][]Tag {
+	return [][]Tag{{User, Item, Context, Interaction}, {Categorical, Continuous}}
+}
 
 // Column describes one column. Its tensors are [B] with Length 0 and [B,Length] otherwise.
 type Column struct {

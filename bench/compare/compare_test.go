@@ -69,8 +69,10 @@ func TestPageSaysWhetherTargetsAreMet(t *testing.T) {
 		{Title: "fit", Threads: 1, Ratio: 9, Target: 5, Own: 3, Floor: 2, Lean: true, OwnMemory: 1, OtherMemory: 2},
 	}}
 	page := string(r.page())
-	for title, want := range map[string]string{"enough": "| met [1] |", "short": "| **not met** [1] |", "open": "|  |  [1] |",
-		"slow": "| **not met** [1] |", "fat": "| less memory | **not met** [1] |", "fit": "| ≥ 5, ≥ 2 , less memory | met [1] |"} {
+	for title, want := range map[string]string{
+		"enough": "| met [1] |", "short": "| **not met** [1] |", "open": "|  |  [1] |",
+		"slow": "| **not met** [1] |", "fat": "| less memory | **not met** [1] |", "fit": "| ≥ 5, ≥ 2 , less memory | met [1] |",
+	} {
 		found := false
 		for line := range strings.Lines(page) {
 			found = found || strings.HasPrefix(line, "| "+title) && strings.HasSuffix(strings.TrimSpace(line), want)

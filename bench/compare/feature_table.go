@@ -114,7 +114,7 @@ func (g *wide) table(rows int) (*data.Table, error) {
 		}
 		columns = append(columns, data.Scalar(name, x))
 	}
-	var values []int64
+	values := make([]int64, 0, rows*longest/2)
 	offsets := make([]int, 1, rows+1)
 	for range rows {
 		for range g.rng.IntN(longest + 1) {

@@ -212,7 +212,7 @@ func (m *benchModel) calls(ctx context.Context, e *engine.Engine, bodies [][]byt
 	if m.ranking {
 		c.engine = e
 	}
-	g, err := newGateway(m.served, c, store, gateway.Config{Timeout: verifyTimeout, NoFallback: true}, gateway.WithLogger(slog.New(slog.DiscardHandler)))
+	g, err := newGateway(m.served, c, store, gateway.Config{Timeout: verifyTimeout, NoFallback: true}, gateway.WithLogger(slog.New(slog.DiscardHandler))) //nolint:contextcheck // What it reads is the repository's own, and little.
 	if err != nil {
 		return nil, err
 	}

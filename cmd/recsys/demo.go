@@ -57,7 +57,7 @@ func (c demoCmd) Run(ctx context.Context, o output) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, l.Close()) }()
-	g, err := newGateway(l.served, l.engine, l.store, gateway.Config{Timeout: c.Timeout}, gateway.WithLogger(logger(o)))
+	g, err := newGateway(l.served, l.engine, l.store, gateway.Config{Timeout: c.Timeout}, gateway.WithLogger(logger(o))) //nolint:contextcheck // What it reads is the repository's own, and little.
 	if err != nil {
 		return err
 	}

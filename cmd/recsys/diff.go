@@ -103,7 +103,7 @@ func (c diffCmd) compareOutputs(ctx context.Context, a, b *diff.Side, report *di
 			return err
 		}
 		defer func() { err = errors.Join(err, store.Close()) }()
-		g, err := newGateway(s, chain, store, gateway.Config{Timeout: verifyTimeout, NoFallback: true})
+		g, err := newGateway(s, chain, store, gateway.Config{Timeout: verifyTimeout, NoFallback: true}) //nolint:contextcheck // What it reads is the repository's own, and little.
 		if err != nil {
 			return err
 		}

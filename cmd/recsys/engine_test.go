@@ -64,6 +64,7 @@ func TestEngineCache(t *testing.T) {
 		t.Fatal(err)
 	}
 	text, err := io.ReadAll(a.Body)
+	_ = a.Body.Close()
 	if err != nil {
 		t.Fatal(err)
 	}

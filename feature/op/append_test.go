@@ -20,7 +20,8 @@ func TestAppendChangesNothingElse(t *testing.T) {
 		&op.Normalize{Columns: []string{"age"}},
 	}}
 	former, err := w.Fit(t.Context(), pick("user_id", "item_id", "age"), feature.Tables{Tables: []tensor.Map{
-		{"user_id": tensor.Of([]int64{9, 7, 7}, 3)}, {"item_id": tensor.Of([]string{"b", "a", "b"}, 3)},
+		{"user_id": tensor.Of([]int64{9, 7, 7}, 3)},
+		{"item_id": tensor.Of([]string{"b", "a", "b"}, 3)},
 		{"age": tensor.Of([]float32{3, 5}, 2)},
 	}})
 	if err != nil {

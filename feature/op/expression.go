@@ -24,7 +24,7 @@ import (
 // logarithm of 1+x), max and min.
 //
 // What is computed from null is null, but for is_null, for if, which looks at the condition and the chosen value
-// only, and for and and or: "null and false" is false, "null or true" is true. Null are also divisions by 0, log1p of -1
+// only, and for "and" and "or": "null and false" is false, "null or true" is true. Null are also divisions by 0, log1p of -1
 // and less, and what is no number, such as infinite minus infinite.
 type Expression struct {
 	// Column is the name of the new column.

@@ -159,7 +159,7 @@ func (d *draft) writeEntities(ctx context.Context) error {
 		if len(columns) == 0 {
 			continue
 		}
-		names := []string{e.key}
+		names := append(make([]string, 0, 1+len(columns)), e.key)
 		for _, c := range columns {
 			names = append(names, c.Name)
 		}

@@ -62,9 +62,9 @@ func parseSchema(text []byte) ([]Column, error) {
 		}
 		switch {
 		case c.Name == "":
-			return nil, f.Value.Errorf("a feature without a name")
+			return nil, f.Errorf("a feature without a name")
 		case slices.ContainsFunc(columns, func(o Column) bool { return o.Name == c.Name }):
-			return nil, f.Value.Errorf("feature %q stands twice", c.Name)
+			return nil, f.Errorf("feature %q stands twice", c.Name)
 		}
 		columns = append(columns, c)
 	}

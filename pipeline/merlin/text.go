@@ -64,7 +64,7 @@ func (d *draft) writeFeatures(b *strings.Builder) {
 
 // writeRanking writes a ranker with a task for each target.
 func (d *draft) writeRanking(b *strings.Builder) {
-	var tasks, names []string
+	tasks, names := make([]string, 0, len(d.columns)), make([]string, 0, len(d.columns))
 	for _, c := range d.columns {
 		switch {
 		case !c.Has("target"):
