@@ -145,7 +145,7 @@ func rawRequests(ctx context.Context, s *served, users int) ([]tensor.Map, error
 	}
 	r := &inputRecorder{}
 	quiet := gateway.WithLogger(slog.New(slog.DiscardHandler))
-	g, err := newGateway(s, r, store, gateway.Config{Timeout: verifyTimeout, NoFallback: true}, quiet)
+	g, err := newGateway(s, r, store, gateway.Config{Timeout: verifyTimeout, NoFallback: true}, quiet) //nolint:contextcheck // What it reads is the repository's own, and little.
 	if err != nil {
 		return nil, errors.Join(err, store.Close())
 	}

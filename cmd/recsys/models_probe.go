@@ -58,7 +58,7 @@ func gatewayProbes(ctx context.Context, dir, name string) (_ []generation.Probe,
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
 	r := &recorder{engine: e, model: name, manifest: s.manifest}
-	g, err := newGateway(s, r, store, gateway.Config{Timeout: verifyTimeout, NoFallback: true})
+	g, err := newGateway(s, r, store, gateway.Config{Timeout: verifyTimeout, NoFallback: true}) //nolint:contextcheck // What it reads is the repository's own, and little.
 	if err != nil {
 		return nil, err
 	}

@@ -75,7 +75,7 @@ func (c serveCmd) Run(ctx context.Context, o output) (err error) {
 	if c.Redis == "" {
 		later.store = store
 	}
-	g, err := newGateway(s, backend, store, gateway.Config{Timeout: c.Timeout, Generations: later}, gateway.WithLogger(logger(o)))
+	g, err := newGateway(s, backend, store, gateway.Config{Timeout: c.Timeout, Generations: later}, gateway.WithLogger(logger(o))) //nolint:contextcheck // What it reads is the repository's own, and little.
 	if err != nil {
 		return err
 	}

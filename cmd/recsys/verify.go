@@ -100,7 +100,7 @@ func (c verifyCmd) Run(ctx context.Context, o output) (err error) {
 	asker := &http.Client{Transport: transport}
 	var subjects []subject
 	for _, b := range backends {
-		g, err := newGateway(b.served, b.Inferencer, l.store, gateway.Config{Timeout: verifyTimeout, NoFallback: true}, gateway.WithLogger(logger(o)))
+		g, err := newGateway(b.served, b.Inferencer, l.store, gateway.Config{Timeout: verifyTimeout, NoFallback: true}, gateway.WithLogger(logger(o))) //nolint:contextcheck // What it reads is the repository's own, and little.
 		if err != nil {
 			return err
 		}
