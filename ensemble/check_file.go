@@ -30,6 +30,9 @@ func (c *checker) files(r *Repository) {
 	}
 }
 
+// maxProtobuf is the size from which on nothing reads a protobuf message.
+const maxProtobuf = 1 << 31
+
 // onnxFile reads a version's ONNX model.
 func (c *checker) onnxFile(r *Repository, version int64) {
 	m := c.model
@@ -42,7 +45,12 @@ func (c *checker) onnxFile(r *Repository, version int64) {
 		path = filepath.Join(path, DefaultModelFile) // with its external data
 	}
 	file := r.rel(path)
-	_, err := onnx.Read(path)
+	if info, err := os.Stat(path); err == nil && info.Size() >= maxProtobuf {
+		c.addIn(file, RuleModelFile, "", "keep large tensors as external data beside it",
+			"has %d bytes, and ONNX Runtime reads less than 2 GiB of protobuf", info.Size())
+		return
+	}
+	g, err := onnx.Read(path)
 	inputs, outputs, portsErr := onnx.Ports(path) // a graph that was read lacks inputs that nothing uses
 	switch {
 	case portsErr != nil:
@@ -56,6 +64,7 @@ func (c *checker) onnxFile(r *Repository, version int64) {
 		c.findings = append(c.findings, checkPorts(m.Config, file, inputs, outputs, c.given())...)
 	}
 	if err == nil {
+		c.tensorRTOperators(file, g)
 		return
 	}
 	if needs, err := onnx.Requires(path); err == nil { // it was read a moment ago

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"recsys/graph"
 	"recsys/internal/nearest"
 )
 
@@ -85,5 +86,24 @@ func (c *checker) tensorRT(a Accelerator) {
 	if len(missing) > 0 {
 		c.add(RuleTensorRT, field, "write them", "lacks %s: a shape that was not seen before makes it build an engine, 35 to 50 s in which requests wait",
 			strings.Join(missing, ", "))
+	}
+}
+
+// tensorRTOperators reports the operators that TensorRT leaves to others in a model that names it.
+func (c *checker) tensorRTOperators(file string, g *graph.Graph) {
+	o := c.model.Config.Optimization
+	if o == nil || !slices.ContainsFunc(o.GPUAccelerators, func(a Accelerator) bool { return a.Name == "tensorrt" }) {
+		return
+	}
+	var others []string
+	for _, n := range g.Nodes {
+		if !slices.Contains(denseOperators(), n.Op.Type) && !slices.Contains(others, n.Op.Type) {
+			others = append(others, n.Op.Type)
+		}
+	}
+	if len(others) > 0 {
+		slices.Sort(others)
+		c.addIn(file, RuleTensorRT, "", "take the accelerator away, or cut the dense part out: export with --profile gpu-tensorrt",
+			"has %s beside dense layers: each piece between them needs profiles of shapes that nobody can name (ORT #17434)", strings.Join(others, ", "))
 	}
 }

@@ -70,6 +70,16 @@ func moreMutations(edit func(path, from, to string) func(*testing.T, string), pr
 		{"accelerator", accelerator(`gpu_execution_accelerator { name: "x" }`), ensemble.RuleAccelerator, prep, `is "x", which`},
 		{"CPU accelerator", accelerator(`cpu_execution_accelerator { name: "x" }`), ensemble.RuleAccelerator, prep, `is "x", which`},
 		{"TensorRT without shapes", accelerator(`gpu_execution_accelerator { name: "tensorrt" }`), ensemble.RuleTensorRT, prep, "lacks trt_profile_min_shapes"},
+		{
+			"TensorRT with TopK", edit(recall, cuda, `gpu_execution_accelerator { name: "tensorrt" }`), ensemble.RuleTensorRT,
+			"shop_recall/1/model.onnx", "TopK, Where beside dense layers",
+		},
+		{"a model of 2 GiB", func(t *testing.T, dir string) {
+			t.Helper()
+			if err := os.Truncate(filepath.Join(dir, "shop_prep", "1", "model.onnx"), 1<<31); err != nil { // A hole: it takes no space.
+				t.Fatal(err)
+			}
+		}, ensemble.RuleModelFile, "shop_prep/1/model.onnx", "has 2147483648 bytes"},
 		{"TensorRT's parameter", accelerator(`gpu_execution_accelerator { name: "tensorrt" parameters { key: "x" value: "1" } }`), ensemble.RuleTensorRT, prep, `has "x", a parameter`},
 		{"CUDA's parameter", accelerator(`gpu_execution_accelerator { name: "cuda" parameters { key: "gpu_mem_limit" value: "1" } }`), ensemble.RuleCUDA, prep, "has gpu_mem_limit"},
 		{"CUDA's graphs", edit(prep, "graph { level: 0 }", "cuda { graphs: true }"), ensemble.RuleCUDA, prep, "is read by TensorRT's backend only"},
