@@ -25,7 +25,7 @@
 //	featurestore/    user rows, histories, seen items: in memory and in redis/; storetest/ conformance suite
 //	gateway/         the HTTP service
 //	pipeline/        recsys.yaml and the verbs that run it: fit, train, eval, export, verify; draft/ a recsys.yaml for
-//	                 data files, report/ what is in the data
+//	                 data files, merlin/ one for what NVTabular wrote, report/ what is in the data
 //	beam/            a Go module of its own: fits and encodes on Apache Beam
 //	cmd/recsys/      the command, one file a verb: the only place that reads flags and environment
 //
