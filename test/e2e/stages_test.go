@@ -53,7 +53,7 @@ retrieval:
 candidates: 60
 filter: [seen]
 ranking:
-  dlrm: {dim: 4, top: [8], tasks: [{name: cart, binary: "carted == 1"}], train: {epochs: 1}}
+  wide_deep: {dim: 8, mlp: [16], tasks: [{name: cart, binary: "carted == 1"}], train: {epochs: 6, learning_rate: 0.01}} # scores far enough apart that rounding swaps none
 ordering: {return: 20}
 `
 
