@@ -74,6 +74,12 @@ func TestScripts(t *testing.T) {
 // makeShared makes the shop, runs its pipeline and exports it once for all scripts.
 func makeShared(t *testing.T) string {
 	t.Helper()
+	return makeShop(t, "testdata/recsys.yaml")
+}
+
+// makeShop makes the shop in data/, a run of a pipeline in run/ and its export in repo/.
+func makeShop(t *testing.T, yaml string) string {
+	t.Helper()
 	dir := t.TempDir()
 	tables, err := synthetic.Shop(synthetic.Config{Users: 40, Items: 60, Sessions: 160, Seed: 1})
 	if err != nil {
@@ -90,7 +96,7 @@ func makeShared(t *testing.T) string {
 			t.Fatal(err)
 		}
 	}
-	text, err := os.ReadFile("testdata/recsys.yaml")
+	text, err := os.ReadFile(yaml)
 	if err != nil {
 		t.Fatal(err)
 	}

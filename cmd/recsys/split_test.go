@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"math"
 	"net/http/httptest"
 	"path/filepath"
@@ -69,22 +70,79 @@ func TestSplitAnswersAsBaked(t *testing.T) {
 				t.Errorf("findings %v, %v", findings, err)
 			}
 			split, l := behind(t, dir)
-			for _, user := range users {
-				want, got := recommended(t, baked, user), recommended(t, split, user)
-				if !slices.Equal(want.IDs, got.IDs) {
-					t.Errorf("user %s: %v, want %v", user, got.IDs, want.IDs)
-				}
-				for i := range want.Scores {
-					if math.Abs(want.Scores[i]-got.Scores[i]) > 1e-6 {
-						t.Errorf("user %s, item %s: score %v, want %v", user, want.IDs[i], got.Scores[i], want.Scores[i])
-					}
-				}
-			}
+			sameLists(t, users, baked, split)
 			if fuse == ensemble.FuseGroups {
 				changeRow(t, split, l, users[0])
 			}
 		})
 	}
+}
+
+// sameLists asks two subjects for every user's list.
+func sameLists(t *testing.T, users []string, baked, split subject) {
+	t.Helper()
+	for _, user := range users {
+		want, got := recommended(t, baked, user), recommended(t, split, user)
+		if !slices.Equal(want.IDs, got.IDs) {
+			t.Errorf("user %s: %v, want %v", user, got.IDs, want.IDs)
+			continue
+		}
+		for i := range want.Scores {
+			if math.Abs(want.Scores[i]-got.Scores[i]) > 1e-6 {
+				t.Errorf("user %s, item %s: score %v, want %v", user, want.IDs[i], got.Scores[i], want.Scores[i])
+			}
+		}
+	}
+}
+
+// TestSplitAnswersAsBakedWithEverything does so for several sources, columns of users and items together, a filter by a condition and a policy, and
+// switches an item off and on.
+func TestSplitAnswersAsBakedWithEverything(t *testing.T) {
+	shared, dir := makeShop(t, "testdata/split.yaml"), t.TempDir()
+	x, err := pipeline.Export(t.Context(), filepath.Join(shared, "run"), dir, pipeline.ExportOptions{Layout: pipeline.LayoutSplit})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if findings, err := ensemble.Validate(dir); err != nil || len(findings) > 0 {
+		t.Errorf("findings %v, %v", findings, err)
+	}
+	baked, bakedLocal := behind(t, filepath.Join(shared, "repo"))
+	split, splitLocal := behind(t, dir)
+	m := split.served.manifest
+	if len(m.Sources) != 3 || m.Ordering == nil || !x.Ranking {
+		t.Fatalf("sources %v, policy %v, two ensembles: %v", m.Sources, m.Ordering, x.Ranking)
+	}
+	users, err := drawUsers(pipeline.UserRows(baked.served.dir), 40, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sameLists(t, users, baked, split)
+	spread := func(user string) bool {
+		return !slices.IsSortedFunc(recommended(t, split, user).Scores, func(a, b float64) int { return cmp.Compare(b, a) })
+	}
+	if !slices.ContainsFunc(users, spread) {
+		t.Error("all lists fall by score: the policy has done nothing")
+	}
+
+	before := recommended(t, split, users[0])
+	item := before.IDs[0]
+	for _, available := range []bool{false, true} {
+		for _, l := range []*local{bakedLocal, splitLocal} {
+			if err := l.store.SetAvailable(t.Context(), item, available); err != nil {
+				t.Fatal(err)
+			}
+		}
+		sameLists(t, users, baked, split)
+		for _, user := range users {
+			if ids := recommended(t, split, user).IDs; !available && slices.Contains(ids, item) {
+				t.Errorf("user %s: %v has item %s, which is switched off", user, ids, item)
+			}
+		}
+	}
+	if after := recommended(t, split, users[0]); !slices.Equal(after.IDs, before.IDs) {
+		t.Errorf("%v, want %v: the item is switched on again", after.IDs, before.IDs)
+	}
+	changeRow(t, split, splitLocal, users[0])
 }
 
 // changeRow changes the row of the user's first item, whose score has to be another one in the very next answer, while the others' stay.
