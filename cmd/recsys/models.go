@@ -196,7 +196,7 @@ type modelsPublishCmd struct {
 	modelsFlags `embed:""`
 
 	Generation int64  `placeholder:"N" help:"Generation; by default the highest."`
-	Redis      string `env:"RECSYS_REDIS" placeholder:"URL" help:"Load the generation's features first, beside those of others: redis://:PASSWORD@HOST:PORT/DB."`
+	Redis      string `env:"RECSYS_REDIS" placeholder:"URL" help:"Load the generation's features, rows of users beside those of others: redis://:PASSWORD@HOST:PORT/DB."`
 }
 
 // Help says what happens and has examples.
@@ -212,13 +212,21 @@ func (modelsPublishCmd) Help() string {
 func (c modelsPublishCmd) Run(ctx context.Context, o output) error {
 	return c.with(ctx, o, func(p *generation.Publisher, name string) (generation.Result, error) {
 		g, err := latest(c.Repository[0], name, c.Generation)
+		if err != nil {
+			return generation.Result{}, err
+		}
+		next, err := openComing(o, c.Repository[0], name, g, c.Redis)
 		if err == nil {
-			err = loadGeneration(ctx, o, c.Repository[0], name, g, c.Redis)
+			err = next.before(ctx)
 		}
 		if err != nil {
 			return generation.Result{}, err
 		}
-		return p.Publish(ctx, name, g)
+		r, err := p.Publish(ctx, name, g)
+		if err != nil {
+			return r, err
+		}
+		return r, next.after(ctx)
 	})
 }
 
