@@ -33,6 +33,7 @@ type tuneCmd struct {
 	Budget    time.Duration `name:"latency-budget" required:"" placeholder:"DURATION" help:"What 99 of 100 answers have to come within, such as 20ms."`
 	Triton    string        `placeholder:"HOST:PORT" help:"gRPC address of a Triton to try the settings on, with --model-control-mode=explicit; without it the embedded engine is tuned."`
 	Profile   string        `default:"auto" enum:"auto,cpu,gpu,gpu-tensorrt" help:"Machines to export for, as in recsys export."`
+	Layout    *string       `enum:"baked,split" placeholder:"LAYOUT" help:"Layout that the export will have, as in recsys export; only baked can be tuned. Default: export.layout, else baked."`
 	Fuse      []string      `default:"groups,all,none" enum:"groups,all,none" help:"Fusings to try. Of this list and the next ones the search begins with the first value."`
 	Instances []int         `placeholder:"N" help:"Instances of every stage to try; by default 1, 2 and 4."`
 	Threads   []int         `placeholder:"N" help:"Threads to try: of each instance for Triton, by default 1 and 2; of the embedded engine, by default all processors and 1."`
@@ -66,12 +67,8 @@ func (c tuneCmd) Run(ctx context.Context, o output) (err error) {
 	if err != nil {
 		return err
 	}
-	layout, err := pipeline.RunLayout(c.Run_)
-	if err != nil {
+	if err := c.checkLayout(); err != nil {
 		return err
-	}
-	if layout == pipeline.LayoutSplit {
-		return fmt.Errorf("%s has export.layout split: tune measures one ensemble; measure both with recsys bench --gateway", c.Run_)
 	}
 	if c.Out == "" {
 		c.Out = filepath.Join(c.Run_, "tune.yaml")
@@ -139,6 +136,22 @@ func (c tuneCmd) validate() error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// checkLayout refuses two ensembles: candidates are exported as one and asked without a gateway.
+func (c tuneCmd) checkLayout() error {
+	const one = "tune measures one ensemble; measure both with recsys bench --gateway"
+	if c.Layout != nil {
+		if pipeline.Layout(*c.Layout) == pipeline.LayoutSplit {
+			return errors.New("--layout split: " + one)
+		}
+		return nil
+	}
+	layout, err := pipeline.RunLayout(c.Run_)
+	if err == nil && layout == pipeline.LayoutSplit {
+		return fmt.Errorf("%s has export.layout split: %s, or tune for --layout baked", c.Run_, one)
+	}
+	return err
 }
 
 // evidence is the path of the evidence.
