@@ -53,7 +53,10 @@ const (
 // maxExplained bounds the items that a request asks after.
 const maxExplained = 100
 
-const noExplanation = "the ensemble has no intermediate tensors to explain answers with: export it with --fuse groups or none, and --layout baked"
+// explainCandidates is the output with the item indices [B,K] of the candidates.
+const explainCandidates = ensemble.ExplainPrefix + "candidates"
+
+const noExplanation = "the ensemble has no intermediate tensors to explain answers with: export it with --fuse groups or none"
 
 // postExplanations answers as recommendations are answered, and says why.
 func (g *Gateway) postExplanations(w http.ResponseWriter, r *http.Request) {
@@ -69,7 +72,7 @@ func (g *Gateway) postExplanations(w http.ResponseWriter, r *http.Request) {
 }
 
 func (v *view) readExplanation(body []byte) (*recommendation, error) {
-	if len(v.manifest.Outputs.Explain) == 0 || v.ranking != nil {
+	if len(v.explain) == 0 {
 		return nil, &problemError{kind: unsupported, detail: noExplanation}
 	}
 	q := &recommendation{results: v.defaultResults(), explained: true}
@@ -83,12 +86,24 @@ func (v *view) readExplanation(body []byte) (*recommendation, error) {
 	return q, r.end()
 }
 
-// outputsFor are the ensemble's outputs that the requests need.
-func (v *view) outputsFor(users []*asked) []string {
-	if users[0].q.explained { // It is alone.
-		return slices.Concat(v.outputs, v.manifest.Outputs.Explain)
+// explanations are the outputs that explain answers: of the ensemble, or of both. There are none where that of the candidates is missing.
+func explanations(m *ensemble.Manifest) []string {
+	all := m.Outputs.Explain
+	if m.Ranking != nil {
+		all = slices.Concat(m.Ranking.Explain, all)
 	}
-	return v.outputs
+	if !slices.Contains(all, explainCandidates) {
+		return nil
+	}
+	return all
+}
+
+// with adds the outputs that explain answers to an ensemble's others, if the requests ask for that.
+func with(outputs, explain []string, users []*asked) []string {
+	if users[0].q.explained { // It is alone.
+		return slices.Concat(outputs, explain)
+	}
+	return outputs
 }
 
 // reasons is what an explanation needs to know beside the answer.
@@ -129,7 +144,7 @@ func (e *asked) explain(ctx context.Context) []Explained {
 func (e *asked) candidate(x *Explained) {
 	v := e.why.view
 	index, ok := v.catalog.index[x.ItemID]
-	candidates := e.why.out[ensemble.ExplainPrefix+"candidates"]
+	candidates := e.why.out[explainCandidates]
 	if !ok || candidates == nil {
 		return
 	}
@@ -142,7 +157,7 @@ func (e *asked) candidate(x *Explained) {
 		return
 	}
 	x.Candidate, x.Stages = at+1, map[string]float32{}
-	for _, name := range v.manifest.Outputs.Explain {
+	for _, name := range v.explain {
 		t := e.why.out[name]
 		if t == nil || t.Len() != len(places) || strings.HasPrefix(name, ensemble.ExplainPrefix+"query") {
 			continue // Of the user, and not of candidates.

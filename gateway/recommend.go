@@ -402,7 +402,7 @@ func (g *Gateway) call(ctx context.Context, v *view, users []*asked) (tensor.Map
 	if v.ranking != nil {
 		return g.callBoth(ctx, v, users, in)
 	}
-	out, generation, err := g.ask(ctx, in, v.outputsFor(users))
+	out, generation, err := g.ask(ctx, in, with(v.outputs, v.manifest.Outputs.Explain, users))
 	if err != nil {
 		return nil, generation, err
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -77,7 +78,7 @@ func (g *Gateway) callBoth(ctx context.Context, v *view, users []*asked, in tens
 		}
 	}
 	for again := true; ; again = false {
-		found, generation, err := g.ask(ctx, first, v.ranking.outputs)
+		found, generation, err := g.ask(ctx, first, with(v.ranking.outputs, v.ranking.manifest.Explain, users))
 		if err != nil {
 			return nil, generation, err
 		}
@@ -91,12 +92,18 @@ func (g *Gateway) callBoth(ctx context.Context, v *view, users []*asked, in tens
 		if err != nil {
 			return nil, generation, err
 		}
-		out, err := g.rank(ctx, strconv.Itoa(generation), handed, v.outputs)
+		out, err := g.rank(ctx, strconv.Itoa(generation), handed, with(v.outputs, v.manifest.Outputs.Explain, users))
 		if again && errors.Is(err, ErrGone) {
 			continue
 		}
 		if err != nil {
 			return nil, generation, modelError(ctx, err)
+		}
+		if users[0].q.explained {
+			out = maps.Clone(out)
+			for _, name := range v.ranking.manifest.Explain {
+				out[name] = found[name]
+			}
 		}
 		return out, generation, v.checkOutputs(out, len(users))
 	}

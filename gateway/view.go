@@ -39,6 +39,7 @@ type view struct {
 	filters  *filters
 	rules    *ordering.Rules // nil where the ensemble orders answers
 	outputs  []string        // the wanted ones
+	explain  []string        // those that explain answers, of both ensembles where there are two; none where they cannot be explained
 	ranking  *ranking        // nil for one ensemble
 }
 
@@ -64,7 +65,7 @@ func newView(ctx context.Context, g Generation) (*view, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &view{m, merger, catalog, filters, rules, []string{m.Outputs.ItemIDs, m.Outputs.Scores}, ranking}, nil
+	return &view{m, merger, catalog, filters, rules, []string{m.Outputs.ItemIDs, m.Outputs.Scores}, explanations(m), ranking}, nil
 }
 
 const (

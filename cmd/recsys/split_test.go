@@ -1,13 +1,18 @@
 package main
 
 import (
-	"cmp"
+	"bytes"
+	"encoding/json"
 	"math"
+	"net/http"
 	"net/http/httptest"
 	"path/filepath"
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"recsys/engine"
 	"recsys/ensemble"
@@ -118,10 +123,18 @@ func TestSplitAnswersAsBakedWithEverything(t *testing.T) {
 	}
 	sameLists(t, users, baked, split)
 	spread := func(user string) bool {
-		return !slices.IsSortedFunc(recommended(t, split, user).Scores, func(a, b float64) int { return cmp.Compare(b, a) })
+		scores := recommended(t, split, user).Scores
+		slices.Reverse(scores)
+		return !slices.IsSorted(scores)
 	}
 	if !slices.ContainsFunc(users, spread) {
 		t.Error("all lists fall by score: the policy has done nothing")
+	}
+
+	for _, user := range users[:5] {
+		if diff := cmp.Diff(explained(t, splitLocal, user), explained(t, bakedLocal, user), cmpopts.EquateApprox(0, 1e-6)); diff != "" {
+			t.Errorf("user %s is explained otherwise (-split +baked):\n%s", user, diff)
+		}
 	}
 
 	before := recommended(t, split, users[0])
@@ -143,6 +156,41 @@ func TestSplitAnswersAsBakedWithEverything(t *testing.T) {
 		t.Errorf("%v, want %v: the item is switched on again", after.IDs, before.IDs)
 	}
 	changeRow(t, split, splitLocal, users[0])
+	// Its price is a million now, which conditions do not see.
+	for _, e := range explained(t, splitLocal, users[0]) {
+		if e.ItemID == item && e.DroppedBy != "" && e.DroppedBy != gateway.DroppedOrdering {
+			t.Errorf("item %s is dropped by %s", item, e.DroppedBy)
+		}
+	}
+}
+
+// explained asks the operators' listener why a user's list is as it is, and what has become of the first 60 items.
+func explained(t *testing.T, l *local, user string) []gateway.Explained {
+	t.Helper()
+	g, err := newGateway(l.served, l.engine, l.store, gateway.Config{Timeout: verifyTimeout, NoFallback: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	items := make([]int, 60)
+	for i := range items {
+		items[i] = i + 1
+	}
+	body, err := json.Marshal(map[string]any{"user_id": user, "num_results": 10, "item_ids": items})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := httptest.NewRecorder()
+	g.AdminHandler().ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/v1/explanations", bytes.NewReader(body)))
+	var x gateway.Explanation
+	if err := json.Unmarshal(w.Body.Bytes(), &x); err != nil || w.Code != http.StatusOK || x.Degraded {
+		t.Fatalf("user %s: %d %s", user, w.Code, w.Body)
+	}
+	for _, e := range x.Explained[:len(x.Items)] {
+		if e.Candidate == 0 || e.Source == "" || len(e.Stages) != 3 {
+			t.Errorf("user %s: item %s is explained by %+v; want its place, its source and three stages", user, e.ItemID, e)
+		}
+	}
+	return x.Explained
 }
 
 // changeRow changes the row of the user's first item, whose score has to be another one in the very next answer, while the others' stay.
