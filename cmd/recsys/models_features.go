@@ -59,7 +59,7 @@ func (c *coming) before(ctx context.Context) error {
 		return nil
 	}
 	fmt.Fprintf(c.err, "load the features of generation %d\n", c.generation)
-	return c.load(ctx, func(store *redis.Store) error {
+	return c.load(func(store *redis.Store) error {
 		_, records, err := featurestore.ReadRows(pipeline.UserRows(c.dir))
 		if err != nil {
 			return exportAgain(err)
@@ -77,14 +77,14 @@ func (c *coming) after(ctx context.Context) error {
 		return nil
 	}
 	fmt.Fprintf(c.err, "load the rows of items of generation %d, whose columns are other ones than those of generation %d\n", c.generation, c.now.Generation)
-	err := c.load(ctx, func(store *redis.Store) error { return c.items(ctx, store) })
+	err := c.load(func(store *redis.Store) error { return c.items(ctx, store) })
 	if err != nil {
 		return fmt.Errorf("generation %d is served without rows of items: %w; run recsys features load", c.generation, err)
 	}
 	return nil
 }
 
-func (c *coming) load(ctx context.Context, rows func(*redis.Store) error) (err error) {
+func (c *coming) load(rows func(*redis.Store) error) (err error) {
 	store, err := redis.Open(c.url, c.name)
 	if err != nil {
 		return err

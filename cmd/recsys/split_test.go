@@ -245,9 +245,16 @@ func changeRow(t *testing.T, s subject, l *local, user string) {
 
 // TestSplitProbes has the probes of both ensembles look at right answers, and at answers that are wrong in one way.
 func TestSplitProbes(t *testing.T) {
+	for _, yaml := range []string{"testdata/recsys.yaml", "testdata/split.yaml"} {
+		t.Run(filepath.Base(yaml), func(t *testing.T) { splitProbes(t, yaml) })
+	}
+}
+
+func splitProbes(t *testing.T, yaml string) {
+	t.Helper()
 	dir := t.TempDir()
 	options := pipeline.ExportOptions{Layout: pipeline.LayoutSplit}
-	if _, err := pipeline.Export(t.Context(), filepath.Join(makeShared(t), "run"), dir, options); err != nil {
+	if _, err := pipeline.Export(t.Context(), filepath.Join(makeShop(t, yaml), "run"), dir, options); err != nil {
 		t.Fatal(err)
 	}
 	probes, err := gatewayProbes(t.Context(), dir, "shop")
