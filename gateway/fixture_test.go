@@ -220,7 +220,8 @@ type stand struct {
 
 func noon() time.Time { return time.Unix(1_700_000_000, 0) }
 
-func newStand(tb testing.TB, change func(*gateway.Config)) *stand {
+// newStand makes a stand. Options go over its own.
+func newStand(tb testing.TB, change func(*gateway.Config), options ...gateway.Option) *stand {
 	tb.Helper()
 	s := &stand{ranker: &ranker{}, store: &flaky{Store: featurestore.NewMemory()}}
 	row, err := codec(tb).Encode(tensor.Map{
@@ -244,13 +245,16 @@ func newStand(tb testing.TB, change func(*gateway.Config)) *stand {
 	}
 	next := 0
 	var mu sync.Mutex
-	s.Gateway, err = gateway.New(config, gateway.WithLogger(slog.New(slog.DiscardHandler)), gateway.WithClock(noon),
+	own := []gateway.Option{
+		gateway.WithLogger(slog.New(slog.DiscardHandler)), gateway.WithClock(noon),
 		gateway.WithIDs(func() string {
 			mu.Lock()
 			defer mu.Unlock()
 			next++
 			return fmt.Sprintf("id-%d", next)
-		}))
+		}),
+	}
+	s.Gateway, err = gateway.New(config, append(own, options...)...)
 	if err != nil {
 		tb.Fatal(err)
 	}

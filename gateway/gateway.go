@@ -67,6 +67,8 @@ type Config struct {
 	// MaxInFlight bounds the requests under /v1 that are served at once, DefaultMaxInFlight if 0; others get
 	// 503 at once.
 	MaxInFlight int
+	// Keys are those that requests need on the public interface, health apart; nil lets everybody in.
+	Keys *Keys
 	// Version is shown in the metric recsys_build_info.
 	Version string
 }

@@ -11,18 +11,20 @@ import (
 
 // metrics are the gateway's own; docs/reference/http-api.md lists them.
 type metrics struct {
-	registry   *prometheus.Registry
-	requests   *prometheus.CounterVec
-	duration   *prometheus.HistogramVec
-	inFlight   prometheus.Gauge
-	shed       *prometheus.CounterVec
-	fetch      prometheus.Histogram
-	fetchItems prometheus.Histogram
-	features   *prometheus.CounterVec
-	inference  *prometheus.HistogramVec
-	degraded   *prometheus.CounterVec
-	events     *prometheus.CounterVec
-	items      prometheus.Histogram
+	registry     *prometheus.Registry
+	requests     *prometheus.CounterVec
+	duration     *prometheus.HistogramVec
+	inFlight     prometheus.Gauge
+	shed         *prometheus.CounterVec
+	fetch        prometheus.Histogram
+	fetchItems   prometheus.Histogram
+	features     *prometheus.CounterVec
+	inference    *prometheus.HistogramVec
+	degraded     *prometheus.CounterVec
+	events       *prometheus.CounterVec
+	keyRequests  *prometheus.CounterVec
+	unauthorized *prometheus.CounterVec
+	items        prometheus.Histogram
 }
 
 func newMetrics(version string) *metrics {
@@ -46,8 +48,10 @@ func newMetrics(version string) *metrics {
 		features: counter("feature_values_total", "Feature rows used, by status: hit, miss, stale or error.", "entity", "status"),
 		inference: prometheus.NewHistogramVec(histogram("inference_request_duration_seconds",
 			"Time of a call of the ensemble, by code: ok, timeout, unusable or error.", seconds), []string{"model", "code"}),
-		degraded: counter("degraded_total", "Degraded answers, by reason.", "reason"),
-		events:   counter("events_total", "Events, by result: accepted or refused.", "result"),
+		degraded:     counter("degraded_total", "Degraded answers, by reason.", "reason"),
+		events:       counter("events_total", "Events, by result: accepted or refused.", "result"),
+		keyRequests:  counter("http_key_requests_total", "HTTP requests with an API key, by its name.", "key"),
+		unauthorized: counter("http_unauthorized_total", "HTTP requests refused for their API key, by reason: missing or unknown.", "reason"),
 		items: prometheus.NewHistogram(histogram("recommendations_items", "Items of an answer.",
 			[]float64{0, 1, 5, 10, 20, 50, 100, 200, 500})),
 	}
@@ -57,7 +61,7 @@ func newMetrics(version string) *metrics {
 	})
 	info.Set(1)
 	m.registry.MustRegister(m.requests, m.duration, m.inFlight, m.shed, m.fetch, m.fetchItems, m.features, m.inference, m.degraded,
-		m.events, m.items, info, collectors.NewGoCollector(),
+		m.events, m.keyRequests, m.unauthorized, m.items, info, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }

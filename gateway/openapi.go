@@ -20,6 +20,8 @@ type operation struct {
 	body   func(*view) schemaNode
 	status int
 	answer any
+	// open routes need no key.
+	open bool
 }
 
 // operations are all routes of the public interface.
@@ -63,11 +65,11 @@ func (g *Gateway) operations() []operation {
 		},
 		{
 			method: http.MethodGet, path: "/healthz", id: "health", summary: "Whether the process serves",
-			handler: g.getHealth, status: http.StatusOK, answer: health{},
+			handler: g.getHealth, status: http.StatusOK, answer: health{}, open: true,
 		},
 		{
 			method: http.MethodGet, path: "/readyz", id: "ready", summary: "Whether requests should come here; 503 if not",
-			handler: g.getReady, status: http.StatusOK, answer: readiness{},
+			handler: g.getReady, status: http.StatusOK, answer: readiness{}, open: true,
 		},
 		{
 			method: http.MethodGet, path: "/openapi.json", id: "openapi", summary: "This description",
@@ -105,6 +107,10 @@ func (g *Gateway) openAPI() schemaNode {
 			responses["503"] = answer
 		}
 		n := schemaNode{"operationId": o.id, "summary": o.summary, "responses": responses}
+		if g.config.Keys != nil && !o.open {
+			n["security"] = []schemaNode{{"key": []string{}}, {"bearer": []string{}}}
+			responses["401"] = problem
+		}
 		if o.parameters != nil {
 			n["parameters"] = o.parameters
 		}
@@ -124,8 +130,15 @@ func (g *Gateway) openAPI() schemaNode {
 	if version == "" {
 		version = "unknown"
 	}
+	components := schemaNode{"schemas": types}
+	if g.config.Keys != nil {
+		components["securitySchemes"] = schemaNode{
+			"key":    schemaNode{"type": "apiKey", "in": "header", "name": "X-API-Key"},
+			"bearer": schemaNode{"type": "http", "scheme": "bearer"},
+		}
+	}
 	return schemaNode{
-		"openapi": "3.1.0", "paths": paths, "components": schemaNode{"schemas": types},
+		"openapi": "3.1.0", "paths": paths, "components": components,
 		"info": schemaNode{
 			"title": "Recommendations by " + v.manifest.Name, "version": version,
 			"description": "Generation " + strconv.Itoa(v.manifest.Generation) + ". Limits and columns are those of this generation.",

@@ -17,17 +17,18 @@ type kind string
 
 // The kinds. Each has one status.
 const (
-	malformed   kind = "malformed-json"
-	notFound    kind = "not-found"
-	method      kind = "method-not-allowed"
-	tooLarge    kind = "too-large"
-	mediaType   kind = "unsupported-media-type"
-	invalid     kind = "invalid-request"
-	internal    kind = "internal"
-	overloaded  kind = "overloaded"
-	unavailable kind = "unavailable"
-	timeout     kind = "timeout"
-	unsupported kind = "not-supported"
+	malformed    kind = "malformed-json"
+	unauthorized kind = "unauthorized"
+	notFound     kind = "not-found"
+	method       kind = "method-not-allowed"
+	tooLarge     kind = "too-large"
+	mediaType    kind = "unsupported-media-type"
+	invalid      kind = "invalid-request"
+	internal     kind = "internal"
+	overloaded   kind = "overloaded"
+	unavailable  kind = "unavailable"
+	timeout      kind = "timeout"
+	unsupported  kind = "not-supported"
 )
 
 // status is the mapping of kinds to HTTP statuses, with the problem's title.
@@ -35,6 +36,8 @@ func (k kind) status() (int, string) {
 	switch k {
 	case malformed:
 		return http.StatusBadRequest, "The body is not one JSON document"
+	case unauthorized:
+		return http.StatusUnauthorized, "The request needs a key"
 	case notFound:
 		return http.StatusNotFound, "There is nothing here"
 	case method:

@@ -23,6 +23,9 @@ func (g *Gateway) Handler() http.Handler {
 		if strings.HasPrefix(o.path, "/v1/") {
 			h = g.bound(h)
 		}
+		if !o.open {
+			h = g.authenticate(h)
+		}
 		r.Method(o.method, o.path, h)
 	}
 	return r
@@ -60,6 +63,7 @@ func (g *Gateway) router() *chi.Mux {
 type recorder struct {
 	http.ResponseWriter
 	status int
+	key    string // The name of the caller's, if it has one.
 }
 
 func (w *recorder) WriteHeader(status int) {
@@ -121,7 +125,7 @@ func (g *Gateway) instrument(next http.Handler) http.Handler {
 		took := time.Since(start)
 		g.metrics.requests.WithLabelValues(route, methodLabel(r.Method), strconv.Itoa(status)).Inc()
 		g.metrics.duration.WithLabelValues(route).Observe(took.Seconds())
-		g.log.DebugContext(ctx, "request", slog.String("request_id", id), slog.String("route", route),
+		g.log.DebugContext(ctx, "request", slog.String("request_id", id), slog.String("route", route), slog.String("key", rec.key),
 			slog.String("method", methodLabel(r.Method)), slog.Int("status", status), slog.Duration("took", took))
 	})
 }

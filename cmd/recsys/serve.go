@@ -31,6 +31,7 @@ type serveFlags struct {
 type serveCmd struct {
 	serveFlags  `embed:""`
 	engineFlags `embed:""`
+	accessFlags `embed:""`
 
 	Repository string `required:"" type:"existingdir" placeholder:"REPO" help:"Model repository."`
 	Triton     string `placeholder:"HOST:PORT" help:"gRPC address of Triton; without it the embedded engine serves."`
@@ -75,7 +76,11 @@ func (c serveCmd) Run(ctx context.Context, o output) (err error) {
 	if c.Redis == "" {
 		later.store = store
 	}
-	g, err := newGateway(s, backend, store, gateway.Config{Timeout: c.Timeout, Generations: later}, gateway.WithLogger(logger(o))) //nolint:contextcheck // What it reads is the repository's own, and little.
+	config := gateway.Config{Timeout: c.Timeout, Generations: later}
+	if err := c.guard(&config); err != nil {
+		return err
+	}
+	g, err := newGateway(s, backend, store, config, gateway.WithLogger(logger(o))) //nolint:contextcheck // What it reads is the repository's own, and little.
 	if err != nil {
 		return err
 	}

@@ -78,7 +78,7 @@ func (r *tutorial) line(line string) {
 		r.t.Fatalf("cannot run %q", line)
 	}
 	if args[1] == "serve" {
-		r.serve(args[1:])
+		r.address = startServe(r.t, args[1:]...)
 		return
 	}
 	var out strings.Builder
@@ -90,29 +90,28 @@ func (r *tutorial) line(line string) {
 	}
 }
 
-// serve starts the gateway on a free port in place of the page's.
-func (r *tutorial) serve(args []string) {
-	r.t.Helper()
-	ctx, cancel := context.WithCancel(r.t.Context())
+// startServe runs serve on a free port until the test ends and returns its address. args are the verb and its flags.
+func startServe(t *testing.T, args ...string) string {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
 	s := &service{cancel: cancel, code: make(chan int, 1), seen: make(chan struct{}, 1)}
 	args = append(args, "--listen", "127.0.0.1:0", "--admin", "", "--timeout", "10s")
 	go func() { s.code <- run(ctx, args, output{io.Discard, s}) }()
-	r.t.Cleanup(func() {
+	t.Cleanup(func() {
 		cancel()
 		if code := <-s.code; code != 0 {
-			r.t.Errorf("the server ends with status %d:\n%s", code, s.String())
+			t.Errorf("the server ends with status %d:\n%s", code, s.String())
 		}
 	})
 	limit := time.After(30 * time.Second)
-	for r.address == "" {
+	for {
 		if m := publicLine.FindStringSubmatch(s.String()); m != nil {
-			r.address = m[1]
-			return
+			return m[1]
 		}
 		select {
 		case <-s.seen:
 		case <-limit:
-			r.t.Fatalf("does not serve:\n%s", s.String())
+			t.Fatalf("does not serve:\n%s", s.String())
 		}
 	}
 }

@@ -1,0 +1,16 @@
+package main
+
+import "recsys/gateway"
+
+// accessFlags say who may use the public API.
+type accessFlags struct {
+	APIKeys string `name:"api-keys" type:"existingfile" placeholder:"FILE" help:"Keys of which requests need one: a line each, with a name and the SHA-256 of the key. The file may change at any time. Without it everybody may come in."`
+}
+
+// guard puts the flags into a gateway's configuration.
+func (f accessFlags) guard(c *gateway.Config) (err error) {
+	if f.APIKeys != "" {
+		c.Keys, err = gateway.OpenKeys(f.APIKeys)
+	}
+	return err
+}

@@ -1,0 +1,59 @@
+package main
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// fetch does a request with headers, "NAME: VALUE" each; the caller reads no body.
+func fetch(t *testing.T, method, url string, headers ...string) *http.Response {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), method, url, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, h := range headers {
+		name, value, _ := strings.Cut(h, ": ")
+		r.Header.Set(name, value)
+	}
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := answer.Body.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return answer
+}
+
+func TestServeKeys(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "keys")
+	if err := os.WriteFile(path, fmt.Appendf(nil, "web %x\n", sha256.Sum256([]byte("web-key"))), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	url := "http://" + startServe(t, "serve", "--repository", "../../model_repository", "--api-keys", path) + "/v1/popular"
+	if a := fetch(t, http.MethodGet, url); a.StatusCode != http.StatusUnauthorized {
+		t.Errorf("without a key: %s", a.Status)
+	}
+	if a := fetch(t, http.MethodGet, url, "X-API-Key: web-key"); a.StatusCode != http.StatusOK {
+		t.Errorf("with a key: %s", a.Status)
+	}
+}
+
+func TestServeKeysUnusable(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "keys")
+	if err := os.WriteFile(path, []byte("web web-key\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var errs strings.Builder
+	code := run(t.Context(), []string{"serve", "--repository", "../../model_repository", "--listen", "127.0.0.1:0", "--api-keys", path}, output{io.Discard, &errs})
+	if code != 1 || !strings.Contains(errs.String(), "line 1: what follows web is not 64 hexadecimal digits") {
+		t.Errorf("status %d: %s", code, errs.String())
+	}
+}
