@@ -67,7 +67,7 @@ func (c *coming) before(ctx context.Context) error {
 		if _, err := store.Load(ctx, records); err != nil || c.next.Ranking == nil || c.replaces() {
 			return err
 		}
-		return c.items(ctx, store)
+		return loadItemRows(ctx, store, c.dir)
 	})
 }
 
@@ -77,7 +77,7 @@ func (c *coming) after(ctx context.Context) error {
 		return nil
 	}
 	fmt.Fprintf(c.err, "load the rows of items of generation %d, whose columns are other ones than those of generation %d\n", c.generation, c.now.Generation)
-	err := c.load(func(store *redis.Store) error { return c.items(ctx, store) })
+	err := c.load(func(store *redis.Store) error { return loadItemRows(ctx, store, c.dir) })
 	if err != nil {
 		return fmt.Errorf("generation %d is served without rows of items: %w; run recsys features load", c.generation, err)
 	}
@@ -91,15 +91,6 @@ func (c *coming) load(rows func(*redis.Store) error) (err error) {
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
 	return rows(store)
-}
-
-func (c *coming) items(ctx context.Context, store *redis.Store) error {
-	_, records, err := featurestore.ReadRows(pipeline.ItemRows(c.dir))
-	if err != nil {
-		return exportAgain(err)
-	}
-	_, err = store.LoadItems(ctx, records)
-	return err
 }
 
 // warn says which rows gateways will miss.

@@ -102,15 +102,23 @@ func loadRows(ctx context.Context, store featurestore.Store, dir string, m *ense
 	if err == nil {
 		_, err = store.Load(ctx, records)
 	}
-	if err == nil && m.Ranking != nil {
-		if _, records, err = featurestore.ReadRows(pipeline.ItemRows(dir)); err == nil {
-			_, err = store.LoadItems(ctx, records)
-		}
-	}
 	if err != nil {
 		return exportAgain(err)
 	}
-	return nil
+	if m.Ranking == nil {
+		return nil
+	}
+	return loadItemRows(ctx, store, dir)
+}
+
+// loadItemRows puts the items of a generation's version folder into a store.
+func loadItemRows(ctx context.Context, store featurestore.Store, dir string) error {
+	_, records, err := featurestore.ReadRows(pipeline.ItemRows(dir))
+	if err != nil {
+		return exportAgain(err)
+	}
+	_, err = store.LoadItems(ctx, records)
+	return err
 }
 
 // generations are those that a repository has of an ensemble.
