@@ -9,9 +9,25 @@ import (
 	"strings"
 	"testing"
 
+	"recsys/ensemble"
 	"recsys/internal/load"
 	"recsys/test/triton"
 )
+
+// TestSplitOnTriton has a real Triton run two ensembles with several sources, columns of users and items together, a condition and a policy. verify
+// compares them with the run's own stages.
+func TestSplitOnTriton(t *testing.T) {
+	if os.Getenv(triton.Env) == "" {
+		t.Skip(triton.Env + " is not set: no real Triton to run two ensembles")
+	}
+	run, repository := filepath.Join(makeShop(t, "testdata/split.yaml"), "run"), filepath.Join(t.TempDir(), "repository")
+	recsysOutput(t, "export", "--run", run, "--to", repository, "--layout", "split", "--profile", "cpu")
+	s := triton.Start(t, repository, triton.Options{LoadModels: []string{"shop", ensemble.RankingName("shop")}})
+	text := recsysOutput(t, "verify", "--run", run, "--repository", repository, "--triton", s.GRPC, "--results", "10")
+	if !regexp.MustCompile(`(?m)^triton +40 users, \d+ with ties in another order, 0 different`).Match(text) {
+		t.Errorf("verify says:\n%s", text)
+	}
+}
 
 // TestOnTriton measures and tunes on a real Triton.
 func TestOnTriton(t *testing.T) {
