@@ -43,6 +43,7 @@ func (g *Gateway) postBatch(w http.ResponseWriter, r *http.Request) {
 		g.fail(w, r, err)
 		return
 	}
+	g.chargeMore(w, r, len(all)-1)
 	b := Batch{RequestID: requestID(ctx), Responses: make([]BatchResponse, len(all))}
 	for i, e := range all {
 		if e.err != nil {

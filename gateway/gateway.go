@@ -69,6 +69,9 @@ type Config struct {
 	MaxInFlight int
 	// Keys are those that requests need on the public interface, health apart; nil lets everybody in.
 	Keys *Keys
+	// RateLimit is how many requests a caller may do on the public interface, health apart; a caller is a key's
+	// name, or without Keys an address. A batch counts as all its requests.
+	RateLimit Rate
 	// Version is shown in the metric recsys_build_info.
 	Version string
 }
@@ -96,6 +99,9 @@ func (c *Config) Validate() error {
 	if c.Timeout < 0 || c.StoreTimeout < 0 || c.MaxInFlight < 0 {
 		errs = append(errs, errors.New("a timeout or max in flight below zero"))
 	}
+	if c.RateLimit != (Rate{}) {
+		errs = append(errs, c.RateLimit.validate())
+	}
 	return errors.Join(errs...)
 }
 
@@ -117,6 +123,7 @@ type Gateway struct {
 	views    *views
 	stocks   *stocks
 	slots    chan struct{}
+	limits   *limiter // nil for no limit
 	draining atomic.Bool
 	metrics  *metrics
 	log      *slog.Logger
@@ -158,6 +165,9 @@ func New(config Config, options ...Option) (*Gateway, error) {
 	}
 	for _, o := range options {
 		o(g)
+	}
+	if config.RateLimit != (Rate{}) {
+		g.limits = newLimiter(config.RateLimit)
 	}
 	g.warnings = newThrottle(g.log)
 	g.stocks = newStocks(config.Store)

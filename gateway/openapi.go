@@ -20,7 +20,7 @@ type operation struct {
 	body   func(*view) schemaNode
 	status int
 	answer any
-	// open routes need no key.
+	// open routes need no key and have no rate limit.
 	open bool
 }
 
@@ -110,6 +110,9 @@ func (g *Gateway) openAPI() schemaNode {
 		if g.config.Keys != nil && !o.open {
 			n["security"] = []schemaNode{{"key": []string{}}, {"bearer": []string{}}}
 			responses["401"] = problem
+		}
+		if g.limits != nil && !o.open {
+			responses["429"] = problem
 		}
 		if o.parameters != nil {
 			n["parameters"] = o.parameters

@@ -19,6 +19,7 @@ type kind string
 const (
 	malformed    kind = "malformed-json"
 	unauthorized kind = "unauthorized"
+	limited      kind = "rate-limited"
 	notFound     kind = "not-found"
 	method       kind = "method-not-allowed"
 	tooLarge     kind = "too-large"
@@ -48,6 +49,8 @@ func (k kind) status() (int, string) {
 		return http.StatusUnsupportedMediaType, "The body is not JSON"
 	case invalid:
 		return http.StatusUnprocessableEntity, "The request is not valid"
+	case limited:
+		return http.StatusTooManyRequests, "The caller does too many requests"
 	case overloaded:
 		return http.StatusServiceUnavailable, "Too many requests are being served"
 	case unavailable:

@@ -24,7 +24,7 @@ func (g *Gateway) Handler() http.Handler {
 			h = g.bound(h)
 		}
 		if !o.open {
-			h = g.authenticate(h)
+			h = g.authenticate(g.limit(h))
 		}
 		r.Method(o.method, o.path, h)
 	}

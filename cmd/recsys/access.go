@@ -4,11 +4,13 @@ import "recsys/gateway"
 
 // accessFlags say who may use the public API.
 type accessFlags struct {
-	APIKeys string `name:"api-keys" type:"existingfile" placeholder:"FILE" help:"Keys of which requests need one: a line each, with a name and the SHA-256 of the key. The file may change at any time. Without it everybody may come in."`
+	APIKeys   string       `name:"api-keys" type:"existingfile" placeholder:"FILE" help:"Keys of which requests need one: a line each, with a name and the SHA-256 of the key. The file may change at any time. Without it everybody may come in."`
+	RateLimit gateway.Rate `placeholder:"N/UNIT" help:"Requests that each key, or without keys each address, may do in a second, minute or hour, such as 100/s."`
 }
 
 // guard puts the flags into a gateway's configuration.
 func (f accessFlags) guard(c *gateway.Config) (err error) {
+	c.RateLimit = f.RateLimit
 	if f.APIKeys != "" {
 		c.Keys, err = gateway.OpenKeys(f.APIKeys)
 	}

@@ -57,3 +57,18 @@ func TestServeKeysUnusable(t *testing.T) {
 		t.Errorf("status %d: %s", code, errs.String())
 	}
 }
+
+func TestServeRateLimit(t *testing.T) {
+	url := "http://" + startServe(t, "serve", "--repository", "../../model_repository", "--rate-limit", "1/h") + "/v1/popular"
+	if a := fetch(t, http.MethodGet, url); a.StatusCode != http.StatusOK {
+		t.Errorf("the first request: %s", a.Status)
+	}
+	if a := fetch(t, http.MethodGet, url); a.StatusCode != http.StatusTooManyRequests {
+		t.Errorf("the second request: %s", a.Status)
+	}
+	var errs strings.Builder
+	code := run(t.Context(), []string{"serve", "--repository", "../../model_repository", "--rate-limit", "100"}, output{io.Discard, &errs})
+	if code != 2 || !strings.Contains(errs.String(), "such as 100/s") {
+		t.Errorf("status %d: %s", code, errs.String())
+	}
+}
