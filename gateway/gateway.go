@@ -72,6 +72,9 @@ type Config struct {
 	// RateLimit is how many requests a caller may do on the public interface, health apart; a caller is a key's
 	// name, or without Keys an address. A batch counts as all its requests.
 	RateLimit Rate
+	// Origins are those whose pages may use the public interface from a browser, such as https://shop.example. Without
+	// any, browsers keep all pages but the gateway's own from it.
+	Origins []string
 	// Version is shown in the metric recsys_build_info.
 	Version string
 }
@@ -101,6 +104,9 @@ func (c *Config) Validate() error {
 	}
 	if c.RateLimit != (Rate{}) {
 		errs = append(errs, c.RateLimit.validate())
+	}
+	for _, origin := range c.Origins {
+		errs = append(errs, checkOrigin(origin))
 	}
 	return errors.Join(errs...)
 }

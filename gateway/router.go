@@ -18,6 +18,7 @@ import (
 // Handler returns the public interface. It adds no listener limits; Serve does.
 func (g *Gateway) Handler() http.Handler {
 	r := g.router()
+	r.Use(g.crossOrigin)
 	for _, o := range g.operations() {
 		h := http.Handler(o.handler)
 		if strings.HasPrefix(o.path, "/v1/") {

@@ -72,3 +72,12 @@ func TestServeRateLimit(t *testing.T) {
 		t.Errorf("status %d: %s", code, errs.String())
 	}
 }
+
+func TestServeOrigins(t *testing.T) {
+	url := "http://" + startServe(t, "serve", "--repository", "../../model_repository", "--cors-origin", "https://a.example", "--cors-origin", "https://b.example") + "/v1/popular"
+	for origin, want := range map[string]string{"https://a.example": "https://a.example", "https://b.example": "https://b.example", "https://c.example": ""} {
+		if a := fetch(t, http.MethodGet, url, "Origin: "+origin); a.Header.Get("Access-Control-Allow-Origin") != want {
+			t.Errorf("%s: %q may read the answer", origin, a.Header.Get("Access-Control-Allow-Origin"))
+		}
+	}
+}
