@@ -16,6 +16,9 @@
 // [Gateway.AdminHandler] adds /metrics, for a listener that is not public. [Gateway.Serve] runs both until its
 // context ends, and drains them.
 //
+// With [Config.Keys] all but health needs an API key, with [Config.RateLimit] every caller has a token bucket, and
+// [Config.Origins] are those whose pages may call from a browser.
+//
 // A request never waits longer than its budget, [Config.Timeout]. Where the store or the ensemble does not
 // answer in time, the gateway answers with less and says so in "degraded" and "degraded_reasons": without
 // features it uses the manifest's defaults, without the ensemble it recommends what is popular. Events are the

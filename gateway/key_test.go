@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"maps"
@@ -14,6 +15,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -176,6 +178,8 @@ func TestKeysRefresh(t *testing.T) {
 	check("after a second", "old", http.StatusUnauthorized)
 	check("after a second", "new", http.StatusOK)
 
+	c.advance(time.Second)
+	check("unchanged", "new", http.StatusOK)
 	writeKeys(t, path, "web a-key-in-the-place-of-its-hash")
 	c.advance(time.Second)
 	check("unusable file", "new", http.StatusOK)
@@ -198,11 +202,39 @@ func TestKeysRefresh(t *testing.T) {
 			t.Errorf("the log lacks %s:\n%s", want, text)
 		}
 	}
+	if n := strings.Count(text, `msg="API keys read again"`); n != 2 {
+		t.Errorf("the log tells %d changes of usable files, want 2", n)
+	}
 	for _, secret := range []string{"newest", hashOf("new"), "a-key-in"} {
 		if strings.Contains(text, secret) {
 			t.Errorf("the log has %s", secret)
 		}
 	}
+}
+
+// TestKeysConcurrent changes the file under requests: a key that both files have holds all the time.
+func TestKeysConcurrent(t *testing.T) {
+	path := keyFile(t, "web "+hashOf("web-key"))
+	var c clock
+	s := newStand(t, func(config *gateway.Config) { config.Keys = openKeys(t, path) }, gateway.WithClock(c.now))
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			for range 50 {
+				c.advance(time.Second)
+				if w := with(t, s.public, http.MethodGet, popularPath, "", "X-API-Key: web-key"); w.Code != http.StatusOK {
+					t.Errorf("status %d", w.Code)
+				}
+			}
+		})
+	}
+	for i := range 50 {
+		next := keyFile(t, "web "+hashOf("web-key"), fmt.Sprintf("app %x", sha256.Sum256([]byte{byte(i)})))
+		if err := os.Rename(next, path); err != nil {
+			t.Error(err)
+		}
+	}
+	all.Wait()
 }
 
 func TestOpenKeysFaults(t *testing.T) {

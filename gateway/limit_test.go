@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -152,6 +154,26 @@ func TestRateLimitBatch(t *testing.T) {
 	c.advance(45 * time.Second)
 	if w = do(t, s.public, http.MethodPost, batchPath, `{"requests": []}`); w.Header().Get("RateLimit") != `"default";r=0;t=60` {
 		t.Errorf("a batch with a fault: status %d, %s", w.Code, w.Header().Get("RateLimit"))
+	}
+}
+
+// TestRateLimitConcurrent lets through as many as there are tokens, whoever comes at once.
+func TestRateLimitConcurrent(t *testing.T) {
+	s := limited(t, gateway.Rate{Requests: 100, Per: time.Hour})
+	var passed atomic.Int64
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for range 50 {
+				if from(t, s, "192.0.2.1:1", popularPath).Code == http.StatusOK {
+					passed.Add(1)
+				}
+			}
+		})
+	}
+	all.Wait()
+	if n := passed.Load(); n != 100 {
+		t.Errorf("%d requests were let through, want 100", n)
 	}
 }
 

@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// fetch does a request with headers, "NAME: VALUE" each; the caller reads no body.
-func fetch(t *testing.T, method, url string, headers ...string) *http.Response {
+// fetch does a request with headers, "NAME: VALUE" each, and returns the status and the headers of the answer.
+func fetch(t *testing.T, method, url string, headers ...string) (int, http.Header) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, url, http.NoBody)
 	if err != nil {
@@ -29,7 +29,7 @@ func fetch(t *testing.T, method, url string, headers ...string) *http.Response {
 	if err := answer.Body.Close(); err != nil {
 		t.Fatal(err)
 	}
-	return answer
+	return answer.StatusCode, answer.Header
 }
 
 func TestServeKeys(t *testing.T) {
@@ -38,11 +38,11 @@ func TestServeKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	url := "http://" + startServe(t, "serve", "--repository", "../../model_repository", "--api-keys", path) + "/v1/popular"
-	if a := fetch(t, http.MethodGet, url); a.StatusCode != http.StatusUnauthorized {
-		t.Errorf("without a key: %s", a.Status)
+	if code, _ := fetch(t, http.MethodGet, url); code != http.StatusUnauthorized {
+		t.Errorf("without a key: status %d", code)
 	}
-	if a := fetch(t, http.MethodGet, url, "X-API-Key: web-key"); a.StatusCode != http.StatusOK {
-		t.Errorf("with a key: %s", a.Status)
+	if code, _ := fetch(t, http.MethodGet, url, "X-API-Key: web-key"); code != http.StatusOK {
+		t.Errorf("with a key: status %d", code)
 	}
 }
 
@@ -60,11 +60,11 @@ func TestServeKeysUnusable(t *testing.T) {
 
 func TestServeRateLimit(t *testing.T) {
 	url := "http://" + startServe(t, "serve", "--repository", "../../model_repository", "--rate-limit", "1/h") + "/v1/popular"
-	if a := fetch(t, http.MethodGet, url); a.StatusCode != http.StatusOK {
-		t.Errorf("the first request: %s", a.Status)
+	if code, _ := fetch(t, http.MethodGet, url); code != http.StatusOK {
+		t.Errorf("the first request: status %d", code)
 	}
-	if a := fetch(t, http.MethodGet, url); a.StatusCode != http.StatusTooManyRequests {
-		t.Errorf("the second request: %s", a.Status)
+	if code, _ := fetch(t, http.MethodGet, url); code != http.StatusTooManyRequests {
+		t.Errorf("the second request: status %d", code)
 	}
 	var errs strings.Builder
 	code := run(t.Context(), []string{"serve", "--repository", "../../model_repository", "--rate-limit", "100"}, output{io.Discard, &errs})
@@ -76,8 +76,8 @@ func TestServeRateLimit(t *testing.T) {
 func TestServeOrigins(t *testing.T) {
 	url := "http://" + startServe(t, "serve", "--repository", "../../model_repository", "--cors-origin", "https://a.example", "--cors-origin", "https://b.example") + "/v1/popular"
 	for origin, want := range map[string]string{"https://a.example": "https://a.example", "https://b.example": "https://b.example", "https://c.example": ""} {
-		if a := fetch(t, http.MethodGet, url, "Origin: "+origin); a.Header.Get("Access-Control-Allow-Origin") != want {
-			t.Errorf("%s: %q may read the answer", origin, a.Header.Get("Access-Control-Allow-Origin"))
+		if _, h := fetch(t, http.MethodGet, url, "Origin: "+origin); h.Get("Access-Control-Allow-Origin") != want {
+			t.Errorf("%s: %q may read the answer", origin, h.Get("Access-Control-Allow-Origin"))
 		}
 	}
 }
