@@ -52,6 +52,9 @@ func run(ctx context.Context, args []string) error {
 	if *side != "" {
 		return serve(ctx, *side, *dir, os.Stdin, os.Stdout)
 	}
+	if info, err := os.Stat(*dir); !*printed && (err != nil || !info.IsDir()) {
+		return fmt.Errorf("-dir %s is no folder; make it, or leave it out to write to bench", *dir)
+	}
 	s := settings{
 		rounds: 7, round: time.Second, pythons: map[string]string{"torch": *torch, "ort": *ort, "nvt": *nvt}, dir: *dir, printed: *printed,
 	}

@@ -16,8 +16,8 @@ import (
 	"recsys/test/triton"
 )
 
-// stagesText is a shop that trains quickly, with retrieval by inverted lists and a filter of other origin.
-const stagesText = `
+// quickShop begins the pipeline of a shop that trains quickly.
+const quickShop = `
 name: shop
 data:
   interactions: {path: interactions.csv.gz, user: user_id, item: item_id, time: timestamp}
@@ -28,7 +28,10 @@ features:
   - sequence: {name: history, of: item_id, length: 5}
 retrieval:
   - two_tower: {dim: 8, query: [8], candidate: [8], train: {epochs: 1}}
-candidates: 60
+`
+
+// stagesText is quickShop with retrieval by inverted lists and a filter of other origin.
+const stagesText = quickShop + `candidates: 60
 index: {ivf: {lists: 12, nprobe: 8}}
 filter: [seen]
 ordering: {return: 20}
@@ -36,19 +39,8 @@ stages:
   - {name: affordable, as: filter, inputs: {years: age, prices: raw_item_price}, FORM}
 `
 
-// sourcesText is a shop that trains quickly, with candidates of three models.
-const sourcesText = `
-name: shop
-data:
-  interactions: {path: interactions.csv.gz, user: user_id, item: item_id, time: timestamp}
-  users: {path: users.csv.gz, key: user_id}
-  items: {path: items.csv.gz, key: item_id, lists: {categories: "|"}}
-features:
-  - categorify: {columns: [user_id, item_id, brand]}
-  - sequence: {name: history, of: item_id, length: 5}
-retrieval:
-  - two_tower: {dim: 8, query: [8], candidate: [8], train: {epochs: 1}}
-  - ease: {quota: 20}
+// sourcesText is quickShop with candidates of three models.
+const sourcesText = quickShop + `  - ease: {quota: 20}
   - popularity: {quota: 10}
 candidates: 60
 filter: [seen]
@@ -57,9 +49,8 @@ ranking:
 ordering: {return: 20}
 `
 
-// stagesRun trains the pipeline with the filter of examples/stages as an ONNX file, as a folder of Triton's Python backend with the file as its
-// stand-in, or as the folder alone.
-func stagesRun(t *testing.T, w *world, form string) string {
+// goldenTables writes the golden shop's tables into a folder.
+func goldenTables(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
 	tables, err := synthetic.Shop(synthetic.Golden())
@@ -69,6 +60,14 @@ func stagesRun(t *testing.T, w *world, form string) string {
 	if err := tables.Write(dir); err != nil {
 		t.Fatal(err)
 	}
+	return dir
+}
+
+// stagesRun trains the pipeline with the filter of examples/stages as an ONNX file, as a folder of Triton's Python backend with the file as its
+// stand-in, or as the folder alone.
+func stagesRun(t *testing.T, w *world, form string) string {
+	t.Helper()
+	dir := goldenTables(t)
 	out, err := exec.CommandContext(t.Context(), "go", "run", "recsys/examples/stages", filepath.Join(dir, "affordable.onnx")).CombinedOutput()
 	if err != nil {
 		t.Fatalf("go run: %v\n%s", err, out)
@@ -136,14 +135,7 @@ func everybodyAgrees(t *testing.T, w *world, run string, fuse ensemble.Fuse, url
 func TestSourcesAgree(t *testing.T) {
 	store := redis.Start(t)
 	w := theWorld(t)
-	dir := t.TempDir()
-	tables, err := synthetic.Shop(synthetic.Golden())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := tables.Write(dir); err != nil {
-		t.Fatal(err)
-	}
+	dir := goldenTables(t)
 	config, run := filepath.Join(dir, "recsys.yaml"), filepath.Join(dir, "run")
 	if err := os.WriteFile(config, []byte(sourcesText), 0o600); err != nil {
 		t.Fatal(err)
